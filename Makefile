@@ -1,0 +1,188 @@
+# Everything but the extension's compilation (setup.py) is built here. `make help` lists the targets.
+
+CC       ?= gcc
+CLANG    ?= clang
+BUILD    ?= build
+CFLAGS   ?= -O2 -g
+WARNINGS ?= -Wall -Wextra -Wconversion -Wshadow -Werror
+HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+CPPFLAGS += -D_GNU_SOURCE -Inative
+LIBS     := -lpcap -lyaml -lcap -pthread
+PYTHON3  ?= python3
+PREFIX   ?= /opt/datadog-agent
+CONFDIR  ?= /etc/dd-agent
+FUZZ_SECONDS ?= 600
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+COMPILE  := $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARNINGS)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+PYTHON2  := $(BUILD)/bin/python2.7
+PACKAGES := tests/setup/apt.sh
+SOURCES  := $(wildcard native/*.c native/*.h)
+MODULES  := $(filter-out native/main.c native/metro_segment.c,$(wildcard native/*.c))
+OBJECTS  := $(MODULES:native/%.c=$(BUILD)/obj/%.o)
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# The flavours: the same rules in a folder of their own.
+ASAN := $(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g $(SANITIZE)" HARDEN=
+FUZZ := $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzing CC=$(CLANG) HARDEN= \
+        CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link"
+
+# Namespaces, capabilities and packet sockets need root; without a way to it the programs say what they leave out.
+AS_ROOT := $(shell [ "$$(id -u)" != 0 ] && command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; } && echo sudo)
+AT_ROOT  = $(AS_ROOT) env BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages
+
+.DELETE_ON_ERROR:
+.PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python test-system \
+        check-headers check-clang units run-units fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
+
+all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
+
+extensions: $(BUILD)/python2/.built $(BUILD)/python3/.built
+
+$(BUILD)/go-metro: $(BUILD)/obj/main.o $(BUILD)/libgometro.a
+	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/libgometro.a: $(OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/%.o: native/%.c $(BUILD)/.flags | $(BUILD)/obj probe
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libgometro.a $(BUILD)/.flags | $(BUILD)/unit
+	$(COMPILE) -I. -MMD -MP -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) -lcmocka $(LIBS)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libgometro.a $(BUILD)/.flags | $(BUILD)/fuzz
+	$(COMPILE) -I. -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
+
+$(BUILD)/relay: tests/system/relay.c $(BUILD)/.flags | $(BUILD)/obj
+	$(COMPILE) -pie $(LDFLAGS) -o $@ $<
+
+$(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
+	mkdir -p $@
+
+# Holds the flags, and is only written when they change: then everything is compiled anew.
+$(BUILD)/.flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || echo '$(COMPILE) $(LDFLAGS)' >$@
+
+probe:
+	@printf '#include <%s>\n' pcap/pcap.h yaml.h sys/capability.h | $(CC) -fsyntax-only -x c - 2>/dev/null || \
+	{ echo "make: the headers of libpcap, libyaml or libcap are missing: 'make setup' installs them (root or sudo)" >&2; exit 1; }
+
+# --- the extension --------------------------------------------------------------------------------
+
+$(PYTHON2):
+	tests/setup/python2.sh $(BUILD)
+
+$(BUILD)/.python3: FORCE
+	@mkdir -p $(BUILD)
+	@$(PYTHON3) -c 'import sys; print(sys.executable, sys.version)' >$@.new && { cmp -s $@.new $@ || cp $@.new $@; }; rm -f $@.new
+
+$(BUILD)/python2/.built: $(PYTHON2) setup.py $(SOURCES)
+	CFLAGS="$(CFLAGS)" $(PYTHON2) -W ignore::UserWarning setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python2
+	@touch $@
+
+$(BUILD)/python3/.built: $(BUILD)/.python3 setup.py $(SOURCES)
+	CFLAGS="$(CFLAGS)" $(PYTHON3) setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python3
+	@touch $@
+
+# --- set-up ---------------------------------------------------------------------------------------
+
+setup: ## Install what building needs (Debian packages; CPython 2.7 into the build folder)
+	@$(PACKAGES) build
+	@tests/setup/python2.sh $(BUILD)
+
+setup-demo:
+	@$(PACKAGES) build demo
+	@tests/setup/python2.sh $(BUILD)
+	@$(MAKE) --no-print-directory python-packages
+
+setup-test:
+	@$(PACKAGES) build demo test
+	@tests/setup/python2.sh $(BUILD)
+	@$(MAKE) --no-print-directory python-packages
+
+python-packages:
+	@PYTHON3="$(PYTHON3)" tests/setup/pip.sh $(BUILD) 2 tests/python/requirements-py2.txt
+	@PYTHON3="$(PYTHON3)" tests/setup/pip.sh $(BUILD) 3 tests/python/requirements-py3.txt
+
+# --- what people run ------------------------------------------------------------------------------
+
+demo: setup-demo ## Watch it measure real TCP traffic over a delay that it sets (30 s; does its own set-up)
+	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/relay
+	@$(AT_ROOT) $(PYTHON3) tests/demo/demo.py
+
+test: setup-test ## Run every test: C under ASan and UBSan, Python 2.7 and 3, system, fuzzers for 20 s each (does its own set-up)
+	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-headers check-clang test-unit fuzz-short test-python test-system
+
+test-unit: ## Run the C unit tests under ASan and UBSan
+	@+$(ASAN) -j2 units
+	@+$(ASAN) run-units
+
+units: $(UNITS)
+
+run-units:
+	@tests/unit/run.sh $(UNITS)
+
+test-python: extensions ## Run the Python tests under CPython 2.7 and 3
+	@for version in 2 3; do \
+	    python=$(PYTHON2); [ $$version = 2 ] || python=$(PYTHON3); \
+	    echo "-- tests/python, CPython $$version"; \
+	    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python$$version-packages \
+	        METRO_SEGMENT_DIR=$(BUILD)/python$$version $$python -m pytest -q -rs -p no:cacheprovider tests/python || failed=1; \
+	done; [ -z "$$failed" ]
+
+test-system: all $(BUILD)/relay ## Run the system tests: supervisord, namespaces, a path with a delay
+	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
+
+check-headers: | probe ## Compile each header alone and twice
+	@for header in native/*.h; do \
+	    printf '#include "%s"\n' $$header $$header | $(COMPILE) -I. -fsyntax-only -x c - || \
+	    { echo "$$header: not self-contained" >&2; exit 1; }; \
+	done; echo "$(words $(wildcard native/*.h)) headers compile alone and twice"
+
+check-clang: $(PYTHON2) ## Compile all C with clang, warnings being errors
+	@$(CLANG) -std=c11 $(CPPFLAGS) -I. -O2 $(WARNINGS) -fsyntax-only $(MODULES) native/main.c $(wildcard tests/*/*.c)
+	@for python in $(PYTHON2) $(PYTHON3); do \
+	    include=$$($$python -c 'import sysconfig; print(sysconfig.get_path("include"))') && \
+	    $(CLANG) -std=c11 $(CPPFLAGS) -O2 -Wall -Wextra -Werror -isystem $$include -isystem $$(dirname $$include) -fsyntax-only \
+	        native/metro_segment.c || exit 1; \
+	done; echo "$(words $(MODULES)) modules, the program, the extension and the tests compile with $(CLANG) without a warning"
+
+fuzz-short: ## Fuzz each door for 20 s
+	@+$(FUZZ) -j2 fuzzers
+	@+$(FUZZ) -j2 run-fuzzers FUZZ_SECONDS=20
+
+fuzz: ## Fuzz each door for FUZZ_SECONDS (600)
+	@+$(FUZZ) -j2 fuzzers
+	@+$(FUZZ) -j2 run-fuzzers FUZZ_SECONDS=$(FUZZ_SECONDS)
+
+fuzzers: $(FUZZERS)
+
+run-fuzzers: $(FUZZERS:=.run)
+
+%.run: FORCE
+	@tests/fuzz/run.sh $* $(FUZZ_SECONDS)
+
+install: all ## Install below DESTDIR: helper, extension and check for an Agent v5 (PREFIX, CONFDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/agent/checks/libs $(DESTDIR)$(PREFIX)/share/go-metro
+	install -d $(DESTDIR)$(CONFDIR)/checks.d $(DESTDIR)$(CONFDIR)/conf.d
+	install -m 755 $(BUILD)/go-metro $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(wildcard $(BUILD)/python2/metro_segment*.so) $(DESTDIR)$(PREFIX)/agent/checks/libs/
+	install -m 644 checks.d/go-metro.py $(DESTDIR)$(CONFDIR)/checks.d/
+	install -m 644 conf.d/go-metro.yaml.example $(DESTDIR)$(CONFDIR)/conf.d/
+	install -m 644 conf.d/supervisor/go-metro.conf $(DESTDIR)$(PREFIX)/share/go-metro/
+	$(if $(DESTDIR),@echo as root once it is in place: )setcap cap_net_raw+ep $(PREFIX)/bin/go-metro
+
+clean: ## Remove the build folder
+	rm -rf $(BUILD)
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d)

@@ -1,0 +1,47 @@
+/* address.h: IP addresses and prefixes, both families in one 16-byte form.
+ *
+ * An IPv4 address is held as ::ffff:a.b.c.d, so that one hash and one compare serve both families. An IPv6 packet that
+ * carries such an address on the wire is refused by packet.c, so the two never mix. */
+#ifndef GO_METRO_ADDRESS_H
+#define GO_METRO_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ADDRESS_STRLEN 46 /* INET6_ADDRSTRLEN, with the final NUL */
+#define PREFIX_STRLEN (ADDRESS_STRLEN + 4)
+
+struct ip_address {
+    uint8_t bytes[16];
+};
+
+struct ip_prefix {
+    struct ip_address base; /* bits beyond `bits` are zero */
+    uint8_t bits;           /* of the 16-byte form: 0..128, an IPv4 /n is 96 + n */
+};
+
+struct ip_address address_from_v4(const uint8_t bytes[static 4]);
+struct ip_address address_from_v6(const uint8_t bytes[static 16]);
+bool address_is_v4(const struct ip_address *address);
+bool address_equal(const struct ip_address *a, const struct ip_address *b);
+
+/* The first `bits` bits of the 16-byte form (0..128; more is 128), the rest zero. */
+struct ip_address address_masked(const struct ip_address *address, unsigned bits);
+
+/* Canonical text (inet_ntop's: RFC 5952). Returns `out`. */
+const char *address_format(char out[static ADDRESS_STRLEN], const struct ip_address *address);
+/* "192.0.2.0/24"; a prefix of full length is written as the bare address. Returns `out`. */
+const char *prefix_format(char out[static PREFIX_STRLEN], const struct ip_prefix *prefix);
+
+/* Text of one address ("192.0.2.1", "2001:db8::1"; no zone, no port) -> *out. False, with *out untouched, if it is none.
+ * "::ffff:192.0.2.1" is the IPv4 address. */
+bool address_parse(const char *text, struct ip_address *out);
+
+/* Text of an address or a CIDR block -> *out, bits beyond the length cleared; *cleared (may be NULL) says if any was set.
+ * A bare address is a prefix of full length. The length is plain decimal without leading zeros; no netmask. False, with *out
+ * and *cleared untouched, if it is neither. */
+bool prefix_parse(const char *text, struct ip_prefix *out, bool *cleared);
+/* The families never mix: ::/0 contains no IPv4 address. */
+bool prefix_contains(const struct ip_prefix *prefix, const struct ip_address *address);
+
+#endif

@@ -1,0 +1,194 @@
+/* capture.c: life cycle, packets and statistics, whatever the capture reads from. */
+#include "capture.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "capture_private.h"
+#include "privilege.h"
+
+#define PROGRAM_PATH_MAX 160 /* so that it leaves room for the rest of a message */
+
+enum capture_result capture_say(char message[static CAPTURE_ERROR_MAX], enum capture_result result, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, CAPTURE_ERROR_MAX, format, args);
+    va_end(args);
+    return result;
+}
+
+int64_t capture_now_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * CAPTURE_NS_PER_S + now.tv_nsec;
+}
+
+enum capture_result capture_explain(const struct capture *capture, int status, char message[static CAPTURE_ERROR_MAX])
+{
+    char path[PROGRAM_PATH_MAX];
+
+    switch (status) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+        return capture_say(message, CAPTURE_NO_INTERFACE, "%s: no such interface; \"ip link\" lists those that are there",
+                           capture->interface);
+    case PCAP_ERROR_IFACE_NOT_UP:
+        return capture_say(message, CAPTURE_DOWN, "%s: the interface is down; ip link set %s up", capture->interface,
+                           capture->interface);
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        privilege_program_path(path, sizeof path);
+        return capture_say(message, CAPTURE_NO_PERMISSION,
+                           "%s: no right to capture: sudo setcap cap_net_raw+ep %s, or start it as root", capture->interface,
+                           path[0] != '\0' ? path : "on the program's file");
+    default:
+        return capture_say(message, CAPTURE_FAILED, "%s: %s", capture->interface,
+                           status == PCAP_ERROR ? pcap_geterr(capture->pcap) : pcap_statustostr(status));
+    }
+}
+
+struct capture *capture_new(void)
+{
+    return calloc(1, sizeof(struct capture));
+}
+
+void capture_free(struct capture *capture)
+{
+    if (capture == NULL)
+        return;
+    capture_close(capture);
+    free(capture);
+}
+
+/* ---- packets ---- */
+
+/* pcapng has 64 bits of seconds: what does not fit is the end of time, which the matcher takes for a clock error. */
+static int64_t time_of(const struct timeval *ts)
+{
+    const int64_t last = INT64_MAX / CAPTURE_NS_PER_S - 1;
+    int64_t ns = ts->tv_usec; /* nanoseconds: that is what the precision was set to */
+
+    if (ts->tv_sec > last || ts->tv_sec < -last)
+        return INT64_MAX;
+    if (ns < 0 || ns >= CAPTURE_NS_PER_S)
+        ns = 0;
+    return ts->tv_sec * CAPTURE_NS_PER_S + ns;
+}
+
+static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_char *frame)
+{
+    struct capture *capture = (struct capture *)(void *)user;
+    int64_t time_ns = time_of(&header->ts);
+
+    if (capture->settled_at_ns != 0) {
+        if (time_ns < capture->settled_at_ns)
+            return;
+        capture->settled_at_ns = 0;
+    }
+    capture->total.received++;
+    capture->fn(capture->arg, capture->linktype, frame, header->caplen, header->len, time_ns);
+}
+
+/* Gone, another one of the same name, or down? libpcap itself keeps quiet about an interface that is only down. */
+static enum capture_result check_interface(const struct capture *capture, char message[static CAPTURE_ERROR_MAX])
+{
+    struct ifreq request;
+    int fd = pcap_fileno(capture->pcap);
+
+    if (capture->ifindex == 0)
+        return CAPTURE_OK;
+    memset(&request, 0, sizeof request);
+    memcpy(request.ifr_name, capture->interface, sizeof request.ifr_name);
+    if (ioctl(fd, SIOCGIFINDEX, &request) < 0 || request.ifr_ifindex != capture->ifindex)
+        return capture_say(message, CAPTURE_DOWN, "%s: the interface went away", capture->interface);
+    if (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) == 0)
+        return capture_explain(capture, PCAP_ERROR_IFACE_NOT_UP, message);
+    return CAPTURE_OK;
+}
+
+static enum capture_result dispatch_live(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
+{
+    enum capture_result result = CAPTURE_OK;
+    int status;
+
+    if (capture->settled_at_ns != 0 && capture_now_ns(CLOCK_MONOTONIC) > capture->settle_until_ns)
+        capture->settled_at_ns = 0;
+    status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
+    if (status <= 0)
+        result = check_interface(capture, message);
+    if (status < 0 && result == CAPTURE_OK)
+        result = capture_explain(capture, status, message);
+    return result;
+}
+
+static enum capture_result dispatch_file(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
+{
+    int status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
+    bool at_end = feof(pcap_file(capture->pcap)) != 0;
+
+    if (status > 0)
+        return CAPTURE_OK;
+    if (status == 0)
+        return CAPTURE_END;
+    return capture_say(message, at_end ? CAPTURE_CUT : CAPTURE_FAILED, "%s: %s",
+                       at_end ? "the capture is cut off" : "the capture is broken", pcap_geterr(capture->pcap));
+}
+
+enum capture_result capture_dispatch(struct capture *capture, unsigned budget, capture_frame_fn fn, void *arg,
+                                     char message[static CAPTURE_ERROR_MAX])
+{
+    int count = budget == 0 ? -1 : budget > INT32_MAX ? INT32_MAX : (int)budget;
+    enum capture_result result;
+
+    if (capture->pcap == NULL)
+        return capture_say(message, CAPTURE_FAILED, "no capture is open");
+    capture->fn = fn;
+    capture->arg = arg;
+    result = capture->live ? dispatch_live(capture, count, message) : dispatch_file(capture, count, message);
+    if (result != CAPTURE_OK)
+        capture_close(capture);
+    return result;
+}
+
+/* -1 for a file as well: it is read, not polled. */
+int capture_fd(const struct capture *capture)
+{
+    return capture->pcap != NULL && capture->live ? pcap_get_selectable_fd(capture->pcap) : -1;
+}
+
+static void update_statistics(struct capture *capture)
+{
+    struct pcap_stat now;
+
+    if (capture->pcap == NULL || !capture->live || pcap_stats(capture->pcap, &now) < 0)
+        return;
+    capture->total.dropped_kernel += (uint32_t)(now.ps_drop - capture->last.ps_drop);
+    capture->total.dropped_interface += (uint32_t)(now.ps_ifdrop - capture->last.ps_ifdrop);
+    capture->last = now;
+}
+
+void capture_statistics(struct capture *capture, struct capture_statistics *out)
+{
+    update_statistics(capture);
+    *out = capture->total;
+}
+
+void capture_close(struct capture *capture)
+{
+    if (capture->pcap == NULL)
+        return;
+    update_statistics(capture);
+    pcap_close(capture->pcap);
+    capture->pcap = NULL;
+    capture->settled_at_ns = 0;
+    capture->program.has_whitelist = false;
+    memset(&capture->last, 0, sizeof capture->last);
+}

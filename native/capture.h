@@ -1,0 +1,75 @@
+/* capture.h: the only owner of a pcap_t; live interfaces and files alike.
+ *
+ * capture_new(), then capture_open_live() or capture_open_file(); capture_fd() is polled; capture_dispatch() when it is readable
+ * (a file: until CAPTURE_END); capture_filter() at any time; capture_close() and capture_free(). Live: TPACKET_V3,
+ * nanosecond time stamps, no immediate mode, non-blocking. */
+#ifndef GO_METRO_CAPTURE_H
+#define GO_METRO_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "filter.h"
+
+#define CAPTURE_ERROR_MAX 256
+
+struct capture;
+
+enum capture_result {
+    CAPTURE_OK,
+    CAPTURE_END,           /* the file is at its end */
+    CAPTURE_CUT,           /* the file is cut off in a record: what was whole has been handed over */
+    CAPTURE_NO_INTERFACE,  /* no such interface */
+    CAPTURE_DOWN,          /* it is down or went away */
+    CAPTURE_NO_PERMISSION, /* CAP_NET_RAW */
+    CAPTURE_BAD_FILTER,    /* -f does not compile, or the kernel would not take the filter */
+    CAPTURE_FAILED
+};
+
+struct capture_live_options {
+    const char *interface;
+    uint32_t snaplen;
+    uint32_t buffer_bytes;
+    bool promiscuous;
+    const char *user_filter;          /* -f, or NULL */
+    const struct netset *whitelist;   /* NULL: all peers */
+};
+
+/* linktype: DLT_. time_ns: ns since the epoch. */
+typedef void (*capture_frame_fn)(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns);
+
+struct capture *capture_new(void); /* NULL: out of memory */
+void capture_free(struct capture *capture);
+
+/* Opens with the kernel filter in place: a packet that came before it is not handed over (nor one of the first millisecond).
+ * Needs CAP_NET_RAW effective. Otherwise message says cause and cure. Link types: Ethernet, raw IP, Linux cooked ("any"); for
+ * others CAPTURE_FAILED (with a user_filter CAPTURE_BAD_FILTER). A whitelist that the kernel cannot take is left to the caller
+ * (capture_filter_has_whitelist()). snaplen 0: whole packets. buffer_bytes 0: libpcap's default. */
+enum capture_result capture_open_live(struct capture *capture, const struct capture_live_options *options,
+                                      char message[static CAPTURE_ERROR_MAX]);
+/* path "-": standard input. pcap and pcapng, micro- and nanoseconds, either byte order. user_filter: NULL or a pcap expression.
+ * What libpcap cannot read to the end (pcapng with interfaces of different link types) ends with CAPTURE_FAILED. */
+enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
+                                      char message[static CAPTURE_ERROR_MAX]);
+/* Replaces the kernel filter in place, without a gap (SO_ATTACH_FILTER swaps atomically). whitelist as above; reject: nothing
+ * passes. When it fails the old filter is still at work. */
+enum capture_result capture_filter(struct capture *capture, const struct netset *whitelist, bool reject,
+                                   char message[static CAPTURE_ERROR_MAX]);
+int capture_fd(const struct capture *capture); /* -1 when closed, and for a file */
+
+/* Hands over what is there, at most `budget` packets (0: all that is ready). What is not CAPTURE_OK has closed the capture. A
+ * live one may be opened again (CAPTURE_DOWN: once the interface is up). */
+enum capture_result capture_dispatch(struct capture *capture, unsigned budget, capture_frame_fn fn, void *arg,
+                                     char message[static CAPTURE_ERROR_MAX]);
+
+struct capture_statistics {
+    /* Since capture_new(), over every reopening. received: handed over. dropped_interface: only known when promiscuous. */
+    uint64_t received, dropped_kernel, dropped_interface;
+};
+void capture_statistics(struct capture *capture, struct capture_statistics *out);
+/* Whether the kernel's filter holds the whitelist; false when there is none, or it is too long for the kernel. */
+bool capture_filter_has_whitelist(const struct capture *capture);
+void capture_close(struct capture *capture);
+
+#endif

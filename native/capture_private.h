@@ -1,0 +1,41 @@
+/* capture_private.h: shared by capture.c (life cycle, packets), capture_live.c (interfaces, kernel filter) and capture_file.c. */
+#ifndef GO_METRO_CAPTURE_PRIVATE_H
+#define GO_METRO_CAPTURE_PRIVATE_H
+
+#include "capture.h"
+
+#include <linux/filter.h>
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <time.h>
+
+struct capture {
+    pcap_t *pcap;
+    bool live;
+    int linktype;
+    char interface[IFNAMSIZ];
+    int ifindex; /* 0: "any" */
+    uint32_t snaplen;
+    enum filter_link link;
+    struct sock_filter user[FILTER_MAX_INSTRUCTIONS];
+    size_t user_length;
+    struct filter_program program;
+    int64_t settled_at_ns;   /* CLOCK_REALTIME: older packets came before the filter; 0: that is over */
+    int64_t settle_until_ns; /* CLOCK_MONOTONIC: however the wall clock is set meanwhile */
+    struct capture_statistics total;
+    struct pcap_stat last; /* of this pcap_t, whose 32-bit counters wrap */
+    capture_frame_fn fn;   /* during capture_dispatch() */
+    void *arg;
+};
+
+#define CAPTURE_NS_PER_S INT64_C(1000000000)
+
+int64_t capture_now_ns(clockid_t clock);
+
+/* Writes the message and returns the result. */
+enum capture_result capture_say(char message[static CAPTURE_ERROR_MAX], enum capture_result result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* libpcap's status -> ours, and what the owner can do about it. */
+enum capture_result capture_explain(const struct capture *capture, int status, char message[static CAPTURE_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,16 @@
+/* config_syntax.h: whether a text can be an interface's name, a host's name, a path ... Pure.
+ *
+ * Each gives NULL when it can, else what is wrong and what would be right, to stand behind the text itself in a message
+ * ("eth0/1 has a '/'; write ..."). A text that contains NUL never comes here. */
+#ifndef GO_METRO_CONFIG_SYNTAX_H
+#define GO_METRO_CONFIG_SYNTAX_H
+
+const char *config_syntax_interface(const char *text); /* as the kernel's dev_valid_name(); "any" and "file" too */
+const char *config_syntax_host(const char *text);      /* a name by RFC 1123, with '_' tolerated, or an IP address */
+const char *config_syntax_net(const char *text);       /* an IP address or a CIDR block */
+const char *config_syntax_path(const char *text);      /* any path */
+const char *config_syntax_segment(const char *text);   /* an absolute path of a file */
+const char *config_syntax_user(const char *text);
+const char *config_syntax_tag(const char *text);
+
+#endif

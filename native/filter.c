@@ -1,0 +1,263 @@
+/* filter.c: the program around the search: the user's filter, the link layer, IPv4 and IPv6. */
+#include "filter.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+
+#include "filter_tree.h"
+
+#define ETHERTYPE_QINQ_OLD 0x9100
+#define SLL_HEADER 16
+
+/* ---- from the link layer to IP: X becomes the offset of the IP header ---- */
+
+/* Targets common to the prologues, in place of a jump's distance; distances in the tables are smaller. */
+enum { TO_REJECT = 0xf0, TO_ACCEPT, TO_V6, TO_V4 };
+
+static const struct sock_filter ethernet_prologue[] = {
+    {LDX_IMM, 0, 0, 14},
+    {LD_H_ABS, 0, 0, 12},
+    {JEQ_K, 2, 0, ETH_P_8021Q},
+    {JEQ_K, 1, 0, ETH_P_8021AD},
+    {JEQ_K, 0, 7, ETHERTYPE_QINQ_OLD},
+    {LDX_IMM, 0, 0, 18},
+    {LD_H_ABS, 0, 0, 16},
+    {JEQ_K, 2, 0, ETH_P_8021Q},
+    {JEQ_K, 1, 0, ETH_P_8021AD},
+    {JEQ_K, 0, 2, ETHERTYPE_QINQ_OLD},
+    {LDX_IMM, 0, 0, 22},
+    {LD_H_ABS, 0, 0, 20},
+    {JEQ_K, TO_V4, 0, ETH_P_IP},
+    {JEQ_K, TO_V6, TO_REJECT, ETH_P_IPV6},
+};
+
+static const struct sock_filter raw_prologue[] = {
+    {LDX_IMM, 0, 0, 0},
+    {LD_B_ABS, 0, 0, 0},
+    {RSH_K, 0, 0, 4},
+    {JEQ_K, TO_V4, 0, 4},
+    {JEQ_K, TO_V6, TO_REJECT, 6},
+};
+
+/* Where skb->protocol is a tag, offset 0 is either that tag's second half or the packet behind it. An inner type at 2 says the
+ * former, unless there is an IP version at 0 as well: then either may be true and it passes. */
+static const struct sock_filter cooked_prologue[] = {
+    {LDX_IMM, 0, 0, 0},
+    {LD_W_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)},
+    {JEQ_K, TO_V4, 0, ETH_P_IP},
+    {JEQ_K, TO_V6, 0, ETH_P_IPV6},
+    {JEQ_K, 2, 0, ETH_P_8021Q},
+    {JEQ_K, 1, 0, ETH_P_8021AD},
+    {JEQ_K, 0, TO_REJECT, ETHERTYPE_QINQ_OLD},
+    {LD_H_ABS, 0, 0, 2},
+    {JEQ_K, 2, 0, ETH_P_IP},
+    {JEQ_K, 1, 0, ETH_P_IPV6},
+    {JA, 0, 0, 7}, /* no inner type: to the load of byte 0, third line from below */
+    {LD_B_ABS, 0, 0, 0},
+    {RSH_K, 0, 0, 4},
+    {JEQ_K, TO_ACCEPT, 0, 4},
+    {JEQ_K, TO_ACCEPT, 0, 6},
+    {LDX_IMM, 0, 0, 4},
+    {LD_B_ABS, 0, 0, 4},
+    {JA, 0, 0, 1},
+    {LD_B_ABS, 0, 0, 0},
+    {RSH_K, 0, 0, 4},
+    {JEQ_K, TO_V4, 0, 4},
+    {JEQ_K, TO_V6, TO_REJECT, 6},
+};
+
+static const struct prologue {
+    const struct sock_filter *code;
+    size_t length;
+} prologues[] = {
+    [FILTER_ETHERNET] = {ethernet_prologue, sizeof ethernet_prologue / sizeof ethernet_prologue[0]},
+    [FILTER_RAW] = {raw_prologue, sizeof raw_prologue / sizeof raw_prologue[0]},
+    [FILTER_COOKED] = {cooked_prologue, sizeof cooked_prologue / sizeof cooked_prologue[0]},
+};
+
+/* Behind the prologue stand `ret #0`, `ret accept`, `ja V6`, and then the IPv4 part. */
+static uint8_t resolve_target(uint8_t target, size_t index, size_t length)
+{
+    if (target < TO_REJECT)
+        return target;
+    return (uint8_t)(length + (target - TO_REJECT) - index - 1);
+}
+
+/* Returns where the jump to the IPv6 part is. */
+static size_t emit_prologue(struct filter_emitter *e, enum filter_link link, uint32_t accept)
+{
+    const struct prologue *p = &prologues[link];
+
+    for (size_t i = 0; i < p->length; i++) {
+        const struct sock_filter in = p->code[i];
+
+        filter_emit(e, in.code, resolve_target(in.jt, i, p->length), resolve_target(in.jf, i, p->length), in.k);
+    }
+    filter_emit(e, RET_K, 0, 0, 0);
+    filter_emit(e, RET_K, 0, 0, accept);
+    return filter_emit(e, JA, 0, 0, UNPATCHED);
+}
+
+/* ---- the parts for IPv4 and IPv6 ---- */
+
+static void emit_peers(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t accept)
+{
+    uint32_t source = v4 ? 12 : 8, destination = v4 ? 16 : 24;
+    size_t start = e->length;
+
+    if (!peers->listed) {
+        filter_emit(e, RET_K, 0, 0, accept);
+        return;
+    }
+    filter_emit_tree(e, peers, v4, source, accept);
+    filter_patch_all(e, start);
+    start = e->length;
+    filter_emit_tree(e, peers, v4, destination, accept);
+    filter_patch_all(e, start);
+    filter_emit(e, RET_K, 0, 0, 0);
+}
+
+static void emit_v4(struct filter_emitter *e, const struct filter_peers *peers, uint32_t accept)
+{
+    filter_emit(e, LD_B_IND, 0, 0, 9);
+    filter_emit(e, JEQ_K, 1, 0, IPPROTO_TCP);
+    filter_emit(e, RET_K, 0, 0, 0);
+    filter_emit(e, LD_H_IND, 0, 0, 6);
+    filter_emit(e, JSET_K, 0, 1, 0x1fff); /* a fragment that is not the first */
+    filter_emit(e, RET_K, 0, 0, 0);
+    emit_peers(e, peers, true, accept);
+}
+
+static void emit_v6(struct filter_emitter *e, const struct filter_peers *peers, uint32_t accept)
+{
+    static const uint32_t next_headers[] = {IPPROTO_TCP,      IPPROTO_HOPOPTS, IPPROTO_ROUTING,
+                                            IPPROTO_FRAGMENT, IPPROTO_AH,      IPPROTO_DSTOPTS};
+    const uint8_t n = sizeof next_headers / sizeof next_headers[0];
+
+    filter_emit(e, LD_B_IND, 0, 0, 6);
+    for (uint8_t i = 0; i < n; i++)
+        filter_emit(e, JEQ_K, (uint8_t)(n - i), 0, next_headers[i]);
+    filter_emit(e, RET_K, 0, 0, 0);
+    emit_peers(e, peers, false, accept);
+}
+
+/* ---- the user's program ---- */
+
+static bool jumps_inside(const struct sock_filter *code, size_t length, size_t at)
+{
+    size_t room = length - at - 1;
+
+    if (BPF_CLASS(code[at].code) != BPF_JMP)
+        return true;
+    if (BPF_OP(code[at].code) == BPF_JA)
+        return code[at].k < room;
+    return code[at].jt < room && code[at].jf < room;
+}
+
+static int emit_user(struct filter_emitter *e, const struct sock_filter *user, size_t length)
+{
+    if (length == 0)
+        return 0;
+    if (length > FILTER_MAX_INSTRUCTIONS || user[length - 1].code != RET_K)
+        return -1;
+    for (size_t i = 0; i < length; i++) {
+        struct sock_filter in = user[i];
+
+        if (!jumps_inside(user, length, i) || (BPF_CLASS(in.code) == BPF_RET && in.code != RET_K))
+            return -1;
+        if (in.code == RET_K && in.k != 0)
+            in = (struct sock_filter){JA, 0, 0, (uint32_t)(length - i - 1)};
+        filter_emit(e, in.code, in.jt, in.jf, in.k);
+    }
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static bool build_once(struct filter_program *out, size_t from, enum filter_link link, const struct filter_peers *peers,
+                       uint32_t accept)
+{
+    struct filter_emitter e = {out->code, from, false};
+    size_t to_v6 = emit_prologue(&e, link, accept);
+
+    emit_v4(&e, peers, accept);
+    filter_patch(&e, to_v6);
+    emit_v6(&e, peers, accept);
+    out->length = e.length;
+    out->has_whitelist = peers->listed;
+    return !e.full;
+}
+
+int filter_build(struct filter_program *out, enum filter_link link, const struct netset *whitelist, uint32_t accept,
+                 const struct sock_filter *user, size_t user_length)
+{
+    static const struct filter_peers everyone;
+    struct filter_emitter e = {out->code, 0, false};
+    struct filter_peers peers;
+    int rc = -1;
+
+    if (filter_peers_load(&peers, whitelist) < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    if (emit_user(&e, user, user_length) == 0 &&
+        (build_once(out, e.length, link, &peers, accept) || build_once(out, e.length, link, &everyone, accept)))
+        rc = 0;
+    filter_peers_free(&peers);
+    if (rc < 0)
+        errno = EINVAL;
+    return rc;
+}
+
+void filter_build_reject(struct filter_program *out)
+{
+    out->code[0] = (struct sock_filter){RET_K, 0, 0, 0};
+    out->length = 1;
+    out->has_whitelist = false;
+}
+
+/* The SLL header's fields that the kernel offers: offset and width -> ancillary load. */
+static const struct cooked_field {
+    uint16_t code;
+    uint32_t offset, ancillary;
+} cooked_fields[] = {
+    {LD_H_ABS, 0, SKF_AD_PKTTYPE},
+    {LD_H_ABS, 2, SKF_AD_HATYPE},
+    {LD_H_ABS, 14, SKF_AD_PROTOCOL},
+};
+
+static int rebase_load(struct sock_filter *load)
+{
+    if (load->k >= SLL_HEADER) {
+        load->k -= SLL_HEADER;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof cooked_fields / sizeof cooked_fields[0]; i++) {
+        if (load->code != cooked_fields[i].code || load->k != cooked_fields[i].offset)
+            continue;
+        load->k = (uint32_t)SKF_AD_OFF + cooked_fields[i].ancillary;
+        return 0;
+    }
+    return -1;
+}
+
+static bool loads_packet(const struct sock_filter *in)
+{
+    unsigned class = BPF_CLASS(in->code), mode = BPF_MODE(in->code);
+
+    return (class == BPF_LD && (mode == BPF_ABS || mode == BPF_IND)) || (class == BPF_LDX && mode == BPF_MSH);
+}
+
+int filter_rebase_cooked(struct sock_filter *code, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (!loads_packet(&code[i]) || code[i].k >= (uint32_t)SKF_LL_OFF) /* those are the kernel's own already */
+            continue;
+        if (rebase_load(&code[i]) < 0) {
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    return 0;
+}

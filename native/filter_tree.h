@@ -1,0 +1,60 @@
+/* filter_tree.h: classic BPF, written step by step, and a whitelist as a search tree in it. Of use to filter.c only.
+ *
+ * filter_peers_load() sorts a whitelist; filter_emit_tree() writes the search for one address of one family; what is found
+ * returns `accept`, what is not leaves by jumps that filter_patch_all() then leads to what is emitted next. filter_peers_free()
+ * at last. */
+#ifndef GO_METRO_FILTER_TREE_H
+#define GO_METRO_FILTER_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/filter.h>
+
+#include "netset.h"
+
+/* Opcodes. */
+#define LD_B_ABS (BPF_LD | BPF_B | BPF_ABS)
+#define LD_H_ABS (BPF_LD | BPF_H | BPF_ABS)
+#define LD_W_ABS (BPF_LD | BPF_W | BPF_ABS)
+#define LD_B_IND (BPF_LD | BPF_B | BPF_IND)
+#define LD_H_IND (BPF_LD | BPF_H | BPF_IND)
+#define LD_W_IND (BPF_LD | BPF_W | BPF_IND)
+#define LDX_IMM (BPF_LDX | BPF_W | BPF_IMM)
+#define RSH_K (BPF_ALU | BPF_RSH | BPF_K)
+#define JEQ_K (BPF_JMP | BPF_JEQ | BPF_K)
+#define JGE_K (BPF_JMP | BPF_JGE | BPF_K)
+#define JGT_K (BPF_JMP | BPF_JGT | BPF_K)
+#define JSET_K (BPF_JMP | BPF_JSET | BPF_K)
+#define JA (BPF_JMP | BPF_JA)
+#define RET_K (BPF_RET | BPF_K)
+
+#define UNPATCHED UINT32_MAX /* the k of a JA whose target is not known yet */
+
+struct filter_emitter {
+    struct sock_filter *code; /* room for FILTER_MAX_INSTRUCTIONS */
+    size_t length;
+    bool full; /* it did not fit: the program is of no use */
+};
+
+/* Appends; returns the instruction's index (0 when full). */
+size_t filter_emit(struct filter_emitter *e, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k);
+/* Leads the JA at `jump`, or each JA since `from` that is UNPATCHED, to the next instruction that is emitted. */
+void filter_patch(struct filter_emitter *e, size_t jump);
+void filter_patch_all(struct filter_emitter *e, size_t from);
+
+/* Sorted, without what another entry contains. */
+struct filter_peers {
+    struct ip_prefix *list[2]; /* index: is it IPv4; both are one allocation, that of list[0] */
+    size_t count[2];
+    bool listed; /* false: all peers */
+};
+
+/* whitelist: NULL means all peers. 0, or -1: out of memory. */
+int filter_peers_load(struct filter_peers *peers, const struct netset *whitelist);
+void filter_peers_free(struct filter_peers *peers);
+
+/* Looks the address at X + offset up: four bytes of IPv4, sixteen of IPv6. */
+void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t offset, uint32_t accept);
+
+#endif

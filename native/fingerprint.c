@@ -1,0 +1,83 @@
+/* fingerprint.c: an instance's canonical text and its CRC. The check computes the same from the same YAML. */
+#include "fingerprint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crc32c.h"
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One line for each text, sorted by bytes, doubles once. */
+static int write_sorted(FILE *stream, const char *name, const struct config_strings *texts)
+{
+    char **sorted;
+
+    if (texts->count == 0)
+        return 0;
+    sorted = malloc(texts->count * sizeof *sorted);
+    if (sorted == NULL)
+        return -1;
+    memcpy(sorted, texts->items, texts->count * sizeof *sorted);
+    qsort(sorted, texts->count, sizeof *sorted, compare_texts);
+    for (size_t i = 0; i < texts->count; i++)
+        if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0)
+            fprintf(stream, "%s=%s\n", name, sorted[i]);
+    free(sorted);
+    return 0;
+}
+
+static int write_text(FILE *stream, const struct config_instance *instance)
+{
+    static const char *const groups[] = { [METER_GROUP_PEER] = "peer",
+                                          [METER_GROUP_PEER_PORT] = "peer_port",
+                                          [METER_GROUP_SUBNET] = "subnet" };
+
+    fprintf(stream, "go-metro fingerprint 1\ninterface=%s\npcap=%s\n", instance->interface,
+            instance->pcap != NULL ? instance->pcap : "");
+    if (write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0 ||
+        write_sorted(stream, "local_net", &instance->local_nets) < 0)
+        return -1;
+    fprintf(stream, "all_peers=%d\npromiscuous=%d\ngroup_by=%s\nsample=%d\nsample_duration=%u\nsample_interval=%u\n",
+            instance->all_peers, instance->promiscuous, groups[instance->group_by], instance->sample,
+            instance->sample ? instance->sample_duration_s : 0, instance->sample ? instance->sample_interval_s : 0);
+    return ferror(stream) ? -1 : 0;
+}
+
+int fingerprint_text(const struct config_instance *instance, char **out, size_t *size)
+{
+    FILE *stream;
+    int rc = -1;
+
+    *out = NULL;
+    stream = open_memstream(out, size);
+    if (stream != NULL) {
+        rc = write_text(stream, instance);
+        if (fclose(stream) != 0)
+            rc = -1;
+    }
+    if (rc < 0) {
+        free(*out);
+        *out = NULL;
+        errno = ENOMEM;
+    }
+    return rc;
+}
+
+uint32_t fingerprint_instance(const struct config_instance *instance)
+{
+    char *text;
+    size_t size;
+    uint32_t crc;
+
+    if (fingerprint_text(instance, &text, &size) < 0)
+        return 0;
+    crc = crc32c(0, text, size);
+    free(text);
+    return crc;
+}

@@ -1,0 +1,31 @@
+/* histogram.h: a log-linear histogram of nanoseconds, cumulative, with buckets at most 6.25 % wide.
+ *
+ * Bucket 0 holds what is below 2^HISTOGRAM_MIN_EXP (512 ns); then each octave is cut into 16 equal buckets up to 2^37 ns
+ * (137 s). The layout is part of the segment's ABI: histogram_lower_ns() and histogram_upper_ns() are the only formula. */
+#ifndef GO_METRO_HISTOGRAM_H
+#define GO_METRO_HISTOGRAM_H
+
+#include <stdint.h>
+
+#define HISTOGRAM_MIN_EXP 9
+#define HISTOGRAM_MAX_EXP 37
+#define HISTOGRAM_SUB_BITS 4
+#define HISTOGRAM_BUCKETS (1 + ((HISTOGRAM_MAX_EXP - HISTOGRAM_MIN_EXP) << HISTOGRAM_SUB_BITS)) /* 449 */
+
+struct histogram {
+    uint32_t count[HISTOGRAM_BUCKETS]; /* modulo 2^32 */
+};
+
+uint32_t histogram_bucket(uint64_t ns);            /* values above the last bucket fall into it */
+uint64_t histogram_lower_ns(uint32_t bucket);      /* inclusive */
+uint64_t histogram_upper_ns(uint32_t bucket);      /* exclusive */
+void histogram_add(struct histogram *histogram, uint64_t ns);
+
+/* The quantile q (0..1) of the samples counted in `now` and not in `then` (NULL: none), differences modulo 2^32: linear
+ * interpolation inside the bucket that holds rank ceil(q * n). 0 when there is none. */
+uint64_t histogram_quantile_ns(const struct histogram *now, const struct histogram *then, double q);
+
+/* The number of samples in that difference, and the lower bound of its first and the upper bound of its last bucket. */
+uint64_t histogram_interval(const struct histogram *now, const struct histogram *then, uint64_t *lower_ns, uint64_t *upper_ns);
+
+#endif

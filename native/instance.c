@@ -1,0 +1,139 @@
+/* instance.c: one instance of the YAML at work. */
+#include "instance.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+/* Blocks by which group_by: subnet gathers peers: what one site or one customer's network usually has. */
+#define SUBNET_BITS_V4 24
+#define SUBNET_BITS_V6 48
+
+static struct meter_instance describe(const struct instance *instance, const struct instance_host *host)
+{
+    return (struct meter_instance){
+        .whitelist = instance->whitelist,
+        .local_own = host->own,
+        .local_host = host->host,
+        .local_nets = instance->local_nets,
+        .group = instance->config->group_by,
+        .subnet_bits_v4 = SUBNET_BITS_V4,
+        .subnet_bits_v6 = SUBNET_BITS_V6,
+    };
+}
+
+static struct netset *make_local_nets(const struct config_instance *config)
+{
+    struct netset *set = netset_new();
+
+    for (size_t i = 0; set != NULL && i < config->local_nets.count; i++)
+        if (netset_add(set, &config->local_net_prefixes[i], 0) < 0) {
+            netset_free(set);
+            return NULL;
+        }
+    return set;
+}
+
+/* Everything but the meter's number. old: what is known of the names already, or NULL. */
+static int fill(struct instance *out, const struct config_instance *config, bool resolve_names, const struct targets *old)
+{
+    out->targets = targets_new(config, resolve_names);
+    if (out->targets == NULL || (old != NULL && !targets_inherit(out->targets, old)))
+        return -1;
+    if (!config->all_peers && (out->whitelist = targets_whitelist(out->targets)) == NULL)
+        return -1;
+    if (config->local_nets.count > 0 && (out->local_nets = make_local_nets(config)) == NULL)
+        return -1;
+    return 0;
+}
+
+static void release(struct instance *instance)
+{
+    targets_free(instance->targets);
+    netset_free(instance->whitelist);
+    netset_free(instance->local_nets);
+    *instance = (struct instance){ .number = -1 };
+}
+
+int instance_start(struct instance *out, const struct config_instance *config, bool resolve_names, struct tap *tap,
+                   const char *refusal, struct meter *meter, const struct instance_host *host)
+{
+    struct meter_instance description;
+
+    *out = (struct instance){ .config = config, .tap = tap, .refusal = refusal, .number = -1 };
+    if (fill(out, config, resolve_names, NULL) < 0)
+        goto fail;
+    description = describe(out, host);
+    out->number = meter_instance_add(meter, &description);
+    if (out->number < 0)
+        goto fail;
+    return 0;
+fail:
+    release(out);
+    return -1;
+}
+
+int instance_change(struct instance *instance, const struct config_instance *config, bool resolve_names, struct meter *meter,
+                    const struct instance_host *host)
+{
+    struct instance old = *instance;
+    struct instance changed = { .config = config, .tap = old.tap, .refusal = old.refusal, .number = old.number };
+
+    if (fill(&changed, config, resolve_names, old.targets) < 0) {
+        release(&changed);
+        return -1;
+    }
+    *instance = changed;
+    instance_refresh(instance, meter, host); /* the meter lets go of the old sets here */
+    release(&old);
+    return 0;
+}
+
+void instance_stop(struct instance *instance, struct meter *meter)
+{
+    if (instance->number >= 0)
+        meter_instance_remove(meter, instance->number);
+    release(instance);
+}
+
+void instance_refresh(const struct instance *instance, struct meter *meter, const struct instance_host *host)
+{
+    struct meter_instance description = describe(instance, host);
+
+    meter_instance_change(meter, instance->number, &description);
+}
+
+bool instance_answer(struct instance *instance, const struct resolve_answer *answer, struct meter *meter,
+                     const struct instance_host *host)
+{
+    struct netset *old = instance->whitelist, *set;
+
+    if (!targets_answer(instance->targets, answer) || old == NULL)
+        return false;
+    set = targets_whitelist(instance->targets);
+    if (set == NULL) {
+        log_errorx("instance", "%s: out of memory for the whitelist; the old one stays", instance->config->interface);
+        return false;
+    }
+    instance->whitelist = set;
+    instance_refresh(instance, meter, host); /* the meter lets go of the old set here */
+    netset_free(old);
+    return true;
+}
+
+void instance_peer_name(const struct instance *instance, const struct meter_row *row, char out[static SEG_NAME_MAX])
+{
+    struct ip_prefix prefix = { row->peer, row->peer_bits };
+    const char *name = NULL;
+    char text[PREFIX_STRLEN];
+    uint32_t index;
+
+    if (row->other)
+        name = "other";
+    else if (row->peer_bits == 128 && instance->whitelist != NULL && netset_lookup(instance->whitelist, &row->peer, &index))
+        name = targets_name(instance->targets, index);
+    if (name == NULL)
+        name = row->peer_bits == 128 ? address_format(text, &row->peer) : prefix_format(text, &prefix);
+    snprintf(out, SEG_NAME_MAX, "%s", name);
+}

@@ -1,0 +1,52 @@
+/* instance.h: one instance of the YAML at work: whom it wants, where it captures, its number in the meter.
+ *
+ * instance_start(); instance_answer() for each answer of the resolver; instance_refresh() when addresses changed;
+ * instance_stop(). The tap and the meter are the monitor's. */
+#ifndef GO_METRO_INSTANCE_H
+#define GO_METRO_INSTANCE_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "meter.h"
+#include "netset.h"
+#include "segment.h"
+#include "tap.h"
+#include "target.h"
+
+struct instance {
+    const struct config_instance *config; /* outlives the instance */
+    struct targets *targets;
+    struct netset *whitelist;  /* NULL: all peers */
+    struct netset *local_nets; /* NULL: none */
+    struct tap *tap;           /* NULL: nothing to capture; `refusal` says why */
+    const char *refusal;       /* NULL, or why this instance is not measured at all */
+    int number;                /* the meter's; -1: none */
+};
+
+/* What the meter knows of the host besides the instance's own sets; see meter.h. */
+struct instance_host {
+    const struct netset *own;  /* of the interface */
+    const struct netset *host; /* of the namespace */
+};
+
+/* Fills *out and enters it into the meter. tap may be NULL (with a refusal). 0; -1: out of memory or of numbers (*out is empty). */
+int instance_start(struct instance *out, const struct config_instance *config, bool resolve_names, struct tap *tap,
+                   const char *refusal, struct meter *meter, const struct instance_host *host);
+/* Ends it: its flows and rows go. */
+void instance_stop(struct instance *instance, struct meter *meter);
+/* The same instance by another configuration (another whitelist, other tags): flows that are still wanted stay, and so does what is
+ * known of its names. The grouping must be the same. 0; -1: out of memory (the instance is as before). */
+int instance_change(struct instance *instance, const struct config_instance *config, bool resolve_names, struct meter *meter,
+                    const struct instance_host *host);
+/* Tells the meter of the sets as they are now (addresses that changed). */
+void instance_refresh(const struct instance *instance, struct meter *meter, const struct instance_host *host);
+
+/* Takes in an answer. True: the whitelist changed (the meter knows it already), so the tap's filter must follow. */
+bool instance_answer(struct instance *instance, const struct resolve_answer *answer, struct meter *meter,
+                     const struct instance_host *host);
+
+/* What the tag dst: says of a row: a configured or resolved name, else the address or block itself. */
+void instance_peer_name(const struct instance *instance, const struct meter_row *row, char out[static SEG_NAME_MAX]);
+
+#endif

@@ -1,0 +1,273 @@
+/* meter.c: see meter.h. */
+#include "meter.h"
+
+#include <stdlib.h>
+
+#include "meter_state.h"
+#include "sides.h"
+
+#define PENDING_BASE 65536U /* room for a few bulk transfers besides one pending segment a flow */
+
+/* --- life --- */
+
+struct meter *meter_new(const struct meter_options *options)
+{
+    struct meter *meter = calloc(1, sizeof *meter);
+
+    if (meter == NULL) {
+        return NULL;
+    }
+    meter->options = *options;
+    const uint32_t most = options->max_flows < PENDING_MAX - PENDING_BASE ? options->max_flows + PENDING_BASE : PENDING_MAX;
+    const uint64_t *seed = options->hash_seed;
+    const bool flows = flow_table_init(&meter->flows, options->max_flows, options->idle_ttl_s, options->exp_ttl_s, seed);
+    const bool peers = peer_table_init(&meter->peers, options->max_peers, options->idle_ttl_s, options->keep_rows, seed);
+    const bool pending = pending_pool_init(&meter->pending, most);
+    if (!flows || !peers || !pending) {
+        meter_free(meter);
+        return NULL;
+    }
+    return meter;
+}
+
+void meter_free(struct meter *meter)
+{
+    if (meter == NULL) {
+        return;
+    }
+    for (size_t n = 0; n < METER_MAX_INSTANCES; n++) {
+        free(meter->instances[n]);
+    }
+    flow_table_destroy(&meter->flows);
+    peer_table_destroy(&meter->peers);
+    pending_pool_destroy(&meter->pending);
+    free(meter);
+}
+
+static struct metered *metered_at(const struct meter *meter, int number)
+{
+    return number >= 0 && number < METER_MAX_INSTANCES ? meter->instances[number] : NULL;
+}
+
+/* Calls fn for each open flow of the instances (bit n); fn may close it. */
+static void each_flow(struct meter *meter, uint64_t instances, void (*fn)(struct meter *meter, struct flow *flow))
+{
+    for (uint32_t index = 0; index < meter->flows.high; index++) {
+        struct flow *flow = flow_at(&meter->flows, index);
+        if ((flow->flags & FLOW_OPEN) && (instances >> flow_instance(flow) & 1)) {
+            fn(meter, flow);
+        }
+    }
+}
+
+/* --- frames --- */
+
+static void count_packet(struct meter_counters *counters, enum packet_reason reason)
+{
+    counters->packets++;
+    if (reason == PACKET_OK) {
+        counters->tcp++;
+    } else {
+        counters->ignored[reason]++;
+    }
+}
+
+void meter_frame(struct meter *meter, uint64_t instances, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen,
+                 int64_t time_ns, uint32_t now_s)
+{
+    struct tcp_segment segment;
+    const enum packet_reason decoded = packet_decode(linktype, frame, caplen, wirelen, &segment);
+
+    if (now_s > meter->now_s) {
+        meter_expire(meter, now_s);
+    }
+    for (; instances != 0; instances &= instances - 1) {
+        const unsigned number = (unsigned)__builtin_ctzll(instances);
+        struct metered *metered = meter->instances[number];
+        if (metered == NULL) {
+            continue;
+        }
+        count_packet(&metered->counters,
+                     decoded == PACKET_OK ? meter_take_segment(meter, number, &segment, time_ns) : decoded);
+    }
+}
+
+/* --- time --- */
+
+static void remove_row(struct meter *meter, uint32_t index)
+{
+    meter->instances[peer_row_at(&meter->peers, index)->key.instance]->counters.open_peers--;
+    peer_row_remove(&meter->peers, index);
+}
+
+void meter_expire(struct meter *meter, uint32_t now_s)
+{
+    struct flow *flow;
+    uint32_t row;
+
+    if (now_s > meter->now_s) {
+        meter->now_s = now_s;
+    }
+    while ((flow = flow_due(&meter->flows, meter->now_s)) != NULL) {
+        meter_close_flow(meter, flow);
+    }
+    while ((row = peer_row_due(&meter->peers, meter->now_s)) != PEER_ROW_NONE) {
+        remove_row(meter, row);
+    }
+}
+
+static void mark_clock(struct meter *meter, struct flow *flow)
+{
+    meter_drop_pending(meter, flow, SKIP_CLOCK);
+}
+
+void meter_clock_step(struct meter *meter)
+{
+    each_flow(meter, UINT64_MAX, mark_clock);
+}
+
+void meter_finish(struct meter *meter, uint64_t instances)
+{
+    each_flow(meter, instances, meter_close_flow);
+}
+
+/* --- instances --- */
+
+int meter_instance_add(struct meter *meter, const struct meter_instance *instance)
+{
+    int number = 0;
+
+    while (number < METER_MAX_INSTANCES && meter->instances[number] != NULL) {
+        number++;
+    }
+    if (number == METER_MAX_INSTANCES || (meter->instances[number] = calloc(1, sizeof *meter->instances[number])) == NULL) {
+        return -1;
+    }
+    meter->instances[number]->spec = *instance;
+    meter->instances[number]->other.birth = ++meter->peers.births;
+    return number;
+}
+
+static void close_unless_wanted(struct meter *meter, struct flow *flow)
+{
+    const struct metered *metered = meter->instances[flow_instance(flow)];
+    enum packet_reason reason;
+    const unsigned sides = sides_measured(&metered->spec, flow->key.address, &reason);
+
+    if (sides != ((meter_is_measured(flow, 0) ? 1U : 0U) | (meter_is_measured(flow, 1) ? 2U : 0U))) {
+        meter_close_flow(meter, flow);
+    }
+}
+
+static bool groups_alike(const struct meter_instance *a, const struct meter_instance *b)
+{
+    return a->group == b->group && (a->group != METER_GROUP_SUBNET ||
+                                    (a->subnet_bits_v4 == b->subnet_bits_v4 && a->subnet_bits_v6 == b->subnet_bits_v6));
+}
+
+void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance)
+{
+    struct metered *metered = metered_at(meter, number);
+
+    if (metered == NULL) {
+        return;
+    }
+    const bool alike = groups_alike(&metered->spec, instance);
+    metered->spec = *instance;
+    each_flow(meter, UINT64_C(1) << number, alike ? close_unless_wanted : meter_close_flow);
+}
+
+void meter_instance_remove(struct meter *meter, int number)
+{
+    struct metered *metered = metered_at(meter, number);
+
+    if (metered == NULL) {
+        return;
+    }
+    meter_finish(meter, UINT64_C(1) << number);
+    for (uint32_t index = 0; index < meter->peers.high; index++) {
+        const struct peer_row *row = peer_row_at(&meter->peers, index);
+        if (row->birth != 0 && row->key.instance == (uint32_t)number) {
+            remove_row(meter, index);
+        }
+    }
+    free(metered);
+    meter->instances[number] = NULL;
+}
+
+/* --- reading --- */
+
+const struct meter_counters *meter_counters(const struct meter *meter, int number)
+{
+    static const struct meter_counters none;
+    const struct metered *metered = metered_at(meter, number);
+
+    return metered == NULL ? &none : &metered->counters;
+}
+
+uint64_t meter_pending(const struct meter *meter, int number)
+{
+    const struct metered *metered = metered_at(meter, number);
+
+    return metered == NULL ? 0 : metered->pending;
+}
+
+static bool has_other(const struct metered *metered)
+{
+    return metered != NULL && metered->other.stats.flows > 0;
+}
+
+size_t meter_row_count(const struct meter *meter)
+{
+    size_t count = meter->peers.used;
+
+    for (int number = 0; number < METER_MAX_INSTANCES; number++) {
+        count += has_other(meter->instances[number]) ? 1 : 0;
+    }
+    return count;
+}
+
+static void give_other(const struct metered *metered, int number, void (*fn)(const struct meter_row *row, void *arg), void *arg)
+{
+    const struct meter_row out = {
+        .instance = number,
+        .other = true,
+        .birth = metered->other.birth,
+        .stats = &metered->other.stats,
+    };
+
+    fn(&out, arg);
+}
+
+static void give_row(const struct peer_row *row, void (*fn)(const struct meter_row *row, void *arg), void *arg)
+{
+    const struct meter_row out = {
+        .instance = (int)row->key.instance,
+        .local = row->key.local,
+        .peer = row->key.peer,
+        .peer_bits = (uint8_t)row->key.peer_bits,
+        .peer_port = row->key.port,
+        .birth = row->birth,
+        .birth_time_ns = row->birth_time_ns,
+        .last_sample_time_ns = row->last_sample_time_ns,
+        .last_sample_s = row->last_sample_s,
+        .stats = &row->stats,
+    };
+
+    fn(&out, arg);
+}
+
+void meter_each_row(const struct meter *meter, void (*fn)(const struct meter_row *row, void *arg), void *arg)
+{
+    for (uint32_t index = 0; index < meter->peers.high; index++) {
+        const struct peer_row *row = peer_row_at(&meter->peers, index);
+        if (row->birth != 0) {
+            give_row(row, fn, arg);
+        }
+    }
+    for (int number = 0; number < METER_MAX_INSTANCES; number++) {
+        if (has_other(meter->instances[number])) {
+            give_other(meter->instances[number], number, fn, arg);
+        }
+    }
+}

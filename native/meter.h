@@ -1,0 +1,108 @@
+/* meter.h: frames of one or more instances -> rows of statistics. The glue between packet, flow, rtt and peer.
+ *
+ * meter_new() once; meter_instance_add() for each instance; meter_frame() for each captured frame; meter_expire() about once a
+ * second; meter_finish() at the end of a capture; meter_free(). No I/O, no clock: time is an argument. Memory is bounded by
+ * max_flows and max_peers and is taken as it is needed, in large steps, never given back before meter_free(). */
+#ifndef GO_METRO_METER_H
+#define GO_METRO_METER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "netset.h"
+#include "packet.h"
+#include "peer.h"
+
+#define METER_MAX_INSTANCES 64
+
+enum meter_group { METER_GROUP_PEER, METER_GROUP_PEER_PORT, METER_GROUP_SUBNET };
+
+/* One round trip, for `read --samples`. */
+struct meter_sample {
+    int64_t time_ns; /* capture time of the ACK, ns since the epoch */
+    struct ip_address src, dst;
+    uint16_t sport, dport;
+    uint32_t end_seq; /* SEG.SEQ + SEG.LEN of the segment that was timed */
+    uint64_t rtt_ns;
+    bool handshake;
+};
+
+struct meter_options {
+    uint32_t max_flows;
+    uint32_t max_peers;
+    uint32_t idle_ttl_s; /* a flow without a packet for so long leaves; a row without flow and packet for so long too */
+    uint32_t exp_ttl_s;  /* an ended flow leaves after so long */
+    bool keep_rows;      /* rows never leave, however long they are idle (`read`: the table at the end is of the whole capture) */
+    uint64_t hash_seed[2];
+    void (*on_sample)(const struct meter_sample *sample, void *arg); /* NULL: none */
+    void *on_sample_arg;
+};
+
+/* What an instance asks for. The sets stay the caller's and must outlive it; they may change between two calls. */
+struct meter_instance {
+    const struct netset *whitelist;  /* peers that are wanted; NULL: all */
+    const struct netset *local_own;  /* addresses of the captured interface; NULL: none */
+    const struct netset *local_host; /* addresses of the network namespace; NULL: none */
+    const struct netset *local_nets; /* what counts as ours where neither of the above does; NULL: none */
+    bool both_sides;                 /* every address is ours (`read` without --local): each direction is a row */
+    enum meter_group group;
+    uint8_t subnet_bits_v4, subnet_bits_v6; /* METER_GROUP_SUBNET */
+};
+
+struct meter_counters {
+    uint64_t packets; /* == tcp + sum of ignored */
+    uint64_t tcp;
+    uint64_t ignored[PACKET_REASON_COUNT]; /* [PACKET_OK] is 0 */
+    uint64_t flows;   /* opened so far */
+    uint64_t open_flows, open_peers;
+    uint64_t refused_flows; /* not opened because of max_flows: times a packet was turned away */
+    uint64_t refused_peers; /* flows counted in the `other` row because of max_peers */
+};
+
+/* A row as it stands. `other`: the sum of the flows over max_peers, counts only (no address, no statistic but the counters). */
+struct meter_row {
+    int instance;
+    bool other;
+    struct ip_address local, peer; /* peer: the subnet's base address under METER_GROUP_SUBNET */
+    uint8_t peer_bits;             /* 128, or the subnet's length in the 16-byte form */
+    uint16_t peer_port;            /* METER_GROUP_PEER_PORT, else 0 */
+    uint64_t birth;                /* unique in this process: a row that left and came back has another */
+    int64_t birth_time_ns;         /* capture time of its first packet */
+    int64_t last_sample_time_ns;   /* capture time of its newest sample, 0: none */
+    uint32_t last_sample_s;        /* now_s at that moment */
+    const struct peer_stats *stats; /* stats->flows etc. */
+};
+
+struct meter;
+
+struct meter *meter_new(const struct meter_options *options); /* NULL: out of memory */
+void meter_free(struct meter *meter);
+
+/* The instance's number, 0..63, or -1 (no room). The struct is copied. */
+int meter_instance_add(struct meter *meter, const struct meter_instance *instance);
+/* The same instance with other sets or grouping; flows that are no longer wanted end (pending -> unacked). */
+void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance);
+/* Its flows and rows go; the number becomes free. */
+void meter_instance_remove(struct meter *meter, int number);
+
+/* One frame for each of the instances (bit n of `instances`). linktype as pcap's DLT_; time_ns: the capture's own timestamp, ns
+ * since the epoch; now_s: monotonic seconds, for expiry and windows (for files: derived from the timestamps). */
+void meter_frame(struct meter *meter, uint64_t instances, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen,
+                 int64_t time_ns, uint32_t now_s);
+
+void meter_expire(struct meter *meter, uint32_t now_s);
+/* The wall clock was set: everything pending -> clock. */
+void meter_clock_step(struct meter *meter);
+/* The capture of these instances ends (or has a gap): everything pending -> unacked, flows are forgotten, rows stay. */
+void meter_finish(struct meter *meter, uint64_t instances);
+
+const struct meter_counters *meter_counters(const struct meter *meter, int number);
+size_t meter_row_count(const struct meter *meter);
+/* Calls fn for each row in a stable order (a row keeps its place); `other` rows last, only where they count anything. */
+void meter_each_row(const struct meter *meter, void (*fn)(const struct meter_row *row, void *arg), void *arg);
+/* Segments that wait for their ACK now, of an instance: timed == samples + sum of skipped + pending. */
+uint64_t meter_pending(const struct meter *meter, int number);
+
+#endif

@@ -1,0 +1,84 @@
+/* meter_account.c: see meter_state.h. */
+#include "meter_state.h"
+
+static struct peer_row *row_of(struct meter *meter, const struct flow *flow, unsigned side)
+{
+    const uint32_t index = flow->row[side];
+
+    return index == ROW_OTHER ? &meter->instances[flow_instance(flow)]->other : peer_row_at(&meter->peers, index);
+}
+
+static void count_sample(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_sample *sample,
+                         int64_t time_ns)
+{
+    struct peer_row *row = row_of(meter, flow, side);
+
+    if (flow->row[side] == ROW_OTHER) {
+        row->stats.samples++;
+        row->stats.handshake_samples += sample->handshake ? 1 : 0;
+    } else {
+        peer_sample(&row->stats, sample->rtt_ns, sample->previous_ns, sample->handshake, meter->now_s);
+        row->last_sample_time_ns = time_ns;
+        row->last_sample_s = meter->now_s;
+    }
+    if (meter->options.on_sample != NULL) {
+        const struct meter_sample out = {
+            .time_ns = time_ns,
+            .src = flow->key.address[side],
+            .dst = flow->key.address[1 - side],
+            .sport = flow->key.port[side],
+            .dport = flow->key.port[1 - side],
+            .end_seq = sample->end_seq,
+            .rtt_ns = sample->rtt_ns,
+            .handshake = sample->handshake,
+        };
+        meter->options.on_sample(&out, meter->options.on_sample_arg);
+    }
+}
+
+void meter_account_outcome(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_outcome *outcome,
+                           uint32_t pending_before, int64_t time_ns)
+{
+    struct metered *metered = meter->instances[flow_instance(flow)];
+    struct peer_stats *stats = &row_of(meter, flow, side)->stats;
+    const uint32_t pending = flow->half[side].waiting.count;
+    const uint32_t accounted = pending + (outcome->has_sample ? 1 : 0);
+
+    metered->pending += (uint64_t)pending - pending_before;
+    stats->timed += outcome->timed;
+    stats->retransmits += outcome->retransmits;
+    if (pending_before + outcome->timed != accounted) { /* most packets skip nothing */
+        for (size_t reason = 0; reason < SKIP_REASON_COUNT; reason++) {
+            stats->skipped[reason] += outcome->skipped[reason];
+        }
+    }
+    if (outcome->has_sample) {
+        count_sample(meter, flow, side, &outcome->sample, time_ns);
+    }
+}
+
+void meter_account_flow(struct meter *meter, const struct flow *flow)
+{
+    struct meter_counters *counters = &meter->instances[flow_instance(flow)]->counters;
+
+    counters->flows++;
+    for (unsigned side = 0; side < 2; side++) {
+        if (meter_is_measured(flow, side)) {
+            row_of(meter, flow, side)->stats.flows++;
+            counters->refused_peers += flow->row[side] == ROW_OTHER ? 1 : 0;
+        }
+    }
+}
+
+void meter_drop_pending(struct meter *meter, struct flow *flow, enum skip_reason reason)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        struct rtt_half *half = &flow->half[side];
+        const uint32_t before = half->waiting.count;
+        struct rtt_outcome outcome = {0};
+        if (before > 0) {
+            rtt_drop(half, &meter->pending, reason, &outcome);
+            meter_account_outcome(meter, flow, side, &outcome, before, 0);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+/* meter_flow.c: see meter_state.h. */
+#include "meter_state.h"
+
+#include "sides.h"
+
+/* --- flows and their rows --- */
+
+static struct ip_address masked(const struct ip_address *address, unsigned bits)
+{
+    struct ip_address out = *address;
+
+    for (unsigned n = 0; n < sizeof out.bytes; n++) {
+        const unsigned kept = bits > n * 8 ? bits - n * 8 : 0;
+        const unsigned mask = 0xff00U >> (kept < 8 ? kept : 8);
+        out.bytes[n] = (uint8_t)(out.bytes[n] & mask);
+    }
+    return out;
+}
+
+static unsigned subnet_bits(const struct meter_instance *spec, const struct ip_address *address)
+{
+    const unsigned bits = address_is_v4(address) ? 96U + spec->subnet_bits_v4 : spec->subnet_bits_v6;
+
+    return bits < 128 ? bits : 128;
+}
+
+static uint32_t take_row(struct meter *meter, struct flow *flow, unsigned side, int64_t time_ns)
+{
+    const unsigned number = flow_instance(flow);
+    const struct meter_instance *spec = &meter->instances[number]->spec;
+    const struct ip_address *peer = &flow->key.address[1 - side];
+    const unsigned bits = spec->group == METER_GROUP_SUBNET ? subnet_bits(spec, peer) : 128;
+    const struct peer_key key = {
+        .local = flow->key.address[side],
+        .peer = masked(peer, bits),
+        .instance = number,
+        .port = spec->group == METER_GROUP_PEER_PORT ? flow->key.port[1 - side] : 0,
+        .peer_bits = (uint16_t)bits,
+    };
+    bool born;
+    const uint32_t index = peer_row_take(&meter->peers, &key, time_ns, &born);
+
+    if (index == PEER_ROW_NONE) {
+        return ROW_OTHER;
+    }
+    meter->instances[number]->counters.open_peers += born ? 1 : 0;
+    return index;
+}
+
+/* NULL: *reason says why the segment opens no flow. */
+static struct flow *open_flow(struct meter *meter, unsigned number, const struct flow_key *key, uint64_t hash,
+                              const struct tcp_segment *segment, int64_t time_ns, enum packet_reason *reason)
+{
+    struct metered *metered = meter->instances[number];
+    const unsigned sides = sides_measured(&metered->spec, key->address, reason);
+
+    if (sides == 0) {
+        return NULL;
+    }
+    *reason = PACKET_NO_FLOW;
+    if (segment->flags & TCP_RST) {
+        return NULL; /* nothing follows it, and a scan would fill the table */
+    }
+    struct flow *flow = flow_open(&meter->flows, key, hash, meter->now_s);
+    if (flow == NULL) {
+        metered->counters.refused_flows++;
+        return NULL;
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        flow->row[side] = sides & (1U << side) ? take_row(meter, flow, side, time_ns) : ROW_UNMEASURED;
+    }
+    metered->counters.open_flows++;
+    meter_account_flow(meter, flow);
+    return flow;
+}
+
+void meter_close_flow(struct meter *meter, struct flow *flow)
+{
+    meter_drop_pending(meter, flow, SKIP_UNACKED);
+    for (unsigned side = 0; side < 2; side++) {
+        if (meter_is_measured(flow, side) && flow->row[side] != ROW_OTHER) {
+            peer_row_release(&meter->peers, flow->row[side], flow->last_s);
+        }
+    }
+    meter->instances[flow_instance(flow)]->counters.open_flows--;
+    flow_close(&meter->flows, flow);
+}
+
+/* --- one segment --- */
+
+static void restart_half(struct meter *meter, struct flow *flow, unsigned side)
+{
+    struct rtt_half *half = &flow->half[side];
+    const uint32_t before = half->waiting.count;
+    struct rtt_outcome outcome = {0};
+
+    rtt_restart(half, &meter->pending, &outcome);
+    if (before > 0) {
+        meter_account_outcome(meter, flow, side, &outcome, before, 0);
+    }
+}
+
+/* A SYN with another ISN than the one known, or on a flow that was picked up in the middle. */
+static bool has_other_isn(const struct rtt_half *half, const struct tcp_segment *segment)
+{
+    if (half->flags & RTT_ISN) {
+        return half->isn != segment->seq;
+    }
+    return (half->flags & (RTT_SENT | RTT_STARTED)) != 0;
+}
+
+/* A SYN for another connection on the same tuple begins a new flow in the same record. A SYN|ACK that answers the known SYN
+ * does not: a listener without state (SYN cookies) may answer each SYN with another ISN. */
+static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment)
+{
+    const struct rtt_half *other = &flow->half[1 - side];
+
+    if (!has_other_isn(&flow->half[side], segment)) {
+        return;
+    }
+    restart_half(meter, flow, side);
+    if ((segment->flags & TCP_ACK) && (other->flags & RTT_ISN) && segment->ack == other->isn + 1) {
+        return;
+    }
+    restart_half(meter, flow, 1 - side);
+    flow->flags &= (uint8_t)~FLOW_ENDED;
+    meter_account_flow(meter, flow);
+}
+
+static void take_reset(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
+{
+    const unsigned acked = 1 - side;
+    const uint32_t before = flow->half[acked].waiting.count;
+    struct rtt_outcome outcome = {0};
+
+    if (before > 0) {
+        rtt_refused(&flow->half[acked], &meter->pending, segment, time_ns, &outcome);
+        meter_account_outcome(meter, flow, acked, &outcome, before, time_ns);
+    }
+    meter_drop_pending(meter, flow, SKIP_UNACKED);
+    flow_end(&meter->flows, flow);
+}
+
+static void take_acknowledgment(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                                int64_t time_ns)
+{
+    const unsigned acked = 1 - side;
+    struct rtt_half *half = &flow->half[acked];
+    struct rtt_outcome outcome = {0};
+
+    if (!meter_is_measured(flow, acked)) {
+        rtt_follow(half, segment);
+        return;
+    }
+    const uint32_t before = half->waiting.count;
+    rtt_acked(half, &meter->pending, segment, rtt_is_probe(&flow->half[side], segment), time_ns, &outcome);
+    meter_account_outcome(meter, flow, acked, &outcome, before, time_ns);
+    if (outcome.hole) {
+        flow_forget_copies(flow, acked);
+    }
+}
+
+static void take_transmission(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                              int64_t time_ns)
+{
+    struct rtt_half *half = &flow->half[side];
+    const uint32_t before = half->waiting.count;
+    struct rtt_outcome outcome = {0};
+
+    rtt_note(half, segment);
+    if (meter_is_measured(flow, side)) {
+        rtt_sent(half, &meter->pending, segment, time_ns, &outcome);
+        meter_account_outcome(meter, flow, side, &outcome, before, time_ns);
+    }
+}
+
+enum packet_reason meter_take_segment(struct meter *meter, unsigned number, const struct tcp_segment *segment, int64_t time_ns)
+{
+    struct flow_key key;
+    enum packet_reason reason;
+    const unsigned side = flow_key_make(&key, segment, number);
+    const uint64_t hash = flow_hash(&meter->flows, &key);
+    struct flow *flow = flow_find(&meter->flows, &key, hash);
+
+    if (flow == NULL && (flow = open_flow(meter, number, &key, hash, segment, time_ns, &reason)) == NULL) {
+        return reason;
+    }
+    if (flow_is_copy(flow, side, segment, time_ns)) {
+        return PACKET_DUPLICATE;
+    }
+    flow->last_s = meter->now_s;
+    if (segment->flags & TCP_RST) {
+        take_reset(meter, flow, side, segment, time_ns);
+        return PACKET_OK;
+    }
+    if (segment->flags & TCP_SYN) {
+        follow_syn(meter, flow, side, segment);
+    }
+    take_acknowledgment(meter, flow, side, segment, time_ns);
+    take_transmission(meter, flow, side, segment, time_ns);
+    if (flow->half[0].flags & flow->half[1].flags & RTT_FIN) {
+        flow_end(&meter->flows, flow);
+    }
+    return PACKET_OK;
+}

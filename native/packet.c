@@ -1,0 +1,175 @@
+/* packet.c: the bytes of one frame -> struct tcp_segment: the link layer and VLAN tags; packet_ip.c and packet_tcp.c go on. */
+#include "packet.h"
+
+#include <string.h>
+#include <pcap/pcap.h>
+
+#include "packet_cursor.h"
+
+#ifndef DLT_LINUX_SLL2 /* libpcap before 1.9.1 */
+#define DLT_LINUX_SLL2 276
+#endif
+#define LINKTYPE_RAW 101 /* raw IP as files name it; DLT_RAW is the systems' own number */
+
+static enum packet_reason decode_ip(struct cursor *c, struct tcp_segment *out)
+{
+    if (c->at == c->end)
+        return PACKET_TRUNCATED;
+    return *c->at >> 4 == 6 ? packet_decode_ipv6(c, out) : packet_decode_ipv4(c, out);
+}
+
+static const struct ethertype {
+    uint16_t type;
+    enum packet_reason reason; /* where there is nothing to decode */
+    enum packet_reason (*decode)(struct cursor *c, struct tcp_segment *out);
+} ethertypes[] = {
+    {0x0800, PACKET_OK, packet_decode_ipv4},
+    {0x86dd, PACKET_OK, packet_decode_ipv6},
+    {0x8847, PACKET_MPLS, NULL},
+    {0x8848, PACKET_MPLS, NULL},
+    {0x8863, PACKET_PPPOE, NULL},
+    {0x8864, PACKET_PPPOE, NULL},
+    {0x6558, PACKET_TUNNEL, NULL}, /* Ethernet in GRE, as cooked captures name it */
+    {0x88e5, PACKET_TUNNEL, NULL}, /* MACsec */
+    {0x88e7, PACKET_TUNNEL, NULL}, /* 802.1ah, MAC in MAC */
+    {0x894f, PACKET_TUNNEL, NULL}, /* NSH, RFC 8300 */
+};
+
+static inline bool is_vlan_tag(uint16_t type)
+{
+    return type == 0x8100 || type == 0x88a8 || type == 0x9100;
+}
+
+static enum packet_reason decode_ethertype(struct cursor *c, struct tcp_segment *out, uint16_t type)
+{
+    for (unsigned tags = 0; is_vlan_tag(type); tags++) {
+        const uint8_t *tag;
+
+        if (tags == PACKET_MAX_VLAN)
+            return PACKET_VLAN_DEPTH;
+        if ((tag = take(c, 4)) == NULL)
+            return PACKET_TRUNCATED;
+        out->vlan[tags] = be16(tag) & 0x0fff;
+        type = be16(tag + 2);
+    }
+    for (size_t i = 0; i < sizeof ethertypes / sizeof ethertypes[0]; i++) {
+        if (ethertypes[i].type == type)
+            return ethertypes[i].decode != NULL ? ethertypes[i].decode(c, out) : ethertypes[i].reason;
+    }
+    return PACKET_NOT_IP;
+}
+
+static enum packet_reason decode_ethernet(struct cursor *c, struct tcp_segment *out)
+{
+    const uint8_t *header = take(c, 14);
+
+    return header == NULL ? PACKET_TRUNCATED : decode_ethertype(c, out, be16(header + 12));
+}
+
+/* Of these devices (ARPHRD_) the protocol field is no EtherType: Frame Relay, radiotap, netlink. */
+static bool is_ethertype_device(uint16_t device)
+{
+    return device != 770 && device != 803 && device != 824;
+}
+
+static enum packet_reason decode_cooked(struct cursor *c, struct tcp_segment *out)
+{
+    const uint8_t *header = take(c, 16);
+
+    if (header == NULL)
+        return PACKET_TRUNCATED;
+    return is_ethertype_device(be16(header + 2)) ? decode_ethertype(c, out, be16(header + 14)) : PACKET_NOT_IP;
+}
+
+static enum packet_reason decode_cooked2(struct cursor *c, struct tcp_segment *out)
+{
+    const uint8_t *header = take(c, 20);
+
+    if (header == NULL)
+        return PACKET_TRUNCATED;
+    return is_ethertype_device(be16(header + 8)) ? decode_ethertype(c, out, be16(header)) : PACKET_NOT_IP;
+}
+
+static enum packet_reason decode_family(struct cursor *c, struct tcp_segment *out, uint32_t family)
+{
+    switch (family) {
+    case 2: /* AF_INET everywhere */
+        return packet_decode_ipv4(c, out);
+    case 24: /* AF_INET6 of NetBSD and OpenBSD */
+    case 28: /* of FreeBSD */
+    case 30: /* of Darwin */
+        return packet_decode_ipv6(c, out);
+    default:
+        return PACKET_NOT_IP;
+    }
+}
+
+static enum packet_reason decode_loop(struct cursor *c, struct tcp_segment *out)
+{
+    const uint8_t *header = take(c, 4);
+
+    return header == NULL ? PACKET_TRUNCATED : decode_family(c, out, be32(header));
+}
+
+/* The byte order is that of the host that captured; all families are small numbers, so one of the orders is out of range. */
+static enum packet_reason decode_null(struct cursor *c, struct tcp_segment *out)
+{
+    const uint8_t *header = take(c, 4);
+    uint32_t family;
+
+    if (header == NULL)
+        return PACKET_TRUNCATED;
+    family = be32(header);
+    return decode_family(c, out, family > 0xffff ? __builtin_bswap32(family) : family);
+}
+
+static const struct link {
+    int linktype;
+    enum packet_reason (*decode)(struct cursor *c, struct tcp_segment *out);
+} links[] = {
+    {DLT_EN10MB, decode_ethernet},
+    {DLT_LINUX_SLL, decode_cooked},
+    {DLT_LINUX_SLL2, decode_cooked2},
+    {DLT_RAW, decode_ip},
+    {LINKTYPE_RAW, decode_ip},
+    {DLT_IPV4, packet_decode_ipv4},
+    {DLT_IPV6, packet_decode_ipv6},
+    {DLT_NULL, decode_null},
+    {DLT_LOOP, decode_loop},
+};
+
+static const struct link *find_link(int linktype)
+{
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+        if (links[i].linktype == linktype)
+            return &links[i];
+    }
+    return NULL;
+}
+
+bool packet_link_is_known(int linktype)
+{
+    return find_link(linktype) != NULL;
+}
+
+enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out)
+{
+    const struct link *link = find_link(linktype);
+    struct cursor cursor = {frame, frame + caplen, wirelen > caplen ? wirelen : caplen};
+
+    if (link == NULL)
+        return PACKET_UNKNOWN_LINK;
+    memset(out->vlan, 0, sizeof out->vlan);
+    return link->decode(&cursor, out);
+}
+
+const char *packet_reason_name(enum packet_reason reason)
+{
+    static const char *const names[] = {
+#define X(enumerator, name) name,
+        PACKET_REASONS(X)
+#undef X
+    };
+
+    return (unsigned)reason < PACKET_REASON_COUNT ? names[reason] : "unknown";
+}

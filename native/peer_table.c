@@ -1,0 +1,189 @@
+/* peer_table.c: see peer_table.h. */
+#include "peer_table.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+
+#define CHUNK_ROWS (1U << PEER_ROW_CHUNK_BITS)
+
+_Static_assert(sizeof(struct peer_key) == HASH_KEY_SIZE, "hashed whole");
+
+static struct wheel_link *link_of(void *owner, uint32_t index)
+{
+    return &peer_row_at(owner, index)->link;
+}
+
+static size_t chunk_count(const struct peer_table *table)
+{
+    return (size_t)(table->limit >> PEER_ROW_CHUNK_BITS) + 1;
+}
+
+bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t idle_ttl_s, bool keep, const uint64_t seed[static 2])
+{
+    memset(table, 0, sizeof *table);
+    table->limit = max_peers < PEER_ROWS_MAX ? max_peers : PEER_ROWS_MAX;
+    table->unused = PEER_ROW_NONE;
+    table->idle_ttl_s = idle_ttl_s == 0 ? 1 : idle_ttl_s;
+    table->keep = keep;
+    memcpy(table->seed, seed, sizeof table->seed);
+    wheel_init(&table->wheel, link_of, table);
+    for (table->size = 16; table->size / 2 < table->limit;) {
+        table->size *= 2; /* at most half full, so that it never has to grow */
+    }
+    table->slots = calloc(table->size, sizeof *table->slots);
+    table->chunks = calloc(chunk_count(table), sizeof *table->chunks);
+    return table->slots != NULL && table->chunks != NULL;
+}
+
+void peer_table_destroy(struct peer_table *table)
+{
+    for (size_t n = 0; table->chunks != NULL && n < chunk_count(table); n++) {
+        free(table->chunks[n]);
+    }
+    free(table->chunks);
+    free(table->slots);
+    table->chunks = NULL;
+    table->slots = NULL;
+}
+
+static uint32_t home_of(const struct peer_table *table, const struct peer_key *key)
+{
+    return (uint32_t)hash_key(key, table->seed) & (table->size - 1);
+}
+
+/* The slot that holds the key, or the empty one where it belongs. */
+static uint32_t slot_of(const struct peer_table *table, const struct peer_key *key)
+{
+    uint32_t at = home_of(table, key);
+
+    while (table->slots[at] != 0 && memcmp(&peer_row_at(table, table->slots[at] - 1)->key, key, sizeof *key) != 0) {
+        at = (at + 1) & (table->size - 1);
+    }
+    return at;
+}
+
+static uint32_t take_fresh(struct peer_table *table)
+{
+    const uint32_t index = table->high;
+    struct peer_row **chunk = &table->chunks[index >> PEER_ROW_CHUNK_BITS];
+
+    if (*chunk == NULL && (*chunk = malloc(CHUNK_ROWS * sizeof **chunk)) == NULL) {
+        return PEER_ROW_NONE;
+    }
+    table->high++;
+    return index;
+}
+
+static uint32_t take_slot(struct peer_table *table)
+{
+    const uint32_t index = table->unused;
+
+    if (table->used >= table->limit) {
+        return PEER_ROW_NONE;
+    }
+    if (index == PEER_ROW_NONE) {
+        return take_fresh(table);
+    }
+    table->unused = peer_row_at(table, index)->link.next;
+    return index;
+}
+
+static uint32_t row_new(struct peer_table *table, const struct peer_key *key, uint32_t slot, int64_t time_ns)
+{
+    const uint32_t index = take_slot(table);
+
+    if (index == PEER_ROW_NONE) {
+        return PEER_ROW_NONE;
+    }
+    struct peer_row *row = peer_row_at(table, index);
+    memset(row, 0, offsetof(struct peer_row, stats));
+    peer_init(&row->stats);
+    row->key = *key;
+    row->birth = ++table->births;
+    row->birth_time_ns = time_ns;
+    table->slots[slot] = index + 1;
+    table->used++;
+    return index;
+}
+
+static void take_off_wheel(struct peer_table *table, uint32_t index)
+{
+    struct peer_row *row = peer_row_at(table, index);
+
+    if (row->on_wheel) {
+        wheel_remove(&table->wheel, index);
+        row->on_wheel = false;
+    }
+}
+
+uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, int64_t time_ns, bool *born)
+{
+    const uint32_t slot = slot_of(table, key);
+    const bool known = table->slots[slot] != 0;
+    const uint32_t index = known ? table->slots[slot] - 1 : row_new(table, key, slot, time_ns);
+
+    *born = !known && index != PEER_ROW_NONE;
+    if (index != PEER_ROW_NONE) {
+        take_off_wheel(table, index);
+        peer_row_at(table, index)->open_flows++;
+    }
+    return index;
+}
+
+void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s)
+{
+    struct peer_row *row = peer_row_at(table, index);
+
+    if (last_s > row->last_s) {
+        row->last_s = last_s;
+    }
+    row->open_flows--;
+    if (row->open_flows == 0 && !table->keep) {
+        wheel_add(&table->wheel, index, row->last_s + table->idle_ttl_s);
+        row->on_wheel = true;
+    }
+}
+
+uint32_t peer_row_due(struct peer_table *table, uint32_t now_s)
+{
+    uint32_t index;
+
+    while ((index = wheel_take(&table->wheel, now_s)) != WHEEL_NONE) {
+        const struct peer_row *row = peer_row_at(table, index);
+        wheel_add(&table->wheel, index, row->last_s + table->idle_ttl_s);
+        if (now_s - row->last_s >= table->idle_ttl_s) {
+            return index; /* the caller's peer_row_remove() takes it off */
+        }
+    }
+    return PEER_ROW_NONE;
+}
+
+/* Closes the gap at `hole`: each later slot of the run that may stand there moves up. */
+static void close_gap(struct peer_table *table, uint32_t hole)
+{
+    const uint32_t mask = table->size - 1;
+
+    for (uint32_t at = (hole + 1) & mask; table->slots[at] != 0; at = (at + 1) & mask) {
+        const uint32_t from_home = (at - home_of(table, &peer_row_at(table, table->slots[at] - 1)->key)) & mask;
+        if (from_home >= ((at - hole) & mask)) {
+            table->slots[hole] = table->slots[at];
+            hole = at;
+        }
+    }
+    table->slots[hole] = 0;
+}
+
+void peer_row_remove(struct peer_table *table, uint32_t index)
+{
+    struct peer_row *row = peer_row_at(table, index);
+
+    take_off_wheel(table, index);
+    close_gap(table, slot_of(table, &row->key));
+    row->birth = 0;
+    row->link.next = table->unused;
+    table->unused = index;
+    table->used--;
+}

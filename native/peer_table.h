@@ -1,0 +1,76 @@
+/* peer_table.h: the rows of all instances: statistics by (instance, local address, peer), bounded, each in one place while it
+ * lives.
+ *
+ * peer_table_init() once; peer_row_take() when a flow opens, peer_row_release() when it closes; peer_row_due() and
+ * peer_row_remove() for rows that nobody used for idle_ttl; peer_table_destroy(). */
+#ifndef GO_METRO_PEER_TABLE_H
+#define GO_METRO_PEER_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "peer.h"
+#include "wheel.h"
+
+#define PEER_ROW_NONE UINT32_MAX
+#define PEER_ROW_CHUNK_BITS 5
+#define PEER_ROWS_MAX 0x40000000U
+
+/* Without padding: it is hashed and compared as bytes. */
+struct peer_key {
+    struct ip_address local, peer;
+    uint32_t instance;
+    uint16_t port;
+    uint16_t peer_bits;
+};
+
+_Static_assert(sizeof(struct peer_key) == 40, "no padding");
+
+struct peer_row {
+    struct peer_key key;
+    uint64_t birth; /* from 1; 0: the slot is free */
+    int64_t birth_time_ns;
+    int64_t last_sample_time_ns;
+    uint32_t last_sample_s;
+    uint32_t last_s;     /* of the newest packet of the flows that closed */
+    uint32_t open_flows;
+    bool on_wheel;
+    struct wheel_link link; /* list of free slots when birth is 0 */
+    struct peer_stats stats;
+};
+
+struct peer_table {
+    struct peer_row **chunks;
+    uint32_t *slots; /* open addressing: index plus one, 0: empty */
+    uint32_t size;   /* of slots, a power of two */
+    uint32_t limit, used;
+    uint32_t high;   /* indexes below it were in use once */
+    uint32_t unused;
+    uint32_t idle_ttl_s;
+    bool keep;       /* rows never leave */
+    uint64_t births;
+    uint64_t seed[2];
+    struct wheel wheel;
+};
+
+/* False: out of memory. The table must stay where it is. */
+bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t idle_ttl_s, bool keep, const uint64_t seed[static 2]);
+void peer_table_destroy(struct peer_table *table);
+
+/* The row's index, with one more flow; made (born at time_ns, *born set) if it is not there. PEER_ROW_NONE: no room. */
+uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, int64_t time_ns, bool *born);
+/* One flow less; last_s: of its newest packet. */
+void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s);
+/* A row whose time has come, for the caller to remove; PEER_ROW_NONE: no more up to now_s, which never goes back. */
+uint32_t peer_row_due(struct peer_table *table, uint32_t now_s);
+/* Frees the slot of a row without flows. */
+void peer_row_remove(struct peer_table *table, uint32_t index);
+
+/* Row `index` < table->high; look at birth. */
+static inline struct peer_row *peer_row_at(const struct peer_table *table, uint32_t index)
+{
+    return &table->chunks[index >> PEER_ROW_CHUNK_BITS][index & ((1U << PEER_ROW_CHUNK_BITS) - 1)];
+}
+
+#endif

@@ -1,0 +1,217 @@
+/* publication.c: the meter's rows and the instances' states -> the contents of a snapshot. */
+#include "publication.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_A_STEP 256
+
+struct publication {
+    struct seg_instance instances[SEG_MAX_INSTANCES];
+    struct seg_row *rows;
+    struct seg_histogram *histograms;
+    size_t capacity, count, missing;
+    /* for the row callback */
+    const struct instance *sources;
+    size_t source_count;
+    const struct publication_time *time;
+};
+
+_Static_assert(SKIP_REASON_COUNT <= SEG_SKIPS, "every skip counter has its place in a row");
+_Static_assert(PACKET_REASON_COUNT - 1 <= SEG_REASONS, "every reason has its place in an instance");
+_Static_assert(METER_MAX_INSTANCES <= SEG_MAX_INSTANCES, "every instance can be published");
+
+struct publication *publication_new(void)
+{
+    return calloc(1, sizeof(struct publication));
+}
+
+void publication_free(struct publication *publication)
+{
+    if (publication == NULL)
+        return;
+    free(publication->rows);
+    free(publication->histograms);
+    free(publication);
+}
+
+static int make_room(struct publication *publication)
+{
+    size_t capacity = publication->capacity + publication->capacity / 2 + ROWS_A_STEP;
+    struct seg_row *rows;
+    struct seg_histogram *histograms;
+
+    if (publication->count < publication->capacity)
+        return 0;
+    rows = realloc(publication->rows, capacity * sizeof *rows);
+    if (rows == NULL)
+        return -1;
+    publication->rows = rows;
+    histograms = realloc(publication->histograms, capacity * sizeof *histograms);
+    if (histograms == NULL)
+        return -1;
+    publication->histograms = histograms;
+    publication->capacity = capacity;
+    return 0;
+}
+
+static uint8_t family(const struct meter_row *row, const struct ip_address *address)
+{
+    if (row->other)
+        return SEG_FAMILY_NONE;
+    return address_is_v4(address) ? SEG_FAMILY_V4 : SEG_FAMILY_V6;
+}
+
+static void fill_identity(struct seg_row *out, const struct meter_row *row, size_t index)
+{
+    out->instance = (uint32_t)index;
+    out->flags = row->other ? SEG_ROW_OTHER : 0;
+    memcpy(out->local, row->local.bytes, sizeof out->local);
+    memcpy(out->peer, row->peer.bytes, sizeof out->peer);
+    out->local_family = family(row, &row->local);
+    out->peer_family = family(row, &row->peer);
+    out->peer_bits = row->other ? 0 : row->peer_bits;
+    out->peer_port = row->peer_port;
+    out->birth = row->birth;
+    out->birth_realtime_ns = (uint64_t)row->birth_time_ns;
+    out->last_sample_boottime_ns = row->last_sample_time_ns == 0 ? 0 : (uint64_t)row->last_sample_s * 1000000000u;
+}
+
+static void fill_statistics(struct seg_row *out, const struct peer_stats *stats, uint32_t now_s)
+{
+    out->flows = stats->flows;
+    out->timed = stats->timed;
+    out->samples = stats->samples;
+    out->handshake_samples = stats->handshake_samples;
+    out->retransmits = stats->retransmits;
+    memcpy(out->skipped, stats->skipped, sizeof stats->skipped);
+    out->sum_ns = stats->sum_ns;
+    out->handshake_sum_ns = stats->handshake_sum_ns;
+    out->last_ns = stats->last_ns;
+    out->min_ns = stats->min_ns;
+    out->max_ns = stats->max_ns;
+    out->srtt_ns = peer_srtt_ns(stats);
+    out->jitter_ns = peer_jitter_ns(stats);
+    out->window_min_ns = peer_window_min_ns(stats, now_s);
+}
+
+static const struct instance *find_source(const struct publication *publication, int number, size_t *index)
+{
+    for (size_t i = 0; i < publication->source_count; i++)
+        if (publication->sources[i].number == number) {
+            *index = i;
+            return &publication->sources[i];
+        }
+    return NULL;
+}
+
+static void add_row(const struct meter_row *row, void *arg)
+{
+    struct publication *publication = arg;
+    size_t index = 0;
+    const struct instance *source = find_source(publication, row->instance, &index);
+    struct seg_row *out;
+
+    if (source == NULL || make_room(publication) < 0) {
+        publication->missing++;
+        return;
+    }
+    out = &publication->rows[publication->count];
+    memset(out, 0, sizeof *out);
+    fill_identity(out, row, index);
+    fill_statistics(out, row->stats, (uint32_t)(publication->time->boottime_ns / 1000000000u));
+    instance_peer_name(source, row, out->peer_name);
+    memcpy(publication->histograms[publication->count].count, row->stats->histogram.count, sizeof row->stats->histogram.count);
+    publication->histograms[publication->count].reserved = 0;
+    publication->count++;
+}
+
+static void fill_ignored(struct seg_instance *out, const struct meter_counters *counters)
+{
+    struct seg_reason *reason = out->ignored;
+
+    for (int i = PACKET_OK + 1; i < PACKET_REASON_COUNT; i++) {
+        if (counters->ignored[i] == 0)
+            continue;
+        snprintf(reason->name, sizeof reason->name, "%s", packet_reason_name((enum packet_reason)i));
+        reason->count = counters->ignored[i];
+        reason++;
+    }
+}
+
+static void fill_counters(struct seg_instance *out, const struct meter *meter, int number)
+{
+    const struct meter_counters *counters = meter_counters(meter, number);
+
+    out->received = counters->packets;
+    out->tcp = counters->tcp;
+    out->flows = counters->flows;
+    out->open_flows = counters->open_flows;
+    out->refused_flows = counters->refused_flows;
+    out->refused_peers = counters->refused_peers;
+    out->pending = meter_pending(meter, number);
+    fill_ignored(out, counters);
+}
+
+static void fill_instance(struct seg_instance *out, struct instance *source, const struct meter *meter)
+{
+    struct capture_statistics statistics;
+
+    memset(out, 0, sizeof *out);
+    out->fingerprint = source->config->fingerprint;
+    snprintf(out->interface, sizeof out->interface, "%s", source->config->interface);
+    if (source->number >= 0)
+        fill_counters(out, meter, source->number);
+    targets_warning(source->targets, out->warning, sizeof out->warning);
+    if (source->tap == NULL) {
+        out->state = SEG_FAILED;
+        snprintf(out->error, sizeof out->error, "%s", source->refusal == NULL ? "" : source->refusal);
+        return;
+    }
+    out->state = (uint32_t)tap_state(source->tap);
+    snprintf(out->error, sizeof out->error, "%s", tap_error(source->tap));
+    tap_statistics(source->tap, &statistics);
+    out->dropped_kernel = statistics.dropped_kernel;
+    out->dropped_interface = statistics.dropped_interface;
+}
+
+size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
+                         const struct publication_time *time, struct segment_contents *out)
+{
+    publication->sources = instances;
+    publication->source_count = count;
+    publication->time = time;
+    publication->count = 0;
+    publication->missing = 0;
+    for (size_t i = 0; i < count; i++)
+        fill_instance(&publication->instances[i], &instances[i], meter);
+    if (meter != NULL)
+        meter_each_row(meter, add_row, publication);
+    *out = (struct segment_contents){
+        .boottime_ns = time->boottime_ns,
+        .realtime_ns = time->realtime_ns,
+        .instances = publication->instances,
+        .instance_count = (uint32_t)count,
+        .rows = publication->rows,
+        .histograms = publication->histograms,
+        .row_count = (uint32_t)publication->count,
+    };
+    return publication->missing;
+}
+
+enum seg_state publication_overall_state(const struct seg_instance *instances, size_t count)
+{
+    size_t capturing = 0, failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        capturing += instances[i].state == SEG_CAPTURING;
+        failed += instances[i].state == SEG_FAILED;
+    }
+    if (failed == count)
+        return SEG_FAILED;
+    if (failed > 0)
+        return SEG_DEGRADED;
+    return capturing == count ? SEG_CAPTURING : SEG_STARTING;
+}

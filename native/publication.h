@@ -1,0 +1,34 @@
+/* publication.h: the meter's rows and the instances' states -> the contents of a snapshot.
+ *
+ * publication_new() once for a row capacity; publication_build() about once a second; publication_free(). Memory is taken in steps as
+ * rows appear, never for a packet. */
+#ifndef GO_METRO_PUBLICATION_H
+#define GO_METRO_PUBLICATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "instance.h"
+#include "meter.h"
+#include "segment_writer.h"
+
+/* The moment of publishing, by both clocks. */
+struct publication_time {
+    uint64_t boottime_ns;
+    uint64_t realtime_ns;
+};
+
+struct publication;
+
+struct publication *publication_new(void); /* NULL: out of memory */
+void publication_free(struct publication *publication);
+
+/* Fills *out; its arrays are the publication's until the next call. state and error are the helper's own. Rows that no memory could
+ * be had for are missing: the number of them is returned (0: all are there). */
+size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
+                         const struct publication_time *time, struct segment_contents *out);
+
+/* The state of all from the states of each: capturing, starting, degraded (some fail) or failed (none can measure). */
+enum seg_state publication_overall_state(const struct seg_instance *instances, size_t count);
+
+#endif

@@ -1,0 +1,44 @@
+/* publisher.h: the way from the roster to the segment: opens the writer when it can, publishes, keeps last words, says what is in
+ * the way (another helper, a planted path, a full /dev/shm) once and tries again.
+ *
+ * publisher_new(); publisher_aim() when the configuration named a path; publisher_publish() about once a second;
+ * publisher_close() at the end or before the path or the user changes; publisher_free(). */
+#ifndef GO_METRO_PUBLISHER_H
+#define GO_METRO_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "roster.h"
+#include "segment.h"
+
+#define PUBLISHER_INTERVAL_MS 1000
+
+struct publisher;
+
+struct publisher *publisher_new(void); /* NULL: out of memory */
+void publisher_free(struct publisher *publisher);
+
+/* Where to publish and for how many rows. Another path or capacity than before: the old segment is closed with its last words. */
+void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers);
+
+/* Opens the segment if it is not open or no longer in its place. True: it is ours. False: the log says why, once for each cause; *is_locked (may be
+ * NULL) says that another helper has it. */
+bool publisher_ready(struct publisher *publisher, bool *is_locked);
+
+/* "" or why publisher_ready() said no. */
+const char *publisher_trouble(const struct publisher *publisher);
+
+/* The helper's own state where it is not that of its instances: an error text that stands above them ("" or NULL: none). */
+struct publisher_verdict {
+    enum seg_state state; /* 0: as the instances are */
+    const char *error;
+};
+
+/* One snapshot. Without a writer nothing happens. */
+void publisher_publish(struct publisher *publisher, struct roster *roster, const struct publisher_verdict *verdict);
+
+/* Unlocks the segment; the file and its last words stay, unless `remove` (a file that the next owner could not replace). */
+void publisher_close(struct publisher *publisher, bool remove);
+
+#endif

@@ -1,0 +1,301 @@
+/* report.c: rows -> JSON lines, a table for people, Prometheus text. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+void report_json_string(FILE *stream, const char *text)
+{
+    putc('"', stream);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(stream, "\\%c", *c);
+        else if (*c < 0x20 || *c > 0x7e)
+            fprintf(stream, "\\u%04x", *c);
+        else
+            putc(*c, stream);
+    }
+    putc('"', stream);
+}
+
+uint64_t report_quantile_ns(const struct report_row *row, double q)
+{
+    uint64_t ns;
+
+    if (row->histogram == NULL || row->samples == 0)
+        return 0;
+    ns = histogram_quantile_ns(row->histogram, NULL, q);
+    if (ns < row->min_ns)
+        ns = row->min_ns;
+    return ns > row->max_ns ? row->max_ns : ns;
+}
+
+static uint64_t mean_ns(const struct report_row *row)
+{
+    return row->samples == 0 ? 0 : row->sum_ns / row->samples;
+}
+
+/* The times of a row by their public names, in the order in which they are printed. */
+#define TIME_COUNT 9
+
+struct row_time {
+    const char *name;
+    uint64_t ns;
+};
+
+static void row_times(const struct report_row *row, struct row_time out[static TIME_COUNT])
+{
+    const struct row_time times[TIME_COUNT] = {
+        { "last", row->last_ns },
+        { "avg", row->avg_ns },
+        { "jitter", row->jitter_ns },
+        { "min", row->min_ns },
+        { "mean", mean_ns(row) },
+        { "p50", report_quantile_ns(row, 0.50) },
+        { "p95", report_quantile_ns(row, 0.95) },
+        { "p99", report_quantile_ns(row, 0.99) },
+        { "max", row->max_ns },
+    };
+
+    memcpy(out, times, sizeof times);
+}
+
+/* ns as a decimal number of ms with all its digits, exact (a double is not needed, nor a locale's comma wanted). */
+static void print_ms(FILE *stream, uint64_t ns)
+{
+    fprintf(stream, "%" PRIu64 ".%06" PRIu64, ns / 1000000, ns % 1000000);
+}
+
+static void print_skipped(FILE *stream, const uint64_t skipped[static SKIP_REASON_COUNT])
+{
+    fputs("\"skipped\":{", stream);
+    for (int i = 0; i < SKIP_REASON_COUNT; i++)
+        fprintf(stream, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", skip_reason_name((enum skip_reason)i), skipped[i]);
+    putc('}', stream);
+}
+
+void report_json_peer(FILE *stream, const struct report_row *row)
+{
+    struct row_time times[TIME_COUNT];
+
+    fputs("{\"type\":\"peer\"", stream);
+    if (row->interface != NULL) {
+        fputs(",\"iface\":", stream);
+        report_json_string(stream, row->interface);
+    }
+    fputs(",\"src\":", stream);
+    report_json_string(stream, row->src);
+    fputs(",\"dst\":", stream);
+    report_json_string(stream, row->dst);
+    if (row->dst_port != 0)
+        fprintf(stream, ",\"dst_port\":%u", row->dst_port);
+    fprintf(stream, ",\"flows\":%" PRIu64 ",\"samples\":%" PRIu64 ",\"handshake_samples\":%" PRIu64 ",\"rtt_ms\":{", row->flows,
+            row->samples, row->handshake_samples);
+    row_times(row, times);
+    for (int i = 0; i < TIME_COUNT; i++) {
+        fprintf(stream, "%s\"%s\":", i > 0 ? "," : "", times[i].name);
+        if (row->samples == 0)
+            fputs("null", stream);
+        else
+            print_ms(stream, times[i].ns);
+    }
+    fprintf(stream, "},\"retransmits\":%" PRIu64 ",\"timed\":%" PRIu64 ",", row->retransmits, row->timed);
+    print_skipped(stream, row->skipped);
+    fputs("}\n", stream);
+}
+
+void report_json_total(FILE *stream, const struct report_total *total)
+{
+    const char *comma = "";
+
+    fprintf(stream,
+            "{\"type\":\"total\",\"packets\":%" PRIu64 ",\"tcp\":%" PRIu64 ",\"flows\":%" PRIu64 ",\"timed\":%" PRIu64
+            ",\"samples\":%" PRIu64 ",",
+            total->packets, total->tcp, total->flows, total->timed, total->samples);
+    print_skipped(stream, total->skipped);
+    fputs(",\"ignored\":{", stream);
+    for (int i = PACKET_OK + 1; i < PACKET_REASON_COUNT; i++) {
+        if (total->ignored[i] == 0)
+            continue;
+        fprintf(stream, "%s\"%s\":%" PRIu64, comma, packet_reason_name((enum packet_reason)i), total->ignored[i]);
+        comma = ",";
+    }
+    fputs("}}\n", stream);
+}
+
+void report_json_sample(FILE *stream, const struct meter_sample *sample)
+{
+    char src[ADDRESS_STRLEN], dst[ADDRESS_STRLEN];
+
+    fprintf(stream,
+            "{\"type\":\"sample\",\"time_ns\":%" PRId64 ",\"src\":\"%s\",\"sport\":%u,\"dst\":\"%s\",\"dport\":%u,\"end_seq\":%" PRIu32
+            ",\"rtt_ns\":%" PRIu64 ",\"kind\":\"%s\"}\n",
+            sample->time_ns, address_format(src, &sample->src), sample->sport, address_format(dst, &sample->dst), sample->dport,
+            sample->end_seq, sample->rtt_ns, sample->handshake ? "syn" : "data");
+}
+
+/* ns in the unit that leaves three significant digits: "312 us", "4.83 ms", "1.20 s". */
+static const char *format_time(char out[static 16], uint64_t ns)
+{
+    static const struct {
+        uint64_t below_ns;
+        double divisor;
+        const char *unit;
+    } units[] = { { 1000000, 1e3, "us" }, { 1000000000, 1e6, "ms" }, { UINT64_MAX, 1e9, "s" } };
+    size_t i = 0;
+    double value;
+
+    while (ns >= units[i].below_ns && i + 1 < sizeof units / sizeof units[0])
+        i++;
+    value = (double)ns / units[i].divisor;
+    snprintf(out, 16, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[i].unit);
+    return out;
+}
+
+static int by_samples(const void *a, const void *b)
+{
+    const struct report_row *left = a, *right = b;
+
+    if (left->samples != right->samples)
+        return left->samples < right->samples ? 1 : -1;
+    return strcmp(left->dst, right->dst);
+}
+
+static int column_width(const struct report_row *rows, size_t count, size_t text_offset, const char *title)
+{
+    size_t width = strlen(title);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *text = *(const char *const *)((const char *)&rows[i] + text_offset);
+        size_t length = text == NULL ? 0 : strlen(text);
+
+        if (length > width)
+            width = length;
+    }
+    return width > 48 ? 48 : (int)width;
+}
+
+static void table_row(FILE *stream, const struct report_row *row, int iface_width, int src_width, int dst_width)
+{
+    static const double quantiles[] = { 0.50, 0.95, 0.99 };
+    const uint64_t before[] = { row->avg_ns, row->jitter_ns, row->min_ns };
+    char cell[16];
+
+    if (iface_width > 0)
+        fprintf(stream, "%-*s  ", iface_width, row->interface);
+    fprintf(stream, "%-*s  %-*s  %8" PRIu64, src_width, row->src, dst_width, row->dst, row->samples);
+    for (size_t i = 0; i < 3; i++)
+        fprintf(stream, "  %8s", row->samples == 0 ? "-" : format_time(cell, before[i]));
+    for (size_t i = 0; i < 3; i++)
+        fprintf(stream, "  %8s", row->samples == 0 ? "-" : format_time(cell, report_quantile_ns(row, quantiles[i])));
+    fprintf(stream, "  %8s  %6" PRIu64 "\n", row->samples == 0 ? "-" : format_time(cell, row->max_ns), row->retransmits);
+}
+
+void report_table(FILE *stream, struct report_row *rows, size_t count)
+{
+    bool with_interface = count > 0 && rows[0].interface != NULL;
+    int iface_width = with_interface ? column_width(rows, count, offsetof(struct report_row, interface), "IFACE") : 0;
+    int src_width = column_width(rows, count, offsetof(struct report_row, src), "SRC");
+    int dst_width = column_width(rows, count, offsetof(struct report_row, dst), "DST");
+
+    if (count == 0) {
+        fputs("No round trip was seen.\n", stream);
+        return;
+    }
+    qsort(rows, count, sizeof *rows, by_samples);
+    if (with_interface)
+        fprintf(stream, "%-*s  ", iface_width, "IFACE");
+    fprintf(stream, "%-*s  %-*s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %6s\n", src_width, "SRC", dst_width, "DST", "SAMPLES", "AVG",
+            "JITTER", "MIN", "P50", "P95", "P99", "MAX", "RETX");
+    for (size_t i = 0; i < count; i++)
+        table_row(stream, &rows[i], iface_width, src_width, dst_width);
+}
+
+void report_table_total(FILE *stream, const struct report_total *total)
+{
+    const char *comma = "";
+
+    fprintf(stream, "\n%" PRIu64 " packets, %" PRIu64 " TCP, %" PRIu64 " flows; %" PRIu64 " segments timed, %" PRIu64 " round trips\n",
+            total->packets, total->tcp, total->flows, total->timed, total->samples);
+    for (int i = 0; i < SKIP_REASON_COUNT; i++) {
+        if (total->skipped[i] == 0)
+            continue;
+        fprintf(stream, "%s%" PRIu64 " %s", *comma == '\0' ? "no round trip: " : comma, total->skipped[i],
+                skip_reason_name((enum skip_reason)i));
+        comma = ", ";
+    }
+    if (*comma != '\0')
+        putc('\n', stream);
+    comma = "";
+    for (int i = PACKET_OK + 1; i < PACKET_REASON_COUNT; i++) {
+        if (total->ignored[i] == 0)
+            continue;
+        fprintf(stream, "%s%" PRIu64 " %s", *comma == '\0' ? "ignored: " : comma, total->ignored[i],
+                packet_reason_name((enum packet_reason)i));
+        comma = ", ";
+    }
+    if (*comma != '\0')
+        putc('\n', stream);
+}
+
+/* A label value: backslash, quote and newline escaped (the rest is printable ASCII by the reader's check). */
+static void prometheus_label(FILE *stream, const char *name, const char *value, const char *comma)
+{
+    fprintf(stream, "%s%s=", comma, name);
+    report_json_string(stream, value);
+}
+
+static void prometheus_labels(FILE *stream, const struct report_row *row)
+{
+    putc('{', stream);
+    prometheus_label(stream, "iface", row->interface == NULL ? "" : row->interface, "");
+    prometheus_label(stream, "src", row->src, ",");
+    prometheus_label(stream, "dst", row->dst, ",");
+    if (row->dst_port != 0)
+        fprintf(stream, ",dst_port=\"%u\"", row->dst_port);
+}
+
+static const struct prometheus_metric {
+    const char *name, *type, *help;
+    size_t offset; /* of a uint64_t in struct report_row */
+    bool seconds;  /* ns there, seconds here; only where there is a sample */
+} prometheus_metrics[] = {
+    { "go_metro_rtt_last_seconds", "gauge", "Newest round trip.", offsetof(struct report_row, last_ns), true },
+    { "go_metro_rtt_smoothed_seconds", "gauge", "SRTT of RFC 6298 (gain 1/8).", offsetof(struct report_row, avg_ns), true },
+    { "go_metro_rtt_jitter_seconds", "gauge", "Smoothed difference of consecutive round trips (gain 1/16, as RFC 3550).",
+      offsetof(struct report_row, jitter_ns), true },
+    { "go_metro_rtt_min_seconds", "gauge", "Least round trip since the row began.", offsetof(struct report_row, min_ns), true },
+    { "go_metro_rtt_max_seconds", "gauge", "Greatest round trip since the row began.", offsetof(struct report_row, max_ns), true },
+    { "go_metro_rtt_seconds_total", "counter", "Sum of all round trips.", offsetof(struct report_row, sum_ns), true },
+    { "go_metro_samples_total", "counter", "Round trips.", offsetof(struct report_row, samples), false },
+    { "go_metro_handshakes_total", "counter", "Round trips of handshakes.", offsetof(struct report_row, handshake_samples), false },
+    { "go_metro_flows_total", "counter", "TCP flows seen.", offsetof(struct report_row, flows), false },
+    { "go_metro_timed_segments_total", "counter", "Segments that could give a round trip.", offsetof(struct report_row, timed), false },
+    { "go_metro_retransmits_total", "counter", "Retransmitted segments seen.", offsetof(struct report_row, retransmits), false },
+};
+
+static void prometheus_value(FILE *stream, const struct prometheus_metric *metric, uint64_t value)
+{
+    if (metric->seconds)
+        fprintf(stream, "} %" PRIu64 ".%09" PRIu64 "\n", value / 1000000000, value % 1000000000);
+    else
+        fprintf(stream, "} %" PRIu64 "\n", value);
+}
+
+void report_prometheus(FILE *stream, const struct report_row *rows, size_t count)
+{
+    for (size_t m = 0; m < sizeof prometheus_metrics / sizeof prometheus_metrics[0]; m++) {
+        const struct prometheus_metric *metric = &prometheus_metrics[m];
+
+        fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, metric->type);
+        for (size_t i = 0; i < count; i++) {
+            if (metric->seconds && rows[i].samples == 0)
+                continue;
+            fputs(metric->name, stream);
+            prometheus_labels(stream, &rows[i]);
+            prometheus_value(stream, metric, *(const uint64_t *)(const void *)((const char *)&rows[i] + metric->offset));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+/* report.h: rows -> JSON lines, a table for people, Prometheus text. One form of row for `read` and `status`. */
+#ifndef GO_METRO_REPORT_H
+#define GO_METRO_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "histogram.h"
+#include "meter.h"
+#include "peer.h"
+
+struct report_row {
+    const char *interface; /* NULL: none (a capture file) */
+    const char *src, *dst; /* what the tags say; "other" rows have an empty src */
+    uint16_t dst_port;     /* 0: all */
+    uint64_t flows, samples, handshake_samples, retransmits, timed;
+    uint64_t skipped[SKIP_REASON_COUNT];
+    uint64_t last_ns, avg_ns, jitter_ns, min_ns, max_ns, sum_ns;
+    const struct histogram *histogram; /* NULL: no percentiles */
+};
+
+/* The whole of a capture, the last line of `read --json`. */
+struct report_total {
+    uint64_t packets, tcp, flows, timed, samples;
+    uint64_t skipped[SKIP_REASON_COUNT];
+    uint64_t ignored[PACKET_REASON_COUNT];
+};
+
+/* The text as a JSON string with its quotes; bytes that are not printable ASCII are escaped. */
+void report_json_string(FILE *stream, const char *text);
+
+void report_json_peer(FILE *stream, const struct report_row *row);
+void report_json_total(FILE *stream, const struct report_total *total);
+void report_json_sample(FILE *stream, const struct meter_sample *sample);
+
+/* A table sorted by samples, widest first; times in one unit a cell (us, ms, s). `rows` is put in order. */
+void report_table(FILE *stream, struct report_row *rows, size_t count);
+void report_table_total(FILE *stream, const struct report_total *total);
+
+/* Prometheus text format 0.0.4 of all rows: base units (seconds), counters end in _total. */
+void report_prometheus(FILE *stream, const struct report_row *rows, size_t count);
+
+/* q-quantile of a row in ns, never outside [min, max]; 0 without a sample or histogram. */
+uint64_t report_quantile_ns(const struct report_row *row, double q);
+
+#endif

@@ -1,0 +1,41 @@
+/* resolve.h: names -> addresses and back, by the C library's resolver in one thread without capabilities, off the packet path.
+ *
+ * resolver_new() once (starts the thread); resolver_submit_*() queues a question; resolver_fd() is polled; resolver_next()
+ * takes the answers; resolver_free() at exit does not wait for a resolver that hangs (the thread is detached and owns what it
+ * uses). */
+#ifndef GO_METRO_RESOLVE_H
+#define GO_METRO_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address.h"
+
+#define RESOLVE_NAME_MAX 256
+#define RESOLVE_MAX_ADDRESSES 256
+
+enum resolve_kind { RESOLVE_FORWARD, RESOLVE_REVERSE };
+
+struct resolve_answer {
+    enum resolve_kind kind;
+    char name[RESOLVE_NAME_MAX];   /* the question (forward), or the answer without a trailing dot (reverse; "" on failure) */
+    struct ip_address address;     /* the question (reverse) */
+    struct ip_address *addresses;  /* forward: the answer, `count` of them; freed by resolver_answer_free() */
+    size_t count;
+    const char *error;             /* NULL, or gai_strerror's text */
+};
+
+struct resolver;
+
+struct resolver *resolver_new(void); /* NULL with errno */
+void resolver_free(struct resolver *resolver);
+/* A question that is queued already is not asked twice: both have the one answer. A name that comes back is of [A-Za-z0-9._-]
+ * only, anything else counts as failed. 0, or -1 with errno (ENOMEM; EINVAL: a name too long or empty; ENOBUFS: 16,384 wait). */
+int resolver_submit_name(struct resolver *resolver, const char *name);
+int resolver_submit_address(struct resolver *resolver, const struct ip_address *address);
+int resolver_fd(const struct resolver *resolver); /* readable when an answer waits (eventfd) */
+bool resolver_next(struct resolver *resolver, struct resolve_answer *out); /* false: none waits */
+void resolver_answer_free(struct resolve_answer *answer);
+
+#endif

@@ -1,0 +1,46 @@
+/* roster.h: what is measured: the configuration in force, its instances, the taps that they share, and the meter.
+ *
+ * roster_new(); roster_apply() with each good configuration; roster_check() about once a second and roster_links_changed() when links.h
+ * says so; roster_answer() for each answer of the resolver; roster_poll() and roster_dispatch() around poll(2); roster_free(). */
+#ifndef GO_METRO_ROSTER_H
+#define GO_METRO_ROSTER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "instance.h"
+#include "meter.h"
+#include "resolve.h"
+#include "tap.h"
+
+#define ROSTER_MAX METER_MAX_INSTANCES
+
+struct roster;
+
+/* user_filter: -f or NULL, outlives the roster. hash_seed: from the kernel's random source. NULL: out of memory. */
+struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2]);
+void roster_free(struct roster *roster);
+
+/* Takes the configuration (and frees it in time). What is the same in both keeps its capture, flows and rows. 0; -1: out of memory
+ * (logged; what could not be started is missing). */
+int roster_apply(struct roster *roster, struct config *config);
+
+const struct config *roster_config(const struct roster *roster); /* NULL before the first */
+const struct meter *roster_meter(const struct roster *roster);   /* NULL before the first */
+struct instance *roster_instances(struct roster *roster, size_t *count);
+
+/* now_s: monotonic seconds. Opens and closes taps, asks names that are due, lets flows expire. */
+void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s);
+void roster_links_changed(struct roster *roster);
+void roster_answer(struct roster *roster, const struct resolve_answer *answer);
+void roster_clock_step(struct roster *roster);
+
+/* One entry a tap (fd -1 while it is closed); the number of them. */
+size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX]);
+/* Dispatches what poll() found, or everything when polled is NULL. */
+void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s);
+
+#endif

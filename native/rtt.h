@@ -1,0 +1,89 @@
+/* rtt.h: the matcher: what one side of a flow sends and what the other acknowledges -> round trips. Pure: time is an argument.
+ *
+ * A half stands for one sending side whose round trips are measured; all zero bytes are a fresh one. rtt_sent() for each
+ * segment of that side, rtt_acked() for each of the other, rtt_refused() for the other's RST; rtt_drop() when the waiting ones
+ * are given up, rtt_restart() when the tuple's next connection begins. Each call adds to an outcome; timed == samples +
+ * skipped + half->waiting.count holds over all of them. The rules are RFC 9293 (sequence arithmetic), Karn's with RFC 7323,
+ * RFC 5681 section 2 (duplicate ACK), RFC 2018 and RFC 2883 (SACK, DSACK).
+ *
+ * The sign of a hole at the peer makes everything that is pending ambiguous. Sequence space is handed out in order, so one
+ * number says which that are (ambiguous_end): marking costs the same for one segment as for thousands. */
+#ifndef GO_METRO_RTT_H
+#define GO_METRO_RTT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "packet.h"
+#include "peer.h"
+#include "pending.h"
+
+#define RTT_MAX_NS INT64_C(120000000000) /* what takes longer is no round trip */
+#define RTT_MAX_PENDING 16384            /* of one half; beyond it new segments are `overflow` */
+#define RTT_MAX_SEARCH 256               /* entries that a retransmission is looked for among */
+#define RTT_MAX_DISTANCE (1U << 30)      /* the largest window there is (RFC 7323, 2.3): farther off is another connection */
+
+enum rtt_flag {
+    RTT_STARTED = 1, /* next and una mean something */
+    RTT_SENT = 2,    /* this side has sent a segment */
+    RTT_ACKED = 4,   /* una is the peer's word; before that it is where we began to listen */
+    RTT_ISN = 8,     /* isn is known */
+    RTT_FIN = 16     /* this side has sent its FIN */
+};
+
+struct rtt_half {
+    uint32_t next;          /* SND.NXT, as far as it was seen */
+    uint32_t una;           /* SND.UNA: the greatest ACK */
+    uint32_t ambiguous_end; /* pending segments that end here or before are ambiguous */
+    uint32_t isn;
+    struct pending_list waiting; /* for their ACK, oldest first */
+    uint32_t previous_low;  /* the sample before, ns: low 32 bits */
+    uint16_t window;        /* of the last ACK, as on the wire */
+    uint8_t previous_high;  /* of the sample before: what is above them */
+    uint8_t flags;          /* enum rtt_flag */
+};
+
+_Static_assert(sizeof(struct rtt_half) == 32, "two to a cache line");
+_Static_assert(RTT_MAX_PENDING <= UINT16_MAX, "count holds it");
+_Static_assert(RTT_MAX_NS >> 40 == 0, "previous_* hold it");
+
+struct rtt_sample {
+    uint64_t rtt_ns;
+    uint64_t previous_ns; /* the sample before it of the same half, 0: none */
+    uint32_t end_seq;     /* SEG.SEQ + SEG.LEN of the segment that was timed */
+    bool handshake;       /* it was a SYN */
+};
+
+/* What a call found; begin with all zero bytes. */
+struct rtt_outcome {
+    uint32_t timed, retransmits;
+    uint32_t skipped[SKIP_REASON_COUNT];
+    bool hole;       /* a sign of a hole at the peer was seen */
+    bool has_sample; /* at most one a call */
+    struct rtt_sample sample;
+};
+
+/* Notes of a segment of this side what the next connection is told by (ISN, FIN), measured or not. For each segment but a RST,
+ * before rtt_sent(). */
+void rtt_note(struct rtt_half *half, const struct tcp_segment *segment);
+/* Follows the other side's ACK where this half is not measured, so that rtt_is_probe() holds for it too. */
+void rtt_follow(struct rtt_half *half, const struct tcp_segment *segment);
+/* Whether a segment of this side is a keep-alive or a zero-window probe: a byte or none at SND.UNA - 1 (RFC 9293, 3.8.4 and
+ * 3.8.6.1). */
+bool rtt_is_probe(const struct rtt_half *half, const struct tcp_segment *segment);
+
+/* A segment of this side (not a RST). */
+void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
+              struct rtt_outcome *outcome);
+/* A segment of the other side (not a RST); without TCP_ACK nothing happens. probe: rtt_is_probe() said so of it. */
+void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, bool probe, int64_t time_ns,
+               struct rtt_outcome *outcome);
+/* The other side's RST: with an ACK of exactly our SYN it is a round trip (connection refused). */
+void rtt_refused(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
+                 struct rtt_outcome *outcome);
+/* Everything pending becomes `reason`. */
+void rtt_drop(struct rtt_half *half, struct pending_pool *pool, enum skip_reason reason, struct rtt_outcome *outcome);
+/* Everything pending becomes `unacked` and the half is fresh. */
+void rtt_restart(struct rtt_half *half, struct pending_pool *pool, struct rtt_outcome *outcome);
+
+#endif

@@ -1,0 +1,359 @@
+/* segment_reader.c: see segment_reader.h. Everything that is read is checked before it is used to find the next thing.
+ *
+ * Which snapshot is believed: the newest whole one. A snapshot with an odd sequence is being written, or its writer died there;
+ * then the older one, which is whole, is the answer, at once. An even sequence says "finished": if its CRC fails nevertheless, in
+ * all tries, somebody other than the writer changed the file. That is SEGMENT_CORRUPT even when the other snapshot is whole: a
+ * damaged head cannot say which of the two is the newer, and to serve the other quietly would hide the damage. A helper that is
+ * alive writes over it within two intervals, so little is lost by saying so. */
+#include "segment_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crc32c.h"
+#include "segment_check.h"
+
+#define READ_TRIES 20
+#define PAUSE_STEP_NS 500000L /* try n waits min(n, PAUSE_STEPS) steps before it: 73 ms in all */
+#define PAUSE_STEPS 10
+#define STALE_MIN_NS (10 * UINT64_C(1000000000))
+#define STALE_INTERVALS 5
+#define NS_PER_MS UINT64_C(1000000)
+
+#define CURE_RESTART "restart go-metro"
+#define CURE_INTRUDER "find out who put it there, remove it and restart go-metro"
+#define CURE_VERSIONS "install go-metro and its metro_segment extension in one version and restart both"
+
+static const char *const names[SEGMENT_STATUS_COUNT] = {
+#define X(enumerator, name) [enumerator] = name,
+    SEGMENT_STATUSES(X)
+#undef X
+};
+
+static const char *const cures[SEGMENT_STATUS_COUNT] = {
+    [SEGMENT_MISSING] = "see /var/log/datadog/go-metro.log and `supervisorctl status`",
+    [SEGMENT_UNREADABLE] = "read it as root or as the user that go-metro runs as (dd-agent)",
+    [SEGMENT_NOT_REGULAR] = CURE_INTRUDER,
+    [SEGMENT_FOREIGN_OWNER] = CURE_INTRUDER ", or set `user` to its owner",
+    [SEGMENT_WRITABLE] = "find out who changed it, remove it and restart go-metro",
+    [SEGMENT_EMPTY] = "go-metro makes no empty file: remove it and restart go-metro",
+    [SEGMENT_TRUNCATED] = CURE_RESTART,
+    [SEGMENT_BAD_MAGIC] = "correct `segment_path`, or remove the file and restart go-metro",
+    [SEGMENT_OTHER_ABI] = CURE_VERSIONS,
+    [SEGMENT_BAD_HEADER] = CURE_RESTART,
+    [SEGMENT_BAD_LAYOUT] = CURE_VERSIONS,
+    [SEGMENT_UNPUBLISHED] = "wait a few seconds; if it stays so, see /var/log/datadog/go-metro.log",
+    [SEGMENT_TORN] = CURE_RESTART " and see /var/log/datadog/go-metro.log",
+    [SEGMENT_CORRUPT] = CURE_RESTART "; if it comes again, look for what else writes to it",
+    [SEGMENT_NO_MEMORY] = "lower `max_peers` or let this process have more memory",
+};
+
+static const char *const states[] = {
+    [SEG_STARTING] = "starting", [SEG_CAPTURING] = "capturing", [SEG_DEGRADED] = "degraded",
+    [SEG_FAILED] = "failed",     [SEG_STOPPED] = "stopped",
+};
+
+/* One call of segment_read(): what it was given and where its result goes. */
+struct reading {
+    int fd;
+    const struct segment_read_options *options;
+    struct segment_copy *out;
+    char cause[SEG_ERROR_MAX];
+};
+
+/* One of the arrays of a snapshot. */
+struct part {
+    const char *name;
+    uint64_t offset; /* in the snapshot */
+    uint32_t count, size, crc;
+};
+
+static enum segment_status fail_open(struct reading *reading, int error)
+{
+    if (error == ENOENT || error == ENOTDIR)
+        return segment_fail(reading->cause, SEGMENT_MISSING, "no segment: go-metro is not running or was never started");
+    if (error == ELOOP || error == ENXIO)
+        return segment_fail(reading->cause, SEGMENT_NOT_REGULAR, "is not a regular file");
+    return segment_fail(reading->cause, SEGMENT_UNREADABLE, "uid %u cannot read it: %s", (unsigned)geteuid(), strerror(error));
+}
+
+static enum segment_status check_type(struct reading *reading, const struct stat *file)
+{
+    if (S_ISREG(file->st_mode))
+        return SEGMENT_OK;
+    return segment_fail(reading->cause, SEGMENT_NOT_REGULAR, "is %s, not a regular file", segment_type_name(file->st_mode));
+}
+
+static enum segment_status check_owner(struct reading *reading, const struct stat *file)
+{
+    const struct segment_read_options *options = reading->options;
+    if (options->any_owner)
+        return SEGMENT_OK;
+    if (file->st_uid != 0 && file->st_uid != geteuid() && !(options->has_owner && file->st_uid == options->owner))
+        return segment_fail(reading->cause, SEGMENT_FOREIGN_OWNER,
+                            "belongs to uid %u, who is not root, not the reader and not go-metro's user",
+                            (unsigned)file->st_uid);
+    if ((file->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return segment_fail(reading->cause, SEGMENT_WRITABLE, "others than its owner may write to it (mode %04o, not 0640)",
+                            (unsigned)file->st_mode & 07777);
+    return SEGMENT_OK;
+}
+
+/* All of `size` bytes, or a status: a file that ends early has been cut off since its size was looked at. */
+static enum segment_status read_at(struct reading *reading, void *to, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(reading->fd, (char *)to + done, size - done, (off_t)(offset + done));
+        if (got == 0)
+            return segment_fail(reading->cause, SEGMENT_TRUNCATED, "became shorter while it was read");
+        if (got < 0 && errno != EINTR)
+            return segment_fail(reading->cause, SEGMENT_UNREADABLE, "reading it failed: %s", strerror(errno));
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return SEGMENT_OK;
+}
+
+static enum segment_status read_part(struct reading *reading, uint64_t base, const struct part *part, void **out)
+{
+    const size_t bytes = (size_t)part->count * part->size;
+    *out = malloc(bytes > 0 ? bytes : 1);
+    if (*out == NULL)
+        return segment_fail(reading->cause, SEGMENT_NO_MEMORY, "no memory for %zu bytes of %s", bytes, part->name);
+    return read_at(reading, *out, bytes, base + part->offset);
+}
+
+static enum segment_status check_crc(struct reading *reading, const struct part *part, const void *data)
+{
+    if (crc32c(0, data, (size_t)part->count * part->size) == part->crc)
+        return SEGMENT_OK;
+    return segment_fail(reading->cause, SEGMENT_CORRUPT, "the %s of a snapshot do not match their CRC", part->name);
+}
+
+/* The writer may have come round to this snapshot while it was copied. */
+static enum segment_status check_still(struct reading *reading, uint64_t base, uint64_t sequence)
+{
+    uint64_t now = 0;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* what was copied was read before this */
+    enum segment_status status = read_at(reading, &now, sizeof now, base + offsetof(struct seg_snapshot, sequence));
+    if (status == SEGMENT_OK && now != sequence)
+        return segment_fail(reading->cause, SEGMENT_TORN, "it changes faster than it can be read");
+    return status;
+}
+
+static enum segment_status read_head(struct reading *reading, unsigned slot, struct seg_snapshot *head,
+                                     enum segment_head_state *state)
+{
+    const uint64_t base = reading->out->header.snapshot_offset[slot];
+    enum segment_status status = read_at(reading, head, sizeof *head, base);
+    if (status != SEGMENT_OK)
+        return status;
+    *state = segment_head_state(head, slot);
+    if (*state != SEGMENT_HEAD_DAMAGED)
+        return SEGMENT_OK;
+    status = check_still(reading, base, head->sequence);
+    return status == SEGMENT_OK
+               ? segment_fail(reading->cause, SEGMENT_CORRUPT, "the head of a snapshot does not match its CRC or its place")
+               : status;
+}
+
+static enum segment_status copy_snapshot(struct reading *reading, unsigned slot, const struct seg_snapshot *head)
+{
+    struct segment_copy *out = reading->out;
+    const struct seg_header *header = &out->header;
+    const uint64_t base = header->snapshot_offset[slot];
+    const struct part parts[] = {
+        {"instances", header->instances_offset, head->instance_count, sizeof(struct seg_instance), head->instances_crc},
+        {"rows", header->rows_offset, head->row_count, sizeof(struct seg_row), head->rows_crc},
+        {"histograms", header->histograms_offset, head->row_count, sizeof(struct seg_histogram), head->histograms_crc},
+    };
+    const unsigned count = reading->options->histograms ? 3 : 2;
+    void *data[3] = {NULL, NULL, NULL};
+    enum segment_status status = segment_check_head(header, head, reading->cause);
+    for (unsigned n = 0; n < count && status == SEGMENT_OK; n++)
+        status = read_part(reading, base, &parts[n], &data[n]);
+    if (status == SEGMENT_OK)
+        status = check_still(reading, base, head->sequence);
+    for (unsigned n = 0; n < count && status == SEGMENT_OK; n++)
+        status = check_crc(reading, &parts[n], data[n]);
+    out->snapshot = *head;
+    out->instances = data[0];
+    out->rows = data[1];
+    out->histograms = data[2];
+    return status == SEGMENT_OK ? segment_check_contents(out, reading->cause) : status;
+}
+
+static enum segment_status fail_unwhole(struct reading *reading, const enum segment_head_state state[static 2])
+{
+    if (state[0] != SEGMENT_HEAD_NEVER && state[1] != SEGMENT_HEAD_NEVER)
+        return segment_fail(reading->cause, SEGMENT_TORN, "both snapshots are half written");
+    return segment_fail(reading->cause, SEGMENT_UNPUBLISHED, "go-metro (pid %u) has made it and published nothing yet",
+                        reading->out->header.pid);
+}
+
+static enum segment_status try_once(struct reading *reading)
+{
+    struct seg_snapshot head[2];
+    enum segment_head_state state[2];
+    enum segment_status status = SEGMENT_OK;
+    for (unsigned slot = 0; slot < 2 && status == SEGMENT_OK; slot++)
+        status = read_head(reading, slot, &head[slot], &state[slot]);
+    if (status != SEGMENT_OK)
+        return status;
+    if (state[0] != SEGMENT_HEAD_WHOLE && state[1] != SEGMENT_HEAD_WHOLE)
+        return fail_unwhole(reading, state);
+    unsigned newest = state[0] == SEGMENT_HEAD_WHOLE ? 0 : 1;
+    if (state[0] == state[1] && head[1].generation > head[0].generation)
+        newest = 1;
+    return copy_snapshot(reading, newest, &head[newest]);
+}
+
+static void free_arrays(struct segment_copy *copy)
+{
+    free(copy->instances);
+    free(copy->rows);
+    free(copy->histograms);
+    copy->instances = NULL;
+    copy->rows = NULL;
+    copy->histograms = NULL;
+}
+
+/* What a writer at work can look like for a moment. */
+static bool may_pass(enum segment_status status)
+{
+    return status == SEGMENT_UNPUBLISHED || status == SEGMENT_TORN || status == SEGMENT_CORRUPT;
+}
+
+static void pause_before(unsigned try)
+{
+    struct timespec time = {.tv_nsec = PAUSE_STEP_NS * (try < PAUSE_STEPS ? try : PAUSE_STEPS)};
+    nanosleep(&time, NULL); /* cut short by a signal: one try comes sooner */
+}
+
+static enum segment_status read_snapshot(struct reading *reading)
+{
+    enum segment_status status = try_once(reading);
+    for (unsigned try = 1; try < READ_TRIES && may_pass(status); try++) {
+        free_arrays(reading->out);
+        pause_before(try);
+        status = try_once(reading);
+    }
+    return status;
+}
+
+static enum segment_status read_header(struct reading *reading, uint64_t file_size)
+{
+    struct seg_header *header = &reading->out->header;
+    const size_t size = file_size < sizeof *header ? (size_t)file_size : sizeof *header;
+    enum segment_status status = read_at(reading, header, size, 0);
+    if (status == SEGMENT_OK)
+        status = segment_check_header(header, size, reading->cause);
+    return status == SEGMENT_OK ? segment_check_layout(header, file_size, reading->cause) : status;
+}
+
+static enum segment_status read_file(struct reading *reading)
+{
+    struct stat file;
+    if (fstat(reading->fd, &file) < 0)
+        return fail_open(reading, errno);
+    enum segment_status status = check_type(reading, &file);
+    if (status == SEGMENT_OK)
+        status = check_owner(reading, &file);
+    if (status == SEGMENT_OK)
+        status = read_header(reading, (uint64_t)file.st_size);
+    return status == SEGMENT_OK ? read_snapshot(reading) : status;
+}
+
+/* The type is looked at before open(), too: to open a device can set it off. */
+static enum segment_status read_path(struct reading *reading, const char *path)
+{
+    struct stat file;
+    if (lstat(path, &file) < 0)
+        return fail_open(reading, errno);
+    enum segment_status status = check_type(reading, &file);
+    if (status != SEGMENT_OK)
+        return status;
+    reading->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (reading->fd < 0)
+        return fail_open(reading, errno);
+    status = read_file(reading);
+    close(reading->fd);
+    return status;
+}
+
+/* The one place where the result becomes the caller's, or nothing. */
+static enum segment_status finish(struct reading *reading, enum segment_status status, const char *path,
+                                  char message[static SEG_ERROR_MAX])
+{
+    if (status == SEGMENT_OK) {
+        memset(message, 0, SEG_ERROR_MAX);
+        return status;
+    }
+    segment_copy_free(reading->out);
+    segment_message(message, path, "%s; %s", reading->cause, cures[status]);
+    return status;
+}
+
+enum segment_status segment_read_fd(int fd, const char *path, const struct segment_read_options *options,
+                                    struct segment_copy *out, char message[static SEG_ERROR_MAX])
+{
+    struct reading reading = {.fd = fd, .options = options, .out = out};
+    memset(out, 0, sizeof *out);
+    return finish(&reading, read_file(&reading), path, message);
+}
+
+enum segment_status segment_read(const char *path, const struct segment_read_options *options, struct segment_copy *out,
+                                 char message[static SEG_ERROR_MAX])
+{
+    struct reading reading = {.fd = -1, .options = options, .out = out};
+    memset(out, 0, sizeof *out);
+    return finish(&reading, read_path(&reading, path), path, message);
+}
+
+void segment_copy_free(struct segment_copy *copy)
+{
+    free_arrays(copy);
+    memset(copy, 0, sizeof *copy);
+}
+
+const char *segment_status_name(enum segment_status status)
+{
+    return (unsigned)status < SEGMENT_STATUS_COUNT ? names[status] : "unknown";
+}
+
+const char *segment_state_name(uint32_t state)
+{
+    const char *name = state < sizeof states / sizeof states[0] ? states[state] : NULL;
+    return name != NULL ? name : "unknown";
+}
+
+void segment_boot_id(char out[static 40])
+{
+    memset(out, 0, 40);
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t got = read(fd, out, 39);
+    out[got > 0 ? strcspn(out, "\n") : 0] = '\0';
+    close(fd);
+}
+
+uint64_t segment_age_ns(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id)
+{
+    if (strcmp(copy->header.boot_id, boot_id) != 0)
+        return UINT64_MAX;
+    return boottime_ns > copy->snapshot.boottime_ns ? boottime_ns - copy->snapshot.boottime_ns : 0;
+}
+
+bool segment_is_stale(const struct segment_copy *copy, uint64_t age_ns)
+{
+    const uint64_t intervals_ns = STALE_INTERVALS * NS_PER_MS * copy->header.publish_interval_ms;
+    const uint32_t state = copy->snapshot.state;
+    bool running = state == SEG_STARTING || state == SEG_CAPTURING || state == SEG_DEGRADED;
+    return running && age_ns > (intervals_ns > STALE_MIN_NS ? intervals_ns : STALE_MIN_NS);
+}

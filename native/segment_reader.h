@@ -1,0 +1,80 @@
+/* segment_reader.h: open, check and copy one snapshot of a segment that nobody vouches for.
+ *
+ * segment_read() does all of it: O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC, type, owner and mode, sizes before offsets, counts before
+ * loops, CRC before use, text printable ASCII. It copies with pread and never maps, so that a file that shrinks is an error and
+ * not a SIGBUS; it retries a bounded number of times, less than 0.1 s in all, while the writer is at work. It is free of Python
+ * and of the helper's other modules (but segment_check, crc32c and histogram.h's constants): the extension, `status`, the tests
+ * and the fuzzer all use it. segment_copy_free() gives the copy back. */
+#ifndef GO_METRO_SEGMENT_READER_H
+#define GO_METRO_SEGMENT_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "segment.h"
+
+/* X(enumerator, name): what can be wrong, each its own. The names are public (`status --json`, tests). */
+#define SEGMENT_STATUSES(X)                                                                                                \
+    X(SEGMENT_OK, "ok")                                                                                                    \
+    X(SEGMENT_MISSING, "missing")             /* no such file */                                                           \
+    X(SEGMENT_UNREADABLE, "unreadable")       /* EACCES, EIO, ... */                                                       \
+    X(SEGMENT_NOT_REGULAR, "not_regular")     /* a symlink, folder, FIFO, device */                                        \
+    X(SEGMENT_FOREIGN_OWNER, "foreign_owner") /* owner is not root, not the caller, not the one asked for */               \
+    X(SEGMENT_WRITABLE, "writable_by_others") /* group or others may write */                                              \
+    X(SEGMENT_EMPTY, "empty")                                                                                              \
+    X(SEGMENT_TRUNCATED, "truncated")         /* shorter than its header says, or than a header */                         \
+    X(SEGMENT_BAD_MAGIC, "bad_magic")         /* not a segment */                                                          \
+    X(SEGMENT_OTHER_ABI, "other_abi")                                                                                      \
+    X(SEGMENT_BAD_HEADER, "bad_header")       /* the header's CRC */                                                       \
+    X(SEGMENT_BAD_LAYOUT, "bad_layout")       /* sizes or offsets that cannot be */                                        \
+    X(SEGMENT_UNPUBLISHED, "unpublished")     /* whole, but no snapshot was ever written */                                \
+    X(SEGMENT_TORN, "torn")                   /* no snapshot stood still long enough to be read */                         \
+    X(SEGMENT_CORRUPT, "corrupt")             /* a snapshot's CRC, count or text */                                        \
+    X(SEGMENT_NO_MEMORY, "no_memory")
+
+enum segment_status {
+#define X(enumerator, name) enumerator,
+    SEGMENT_STATUSES(X)
+#undef X
+    SEGMENT_STATUS_COUNT
+};
+
+const char *segment_status_name(enum segment_status status);
+
+struct segment_read_options {
+    bool histograms;      /* read them too; else copy.histograms is NULL */
+    bool any_owner;       /* do not check owner and mode (`status --segment FILE` of one's own choice) */
+    bool has_owner;       /* besides root and the caller this user may own it */
+    uid_t owner;
+};
+
+struct segment_copy {
+    struct seg_header header;
+    struct seg_snapshot snapshot;
+    struct seg_instance *instances;  /* snapshot.instance_count */
+    struct seg_row *rows;            /* snapshot.row_count */
+    struct seg_histogram *histograms; /* snapshot.row_count, or NULL */
+};
+
+/* SEGMENT_OK: *out is filled and the caller's. Otherwise *out is empty (segment_copy_free() is harmless) and message is one
+ * line of printable ASCII that names the path, the cause and the cure. */
+enum segment_status segment_read(const char *path, const struct segment_read_options *options, struct segment_copy *out,
+                                 char message[static SEG_ERROR_MAX]);
+/* The same for a file that is open already and stays the caller's; path: what the message calls it. */
+enum segment_status segment_read_fd(int fd, const char *path, const struct segment_read_options *options,
+                                    struct segment_copy *out, char message[static SEG_ERROR_MAX]);
+void segment_copy_free(struct segment_copy *copy);
+
+/* Age of a snapshot in ns at boottime_ns (CLOCK_BOOTTIME now); UINT64_MAX when it is of another boot (boot_id: the current one,
+ * as segment_boot_id() gives it). */
+uint64_t segment_age_ns(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id);
+/* Reads this boot's id; "" when it cannot be read. */
+void segment_boot_id(char out[static 40]);
+/* A running state (starting, capturing, degraded) with a heartbeat older than max(10 s, 5 intervals). */
+bool segment_is_stale(const struct segment_copy *copy, uint64_t age_ns);
+/* "starting", "capturing", "degraded", "failed", "stopped"; "unknown" for anything else. */
+const char *segment_state_name(uint32_t state);
+
+#endif

@@ -1,0 +1,313 @@
+/* segment_writer.c: see segment_writer.h; how the file gets its name is in segment_place.c.
+ *
+ * A generation is stored in this order: the sequence becomes odd; instances, rows, histograms; the rest of the head with the
+ * CRCs; the sequence becomes even. The other snapshot is not touched. So wherever the process ends, one of two things is in the
+ * file: an odd sequence, which no reader looks behind, or a whole generation. All is stored by STORE and store_sequence(). */
+#include "segment_writer.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crc32c.h"
+#include "segment_check.h"
+#include "segment_place.h"
+
+#ifndef STORE /* the unit test stops inside and after each of them */
+#define STORE(to, from, size) memcpy(to, from, size)
+#define STORED() ((void)0)
+#endif
+
+#define OPEN_ATTEMPTS 100    /* each but the last was overtaken by another helper */
+#define OPEN_PAUSE_NS 1000000L
+#define PART_ALIGNMENT 64    /* a cache line */
+#define HISTOGRAMS_A_TIME 16 /* their CRC finds them in the first cache */
+#define NS_PER_S UINT64_C(1000000000)
+
+struct segment_writer {
+    char *path;
+    int fd; /* holds the lock */
+    struct stat file;
+    struct seg_header header; /* our own: what is in the mapping is not read back */
+    uint8_t *map;
+    uint64_t generation, sequence[2];
+};
+
+static uint64_t aligned(uint64_t size)
+{
+    return (size + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now = {0};
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void fill_layout(struct seg_header *header, const struct segment_writer_options *options)
+{
+    header->header_size = sizeof(struct seg_header);
+    header->snapshot_head_size = sizeof(struct seg_snapshot);
+    header->instance_size = sizeof(struct seg_instance);
+    header->row_size = sizeof(struct seg_row);
+    header->histogram_size = sizeof(struct seg_histogram);
+    header->instance_capacity = options->instance_capacity;
+    header->row_capacity = options->row_capacity;
+    header->bucket_count = HISTOGRAM_BUCKETS;
+    header->bucket_min_exp = HISTOGRAM_MIN_EXP;
+    header->bucket_sub_bits = HISTOGRAM_SUB_BITS;
+    header->instances_offset = aligned(sizeof(struct seg_snapshot));
+    header->rows_offset = aligned(header->instances_offset + (uint64_t)header->instance_capacity * header->instance_size);
+    header->histograms_offset = aligned(header->rows_offset + (uint64_t)header->row_capacity * header->row_size);
+    header->snapshot_size = aligned(header->histograms_offset + (uint64_t)header->row_capacity * header->histogram_size);
+    header->snapshot_offset[0] = aligned(sizeof(struct seg_header));
+    header->snapshot_offset[1] = header->snapshot_offset[0] + header->snapshot_size;
+    header->file_size = header->snapshot_offset[1] + header->snapshot_size;
+}
+
+static void fill_header(struct seg_header *header, const struct segment_writer_options *options)
+{
+    memcpy(header->magic, SEG_MAGIC, sizeof header->magic);
+    header->abi_major = SEG_ABI_MAJOR;
+    header->abi_minor = SEG_ABI_MINOR;
+    fill_layout(header, options);
+    header->publish_interval_ms = options->publish_interval_ms;
+    header->pid = (uint32_t)getpid();
+    header->pid_start_ticks = segment_pid_start_ticks(getpid());
+    header->start_boottime_ns = clock_ns(CLOCK_BOOTTIME);
+    header->start_realtime_ns = clock_ns(CLOCK_REALTIME);
+    segment_boot_id(header->boot_id);
+    segment_clean_text(header->version, sizeof header->version, options->version);
+    header->crc = crc32c(0, header, offsetof(struct seg_header, crc));
+}
+
+static bool options_ok(const struct segment_writer_options *options)
+{
+    return options->row_capacity >= 1 && options->row_capacity <= SEG_MAX_ROWS && options->instance_capacity >= 1 &&
+           options->instance_capacity <= SEG_MAX_INSTANCES;
+}
+
+static struct segment_writer *new_writer(const struct segment_writer_options *options)
+{
+    struct segment_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL)
+        return NULL;
+    writer->fd = -1;
+    writer->map = MAP_FAILED;
+    writer->path = strdup(options->path);
+    if (writer->path == NULL) {
+        free(writer);
+        return NULL;
+    }
+    fill_header(&writer->header, options);
+    return writer;
+}
+
+/* MAP_POPULATE: the page faults happen now and not while a snapshot is half written. */
+static int map_file(struct segment_writer *writer, int fd)
+{
+    if (writer->header.file_size > SIZE_MAX / 2) {
+        errno = ENOMEM;
+        return -1;
+    }
+    writer->map = mmap(NULL, (size_t)writer->header.file_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (writer->map == MAP_FAILED)
+        return -1;
+    memcpy(writer->map, &writer->header, sizeof writer->header);
+    return 0;
+}
+
+static void unmap_file(struct segment_writer *writer)
+{
+    if (writer->map != MAP_FAILED)
+        munmap(writer->map, (size_t)writer->header.file_size);
+    writer->map = MAP_FAILED;
+}
+
+static enum segment_writer_result attempt(struct segment_writer *writer, struct segment_place *place)
+{
+    enum segment_writer_result result = segment_place_claim(place);
+    if (result == SEGW_OK)
+        result = segment_place_create(place, writer->header.file_size);
+    if (result == SEGW_OK && map_file(writer, place->fd) < 0) {
+        segment_message(place->message, place->path, "cannot be mapped: %s; lower `max_peers`", strerror(errno));
+        result = SEGW_FAILED;
+    }
+    if (result == SEGW_OK)
+        result = segment_place_name(place);
+    if (result == SEGW_OK) {
+        writer->fd = place->fd;
+        writer->file = place->file;
+        place->fd = -1;
+    } else {
+        unmap_file(writer);
+    }
+    return result;
+}
+
+static enum segment_writer_result attempt_all(struct segment_writer *writer, char message[static SEG_ERROR_MAX], pid_t *holder)
+{
+    const struct timespec pause = {.tv_nsec = OPEN_PAUSE_NS};
+    enum segment_writer_result result = SEGW_FAILED;
+    bool again = true;
+    for (unsigned n = 0; n < OPEN_ATTEMPTS && again; n++) {
+        struct segment_place place = {.path = writer->path, .message = message, .old_fd = -1, .fd = -1};
+        if (n > 0)
+            nanosleep(&pause, NULL);
+        result = attempt(writer, &place);
+        again = place.again;
+        *holder = place.holder;
+        segment_place_finish(&place);
+    }
+    return result;
+}
+
+enum segment_writer_result segment_writer_open(const struct segment_writer_options *options, struct segment_writer **out,
+                                               char message[static SEG_ERROR_MAX], pid_t *holder)
+{
+    *out = NULL;
+    *holder = 0;
+    memset(message, 0, SEG_ERROR_MAX);
+    if (!options_ok(options)) {
+        segment_message(message, options->path, "room for %u rows and %u instances is not possible: set `max_peers` lower",
+                        options->row_capacity, options->instance_capacity);
+        return SEGW_FAILED;
+    }
+    struct segment_writer *writer = new_writer(options);
+    if (writer == NULL) {
+        segment_message(message, options->path, "%s", strerror(ENOMEM));
+        return SEGW_FAILED;
+    }
+    enum segment_writer_result result = attempt_all(writer, message, holder);
+    if (result == SEGW_OK) {
+        memset(message, 0, SEG_ERROR_MAX); /* what an earlier attempt said */
+        *out = writer;
+    } else {
+        segment_writer_close(writer);
+    }
+    return result;
+}
+
+static bool state_ok(uint32_t state)
+{
+    return state >= SEG_STARTING && state <= SEG_STOPPED;
+}
+
+/* What every reader would refuse is refused here, before anything is stored. */
+static bool contents_ok(const struct segment_writer *writer, const struct segment_contents *contents)
+{
+    if (contents->instance_count > writer->header.instance_capacity || contents->row_count > writer->header.row_capacity)
+        return false;
+    bool ok = state_ok(contents->state);
+    for (uint32_t n = 0; n < contents->instance_count; n++)
+        ok = ok && state_ok(contents->instances[n].state);
+    for (uint32_t n = 0; n < contents->row_count; n++)
+        ok = ok && contents->rows[n].instance < contents->instance_count;
+    return ok;
+}
+
+static void store_sequence(uint8_t *base, uint64_t sequence)
+{
+    __atomic_store_n((uint64_t *)(void *)(base + offsetof(struct seg_snapshot, sequence)), sequence, __ATOMIC_RELEASE);
+    STORED();
+}
+
+static uint32_t store_instances(uint8_t *to, const struct segment_contents *contents)
+{
+    uint32_t crc = 0;
+    for (uint32_t n = 0; n < contents->instance_count; n++, to += sizeof(struct seg_instance)) {
+        struct seg_instance clean = contents->instances[n];
+        segment_clean_text(clean.interface, sizeof clean.interface, clean.interface);
+        segment_clean_text(clean.error, sizeof clean.error, clean.error);
+        segment_clean_text(clean.warning, sizeof clean.warning, clean.warning);
+        for (unsigned reason = 0; reason < SEG_REASONS; reason++)
+            segment_clean_text(clean.ignored[reason].name, SEG_REASON_MAX, clean.ignored[reason].name);
+        crc = crc32c(crc, &clean, sizeof clean);
+        STORE(to, &clean, sizeof clean);
+    }
+    return crc;
+}
+
+static uint32_t store_rows(uint8_t *to, const struct segment_contents *contents)
+{
+    uint32_t crc = 0;
+    for (uint32_t n = 0; n < contents->row_count; n++, to += sizeof(struct seg_row)) {
+        struct seg_row clean = contents->rows[n];
+        segment_clean_text(clean.peer_name, sizeof clean.peer_name, clean.peer_name);
+        crc = crc32c(crc, &clean, sizeof clean);
+        STORE(to, &clean, sizeof clean);
+    }
+    return crc;
+}
+
+static uint32_t store_histograms(uint8_t *to, const struct segment_contents *contents)
+{
+    uint32_t crc = 0;
+    for (uint32_t n = 0; n < contents->row_count; n += HISTOGRAMS_A_TIME) {
+        const uint32_t left = contents->row_count - n;
+        const size_t size = sizeof(struct seg_histogram) * (left < HISTOGRAMS_A_TIME ? left : HISTOGRAMS_A_TIME);
+        crc = crc32c(crc, &contents->histograms[n], size);
+        STORE(to, &contents->histograms[n], size);
+        to += size;
+    }
+    return crc;
+}
+
+static void store_head(uint8_t *base, struct seg_snapshot *head, const struct segment_contents *contents)
+{
+    const size_t from = offsetof(struct seg_snapshot, generation); /* the sequence before it has its own store */
+    head->boottime_ns = contents->boottime_ns;
+    head->realtime_ns = contents->realtime_ns;
+    head->state = contents->state;
+    head->instance_count = contents->instance_count;
+    head->row_count = contents->row_count;
+    segment_clean_text(head->error, sizeof head->error, contents->error != NULL ? contents->error : "");
+    head->crc = crc32c(0, &head->generation, offsetof(struct seg_snapshot, crc) - from);
+    STORE(base + from, &head->generation, sizeof *head - from);
+}
+
+int segment_writer_publish(struct segment_writer *writer, const struct segment_contents *contents)
+{
+    if (!contents_ok(writer, contents)) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct seg_snapshot head = {.generation = writer->generation + 1};
+    const unsigned slot = head.generation % 2;
+    uint8_t *base = writer->map + writer->header.snapshot_offset[slot];
+    store_sequence(base, writer->sequence[slot] + 1);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* odd before anything else is seen to change */
+    head.instances_crc = store_instances(base + writer->header.instances_offset, contents);
+    head.rows_crc = store_rows(base + writer->header.rows_offset, contents);
+    head.histograms_crc = store_histograms(base + writer->header.histograms_offset, contents);
+    store_head(base, &head, contents);
+    store_sequence(base, writer->sequence[slot] + 2); /* a release store: even after everything else */
+    writer->sequence[slot] += 2;
+    writer->generation = head.generation;
+    return 0;
+}
+
+int segment_writer_in_place(const struct segment_writer *writer)
+{
+    struct stat there;
+    if (lstat(writer->path, &there) < 0)
+        return errno == ENOENT ? 0 : -1;
+    return there.st_dev == writer->file.st_dev && there.st_ino == writer->file.st_ino;
+}
+
+void segment_writer_close(struct segment_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    unmap_file(writer);
+    if (writer->fd >= 0)
+        close(writer->fd);
+    free(writer->path);
+    free(writer);
+}

@@ -1,0 +1,61 @@
+/* segment_writer.h: the one owner of the published segment.
+ *
+ * segment_writer_open() until it gives SEGW_OK, then segment_writer_publish() about once a second, at last
+ * segment_writer_close(). The file outlives the process: its last words stay readable. Every failure leaves a state and a
+ * message that says what to do; the caller tries again. */
+#ifndef GO_METRO_SEGMENT_WRITER_H
+#define GO_METRO_SEGMENT_WRITER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "segment.h"
+
+enum segment_writer_result {
+    SEGW_OK,
+    SEGW_LOCKED,       /* another helper has it: *holder is its pid (0: not known) */
+    SEGW_FOREIGN,      /* a path that another user owns: the message says who must remove it */
+    SEGW_NOT_REGULAR,  /* a folder, FIFO, symlink, device */
+    SEGW_NO_SPACE,     /* the message says how many bytes and which key makes it smaller */
+    SEGW_FAILED        /* anything else, with errno's text */
+};
+
+struct segment_writer_options {
+    const char *path;
+    uint32_t row_capacity;      /* max_peers + 1 per instance, 1..SEG_MAX_ROWS */
+    uint32_t instance_capacity; /* 1..SEG_MAX_INSTANCES */
+    uint32_t publish_interval_ms;
+    const char *version;
+};
+
+/* What is published. Arrays are the caller's; histograms[i] belongs to rows[i]. The writer fills the CRCs, the sequence and the
+ * generation, and cleans the text fields (printable ASCII, NUL-terminated, zero-padded). */
+struct segment_contents {
+    enum seg_state state;
+    const char *error;
+    uint64_t boottime_ns, realtime_ns;
+    const struct seg_instance *instances;
+    uint32_t instance_count;
+    const struct seg_row *rows;
+    const struct seg_histogram *histograms;
+    uint32_t row_count;
+};
+
+struct segment_writer;
+
+/* Makes a new file under a temporary name beside `path` (O_EXCL|O_NOFOLLOW, 0640, posix_fallocate), locks it (OFD write lock) and
+ * renames it into place, once the lock of the file that is there now (if any) is ours. SEGW_OK: *out is the writer. Else *out is
+ * NULL and message says what is wrong and what to do (printable ASCII); *holder is set for SEGW_LOCKED. It waits for no lock. */
+enum segment_writer_result segment_writer_open(const struct segment_writer_options *options, struct segment_writer **out,
+                                               char message[static SEG_ERROR_MAX], pid_t *holder);
+
+/* Writes one generation. 0; -1 (errno) when rows or instances are more than the capacity (EINVAL). Never blocks on a reader. */
+int segment_writer_publish(struct segment_writer *writer, const struct segment_contents *contents);
+
+/* Whether `path` still names our file: 1 yes, 0 it was removed or replaced (the caller opens anew), -1 errno. */
+int segment_writer_in_place(const struct segment_writer *writer);
+
+/* Unmaps and unlocks; the file stays. NULL is fine. */
+void segment_writer_close(struct segment_writer *writer);
+
+#endif

@@ -1,0 +1,213 @@
+/* status.c: `go-metro status`: what the segment says now. */
+#include "status.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "address.h"
+#include "report.h"
+#include "segment_reader.h"
+
+#define DEFAULT_USER "dd-agent"
+
+struct status_view {
+    struct segment_copy copy;
+    uint64_t age_ns; /* UINT64_MAX: of another boot */
+    const char *state;
+    struct report_row *rows;
+    char (*src)[ADDRESS_STRLEN];
+};
+
+static uint64_t boottime_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A path that the caller chose may be anybody's; the default one must be the Agent's, root's or the caller's. */
+static struct segment_read_options read_options(const struct options *options)
+{
+    struct segment_read_options out = { .histograms = true, .any_owner = options->segment != NULL };
+    const struct passwd *user = getpwnam(DEFAULT_USER);
+
+    if (user != NULL) {
+        out.has_owner = true;
+        out.owner = user->pw_uid;
+    }
+    return out;
+}
+
+static void fill_row(struct report_row *out, const struct status_view *view, uint32_t index, char src[static ADDRESS_STRLEN])
+{
+    const struct seg_row *row = &view->copy.rows[index];
+    struct ip_address local;
+
+    src[0] = '\0';
+    if (row->local_family != SEG_FAMILY_NONE) {
+        memcpy(local.bytes, row->local, sizeof local.bytes);
+        address_format(src, &local);
+    }
+    *out = (struct report_row){ .interface = view->copy.instances[row->instance].interface, .src = src, .dst = row->peer_name,
+                                .dst_port = row->peer_port, .flows = row->flows, .samples = row->samples,
+                                .handshake_samples = row->handshake_samples, .retransmits = row->retransmits, .timed = row->timed,
+                                .last_ns = row->last_ns, .avg_ns = row->srtt_ns, .jitter_ns = row->jitter_ns, .min_ns = row->min_ns,
+                                .max_ns = row->max_ns, .sum_ns = row->sum_ns,
+                                .histogram = (const struct histogram *)(const void *)view->copy.histograms[index].count };
+    memcpy(out->skipped, row->skipped, sizeof out->skipped);
+}
+
+static int make_rows(struct status_view *view)
+{
+    uint32_t count = view->copy.snapshot.row_count;
+
+    view->rows = calloc((size_t)count + 1, sizeof *view->rows);
+    view->src = calloc((size_t)count + 1, sizeof *view->src);
+    if (view->rows == NULL || view->src == NULL)
+        return -1;
+    for (uint32_t i = 0; i < count; i++)
+        fill_row(&view->rows[i], view, i, view->src[i]);
+    return 0;
+}
+
+static void json_helper(const char *state, const char *error, const struct status_view *view)
+{
+    fputs("{\"type\":\"helper\",\"state\":", stdout);
+    report_json_string(stdout, state);
+    fputs(",\"error\":", stdout);
+    report_json_string(stdout, error);
+    if (view == NULL) {
+        puts(",\"pid\":null,\"version\":null,\"age_s\":null}");
+        return;
+    }
+    printf(",\"pid\":%" PRIu32 ",\"version\":", view->copy.header.pid);
+    report_json_string(stdout, view->copy.header.version);
+    if (view->age_ns == UINT64_MAX)
+        puts(",\"age_s\":null}");
+    else
+        printf(",\"age_s\":%" PRIu64 ".%03" PRIu64 "}\n", view->age_ns / 1000000000, view->age_ns / 1000000 % 1000);
+}
+
+static void json_instance(const struct seg_instance *instance)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        { "received", instance->received },           { "dropped", instance->dropped_kernel },
+        { "dropped_interface", instance->dropped_interface }, { "tcp", instance->tcp },
+        { "flows", instance->flows },                 { "open_flows", instance->open_flows },
+        { "refused_flows", instance->refused_flows }, { "refused_peers", instance->refused_peers },
+        { "pending", instance->pending },
+    };
+
+    fputs("{\"type\":\"instance\",\"interface\":", stdout);
+    report_json_string(stdout, instance->interface);
+    printf(",\"state\":\"%s\",\"error\":", segment_state_name(instance->state));
+    report_json_string(stdout, instance->error);
+    fputs(",\"warning\":", stdout);
+    report_json_string(stdout, instance->warning);
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        printf(",\"%s\":%" PRIu64, counters[i].name, counters[i].value);
+    fputs(",\"ignored\":{", stdout);
+    for (int i = 0; i < SEG_REASONS && instance->ignored[i].name[0] != '\0'; i++) {
+        fputs(i > 0 ? "," : "", stdout);
+        report_json_string(stdout, instance->ignored[i].name);
+        printf(":%" PRIu64, instance->ignored[i].count);
+    }
+    puts("}}");
+}
+
+static void print_json(const struct status_view *view)
+{
+    json_helper(view->state, view->copy.snapshot.error, view);
+    for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
+        json_instance(&view->copy.instances[i]);
+    for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
+        report_json_peer(stdout, &view->rows[i]);
+}
+
+static void print_instance(const struct seg_instance *instance)
+{
+    printf("%s: %s", instance->interface, segment_state_name(instance->state));
+    if (instance->error[0] != '\0')
+        printf(": %s", instance->error);
+    printf("\n    %" PRIu64 " packets, %" PRIu64 " of wanted TCP, %" PRIu64 " lost; %" PRIu64 " flows, %" PRIu64 " open\n",
+           instance->received, instance->tcp, instance->dropped_kernel + instance->dropped_interface, instance->flows,
+           instance->open_flows);
+    if (instance->warning[0] != '\0')
+        printf("    warning: %s\n", instance->warning);
+    if (instance->refused_flows > 0 || instance->refused_peers > 0)
+        printf("    warning: %" PRIu64 " packets turned away by max_flows, %" PRIu64 " flows summed up by max_peers\n",
+               instance->refused_flows, instance->refused_peers);
+}
+
+static void print_people(const struct status_view *view)
+{
+    printf("go-metro %s, pid %" PRIu32 ": %s", view->copy.header.version, view->copy.header.pid, view->state);
+    if (view->age_ns == UINT64_MAX)
+        puts(" (published before this machine was started)");
+    else
+        printf(" (published %.1f s ago)\n", (double)view->age_ns / 1e9);
+    if (view->copy.snapshot.error[0] != '\0')
+        printf("%s\n", view->copy.snapshot.error);
+    putchar('\n');
+    for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
+        print_instance(&view->copy.instances[i]);
+    putchar('\n');
+    report_table(stdout, view->rows, view->copy.snapshot.row_count);
+}
+
+static void prometheus_state(const struct status_view *view)
+{
+    printf("# HELP go_metro_up Whether go-metro is measuring.\n# TYPE go_metro_up gauge\ngo_metro_up{state=\"%s\",version=\"%s\"} %d\n",
+           view->state, view->copy.header.version, strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0);
+}
+
+static void print_view(const struct options *options, const struct status_view *view)
+{
+    if (options->json) {
+        print_json(view);
+    } else if (options->prometheus) {
+        prometheus_state(view);
+        report_prometheus(stdout, view->rows, view->copy.snapshot.row_count);
+    } else {
+        print_people(view);
+    }
+}
+
+int status_run(const struct options *options)
+{
+    const char *path = options->segment == NULL ? SEG_DEFAULT_PATH : options->segment;
+    struct segment_read_options how = read_options(options);
+    struct status_view view = { .rows = NULL };
+    char message[SEG_ERROR_MAX], boot_id[40];
+    enum segment_status result = segment_read(path, &how, &view.copy, message);
+    int status = 1;
+
+    if (result != SEGMENT_OK) {
+        if (options->json)
+            json_helper(segment_status_name(result), message, NULL);
+        else
+            fprintf(stderr, "go-metro: %s\n", message);
+        goto out;
+    }
+    segment_boot_id(boot_id);
+    view.age_ns = segment_age_ns(&view.copy, boottime_ns(), boot_id);
+    view.state = segment_is_stale(&view.copy, view.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
+    if (make_rows(&view) < 0) {
+        fputs("go-metro: out of memory for the rows\n", stderr);
+        goto out;
+    }
+    print_view(options, &view);
+    status = fflush(stdout) == 0 ? 0 : 1;
+out:
+    free(view.rows);
+    free(view.src);
+    segment_copy_free(&view.copy);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* status.h: `go-metro status`: what the segment says now, for people, as JSON lines, or as Prometheus text. */
+#ifndef GO_METRO_STATUS_H
+#define GO_METRO_STATUS_H
+
+#include "options.h"
+
+/* Prints to stdout. The exit status: 0 the segment could be read, whatever it says; 1 it could not (why goes to stdout with --json,
+ * else to stderr). */
+int status_run(const struct options *options);
+
+#endif

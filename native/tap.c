@@ -1,0 +1,197 @@
+/* tap.c: the capture of one live interface. */
+#include "tap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "links.h"
+#include "log.h"
+#include "privilege.h"
+
+#define FRAMES_A_TURN 4096 /* then the other interfaces, the timer and the signals have theirs */
+
+struct tap {
+    char interface[SEG_INTERFACE_MAX];
+    bool is_wanted_known;
+    struct tap_settings settings;
+    struct capture *capture;
+    struct netset *wanted; /* NULL: all */
+    enum seg_state state;
+    char error[SEG_ERROR_MAX];
+};
+
+struct tap *tap_new(const char *interface, const struct tap_settings *settings)
+{
+    struct tap *tap = calloc(1, sizeof *tap);
+
+    if (tap == NULL)
+        return NULL;
+    snprintf(tap->interface, sizeof tap->interface, "%s", interface);
+    tap->settings = *settings;
+    tap->state = SEG_STARTING;
+    tap->capture = capture_new();
+    if (tap->capture == NULL) {
+        free(tap);
+        return NULL;
+    }
+    return tap;
+}
+
+void tap_free(struct tap *tap)
+{
+    if (tap == NULL)
+        return;
+    capture_free(tap->capture);
+    netset_free(tap->wanted);
+    free(tap);
+}
+
+const char *tap_interface(const struct tap *tap)
+{
+    return tap->interface;
+}
+
+int tap_fd(const struct tap *tap)
+{
+    return capture_fd(tap->capture);
+}
+
+enum seg_state tap_state(const struct tap *tap)
+{
+    return tap->state;
+}
+
+const char *tap_error(const struct tap *tap)
+{
+    return tap->error;
+}
+
+void tap_statistics(struct tap *tap, struct capture_statistics *out)
+{
+    capture_statistics(tap->capture, out);
+}
+
+/* The same trouble is logged once, when it begins. */
+static void fail(struct tap *tap, const char *message)
+{
+    if (tap->state != SEG_FAILED || strcmp(tap->error, message) != 0)
+        log_errorx("tap", "%s: %s", tap->interface, message);
+    tap->state = SEG_FAILED;
+    snprintf(tap->error, sizeof tap->error, "%s", message);
+}
+
+static void close_lost(struct tap *tap, const char *message)
+{
+    capture_close(tap->capture);
+    fail(tap, message);
+}
+
+bool tap_configure(struct tap *tap, const struct tap_settings *settings)
+{
+    /* A ring of another size alone is not worth the gap: it changes whenever an interface is added. */
+    bool differs = settings->snaplen != tap->settings.snaplen || settings->promiscuous != tap->settings.promiscuous;
+
+    tap->settings = *settings;
+    if (!differs || tap_fd(tap) < 0)
+        return false;
+    capture_close(tap->capture);
+    tap->state = SEG_STARTING;
+    return true;
+}
+
+void tap_wanted(struct tap *tap, struct netset *wanted)
+{
+    char message[CAPTURE_ERROR_MAX];
+
+    /* The new filter is in force before the old set goes: frames that are between the two are matched exactly later on. */
+    if (tap_fd(tap) >= 0 && capture_filter(tap->capture, wanted, false, message) != CAPTURE_OK)
+        close_lost(tap, message);
+    netset_free(tap->wanted);
+    tap->wanted = wanted;
+    tap->is_wanted_known = true;
+}
+
+static bool open_capture(struct tap *tap)
+{
+    const struct capture_live_options options = {
+        .interface = tap->interface,
+        .snaplen = tap->settings.snaplen,
+        .buffer_bytes = tap->settings.buffer_bytes,
+        .promiscuous = tap->settings.promiscuous,
+        .user_filter = tap->settings.user_filter,
+        .whitelist = tap->wanted,
+    };
+    char message[CAPTURE_ERROR_MAX];
+    enum capture_result result;
+
+    /* Without the right to it the attempt is made all the same: its message says what to do. */
+    (void)privilege_raise();
+    result = capture_open_live(tap->capture, &options, message);
+    if (privilege_lower() < 0)
+        log_warn("tap", "%s: CAP_NET_RAW stays effective", tap->interface);
+    if (result != CAPTURE_OK) {
+        fail(tap, message);
+        return false;
+    }
+    log_info("tap", "%s: capturing%s", tap->interface,
+             capture_filter_has_whitelist(tap->capture) || tap->wanted == NULL
+                 ? "" : " all TCP: the whitelist is too long for a kernel filter and is matched by go-metro alone");
+    tap->state = SEG_CAPTURING;
+    tap->error[0] = '\0';
+    return true;
+}
+
+/* What the link's state forbids goes into message; false where a capture can run. */
+static bool is_obstructed(const struct tap *tap, char message[static SEG_ERROR_MAX])
+{
+    switch (links_state(tap->interface)) {
+    case LINKS_ABSENT:
+        snprintf(message, SEG_ERROR_MAX, "there is no interface %s; create it or correct `interface` (waiting for it)", tap->interface);
+        return true;
+    case LINKS_DOWN:
+        snprintf(message, SEG_ERROR_MAX, "the interface %s is down; bring it up (waiting for it)", tap->interface);
+        return true;
+    case LINKS_UP:
+        break;
+    }
+    return false;
+}
+
+bool tap_check(struct tap *tap)
+{
+    char message[SEG_ERROR_MAX];
+
+    if (is_obstructed(tap, message)) {
+        bool was_open = tap_fd(tap) >= 0;
+
+        close_lost(tap, message);
+        return was_open;
+    }
+    return tap_fd(tap) < 0 && tap->is_wanted_known && open_capture(tap);
+}
+
+struct frame_target {
+    struct meter *meter;
+    uint64_t instances;
+    uint32_t now_s;
+};
+
+static void on_frame(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
+{
+    const struct frame_target *target = arg;
+
+    meter_frame(target->meter, target->instances, linktype, frame, caplen, wirelen, time_ns, target->now_s);
+}
+
+bool tap_dispatch(struct tap *tap, struct meter *meter, uint64_t instances, uint32_t now_s)
+{
+    struct frame_target target = { meter, instances, now_s };
+    char message[CAPTURE_ERROR_MAX];
+
+    if (tap_fd(tap) < 0 || capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &target, message) == CAPTURE_OK)
+        return false;
+    close_lost(tap, message);
+    return true;
+}

@@ -1,0 +1,50 @@
+/* tap.h: the capture of one live interface, shared by the instances that name it: open, lost, open again.
+ *
+ * tap_new(); tap_check() about once a second and when a link changed: it opens what can be opened and closes what is gone;
+ * tap_dispatch() when tap_fd() is readable; tap_wanted() when the whitelist changed; tap_free(). What cannot be opened is a state and
+ * a text that says what to do, not the end. */
+#ifndef GO_METRO_TAP_H
+#define GO_METRO_TAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture.h"
+#include "meter.h"
+#include "netset.h"
+#include "segment.h"
+
+struct tap_settings {
+    uint32_t snaplen;
+    uint32_t buffer_bytes;
+    bool promiscuous;
+    const char *user_filter; /* -f, or NULL; outlives the tap */
+};
+
+struct tap;
+
+/* NULL: out of memory. The interface's name is copied. */
+struct tap *tap_new(const char *interface, const struct tap_settings *settings);
+void tap_free(struct tap *tap); /* NULL is fine */
+
+const char *tap_interface(const struct tap *tap);
+int tap_fd(const struct tap *tap);                /* -1 while it is not open */
+enum seg_state tap_state(const struct tap *tap);  /* SEG_STARTING, SEG_CAPTURING or SEG_FAILED */
+const char *tap_error(const struct tap *tap);     /* "" or cause and cure */
+void tap_statistics(struct tap *tap, struct capture_statistics *out);
+
+/* Other settings. Where they differ in more than the ring's size the capture is closed, for tap_check() to open anew: true then. */
+bool tap_configure(struct tap *tap, const struct tap_settings *settings);
+
+/* Peers that any of its instances wants; NULL: all. The tap takes the set and frees it. The kernel filter follows without a gap.
+ * Before the first call nothing is opened. */
+void tap_wanted(struct tap *tap, struct netset *wanted);
+
+/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone. True: it was opened or closed
+ * just now. */
+bool tap_check(struct tap *tap);
+
+/* Hands the frames that are ready to the meter's instances (bits); now_s: monotonic seconds. True: the capture was lost and is closed. */
+bool tap_dispatch(struct tap *tap, struct meter *meter, uint64_t instances, uint32_t now_s);
+
+#endif

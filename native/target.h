@@ -1,0 +1,42 @@
+/* target.h: whom an instance wants: its `ips` and `hosts`, their addresses and names as they are known now.
+ *
+ * targets_new() from the configuration; targets_ask() puts questions to the resolver at start and every resolve_interval;
+ * targets_answer() takes an answer in and says whether the whitelist changed; targets_whitelist() makes the set; targets_free().
+ * A name that fails keeps its last addresses and is warned of. */
+#ifndef GO_METRO_TARGET_H
+#define GO_METRO_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "netset.h"
+#include "resolve.h"
+
+struct targets;
+
+struct targets *targets_new(const struct config_instance *instance, bool resolve_names); /* NULL: out of memory; keeps no pointer */
+void targets_free(struct targets *targets);
+
+/* Takes over what `old` knows of the same hosts and addresses, so that a reload leaves no gap. False: out of memory for some. */
+bool targets_inherit(struct targets *targets, const struct targets *old);
+
+/* Asks for what is due at now_s (monotonic seconds): every name, and with resolve_names each single address's name. What the
+ * resolver's queue refuses is asked for the next time. */
+void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s);
+
+/* True: the answer changed an address, so that the whitelist must be made anew. */
+bool targets_answer(struct targets *targets, const struct resolve_answer *answer);
+
+/* A fresh set: address or block -> index of its target; the caller frees it. NULL: out of memory. */
+struct netset *targets_whitelist(const struct targets *targets);
+
+/* What the tag dst: says for a peer that the whitelist gave `index` for: the host's name, the address's own name, or NULL (then
+ * the address itself is the name). */
+const char *targets_name(const struct targets *targets, uint32_t index);
+
+/* "" or one line that says which names do not resolve. */
+void targets_warning(const struct targets *targets, char *out, size_t size);
+
+#endif

@@ -1,0 +1,52 @@
+#!/bin/bash
+# apt.sh GROUP...: installs the Debian packages of these groups of packages.txt that are not there yet.
+# Offline and silent when nothing is missing; elsewhere than on Debian it names what is needed and goes on.
+set -euo pipefail
+
+list=$(dirname "$0")/packages.txt
+
+wanted() {
+    local group
+    for group in "$@"; do
+        awk -v group="$group" '$1 == group { print $2 }' "$list"
+    done
+}
+
+missing() {
+    local package
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "setup: not root and no sudo: install these packages as root, then try again: ${packages[*]}" >&2
+        exit 1
+    fi
+}
+
+install() {
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${packages[@]}" </dev/null >"$log" 2>&1
+}
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "setup: not a Debian system; these must be there by other means: $(wanted "$@" | xargs)" >&2
+    exit 0
+fi
+# shellcheck disable=SC2046
+mapfile -t packages < <(missing $(wanted "$@"))
+[ ${#packages[@]} -gt 0 ] || exit 0
+echo "setup: apt-get install ${packages[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# The first try saves fetching the package lists; a machine that never had them, or has old ones, needs the second.
+if ! install; then
+    as_root apt-get -qq update </dev/null
+    install || { cat "$log" >&2; echo "setup: apt-get could not install: ${packages[*]}" >&2; exit 1; }
+fi

@@ -1,0 +1,886 @@
+/* capture.c against real sockets, in a network namespace of the test's own (lo, TUN, TAP), and against written files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture.c"
+
+#define NEED_NAMESPACE()                                                                                                   \
+    do {                                                                                                                   \
+        if (!have_namespace) {                                                                                             \
+            print_message("SKIPPED %s: no right to make a network namespace\n", __func__);                                 \
+            skip();                                                                                                        \
+        }                                                                                                                  \
+    } while (0)
+
+static bool have_namespace;
+static char folder[] = "/tmp/go-metro-test-capture-XXXXXX";
+static char message[CAPTURE_ERROR_MAX];
+
+/* ---- what was captured ---- */
+
+struct seen {
+    size_t count;
+    int linktype;
+    size_t caplen, wirelen;
+    int64_t time_ns;
+    uint8_t frame[256]; /* the last one */
+    uint8_t frames[16][128];
+    uint8_t numbers[8192]; /* how often each number in a frame's TCP sequence field was seen */
+    size_t number_offset;
+};
+
+static void on_seen(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
+{
+    struct seen *seen = arg;
+
+    if (seen->count < 16)
+        memcpy(seen->frames[seen->count], frame, caplen < 128 ? caplen : 128);
+    seen->count++;
+    seen->linktype = linktype;
+    seen->caplen = caplen;
+    seen->wirelen = wirelen;
+    seen->time_ns = time_ns;
+    memcpy(seen->frame, frame, caplen < sizeof seen->frame ? caplen : sizeof seen->frame);
+    if (seen->number_offset != 0 && caplen >= seen->number_offset + 4) {
+        uint32_t number;
+
+        memcpy(&number, frame + seen->number_offset, sizeof number);
+        seen->numbers[ntohl(number) % sizeof seen->numbers]++;
+    }
+}
+
+/* Until `want` frames are there; then a moment longer, for what should not come. */
+static enum capture_result gather(struct capture *capture, struct seen *seen, size_t want)
+{
+    enum capture_result result = CAPTURE_OK;
+    int64_t end_ns = capture_now_ns(CLOCK_MONOTONIC) + 3 * CAPTURE_NS_PER_S;
+
+    while (result == CAPTURE_OK && capture_now_ns(CLOCK_MONOTONIC) < end_ns) {
+        struct pollfd pollfd = {capture_fd(capture), POLLIN, 0};
+
+        if (poll(&pollfd, 1, seen->count >= want ? 150 : 1000) == 0 && seen->count >= want)
+            break;
+        result = capture_dispatch(capture, 64, on_seen, seen, message);
+    }
+    return result;
+}
+
+/* ---- frames ---- */
+
+struct frame_options {
+    bool v4;
+    unsigned tags;
+    const char *src, *dst;
+    uint8_t protocol;
+    uint16_t port;
+    uint32_t number;
+    size_t payload;
+};
+
+/* An Ethernet frame; returns its length. *ip: the offset of the IP header. */
+static size_t make_frame(uint8_t *out, const struct frame_options *o, size_t *ip)
+{
+    size_t at = 12, length = 20 + o->payload;
+
+    memcpy(out, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01", 12);
+    for (unsigned i = 0; i < o->tags; i++, at += 4)
+        memcpy(out + at, i + 1 < o->tags ? "\x88\xa8\xa0\x07" : "\x81\x00\xa0\x08", 4);
+    out[at] = o->v4 ? 0x08 : 0x86;
+    out[at + 1] = o->v4 ? 0x00 : 0xdd;
+    at += 2;
+    *ip = at;
+    memset(out + at, 0, 60 + o->payload);
+    if (o->v4) {
+        const uint16_t total = (uint16_t)(20 + length);
+
+        out[at] = 0x45;
+        out[at + 2] = (uint8_t)(total >> 8);
+        out[at + 3] = (uint8_t)total;
+        out[at + 8] = 64;
+        out[at + 9] = o->protocol;
+        assert_int_equal(inet_pton(AF_INET, o->src, out + at + 12), 1);
+        assert_int_equal(inet_pton(AF_INET, o->dst, out + at + 16), 1);
+        at += 20;
+    } else {
+        out[at] = 0x60;
+        out[at + 4] = (uint8_t)(length >> 8);
+        out[at + 5] = (uint8_t)length;
+        out[at + 6] = o->protocol;
+        out[at + 7] = 64;
+        assert_int_equal(inet_pton(AF_INET6, o->src, out + at + 8), 1);
+        assert_int_equal(inet_pton(AF_INET6, o->dst, out + at + 24), 1);
+        at += 40;
+    }
+    out[at + 2] = (uint8_t)(o->port >> 8);
+    out[at + 3] = (uint8_t)o->port;
+    const uint32_t number = htonl(o->number);
+    memcpy(out + at + 4, &number, sizeof number);
+    out[at + 12] = 0x50;
+    return at + length;
+}
+
+static const struct frame_options tcp4 = {true, 0, "10.1.0.1", "10.1.0.2", 6, 80, 0, 0};
+static const struct frame_options tcp6 = {false, 0, "2001:db8::1", "2001:db8::2", 6, 80, 0, 0};
+
+/* ---- devices ---- */
+
+static void set_up(const char *interface, bool up)
+{
+    struct ifreq request;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    memset(&request, 0, sizeof request);
+    strcpy(request.ifr_name, interface);
+    assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+    request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+    assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+    close(fd);
+}
+
+/* TUN or TAP; it lives as long as the descriptor. -1: the kernel has none. */
+static int open_tunnel(const char *name, int kind)
+{
+    struct ifreq request;
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    memset(&request, 0, sizeof request);
+    strcpy(request.ifr_name, name);
+    request.ifr_flags = (short)(kind | IFF_NO_PI);
+    assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+    set_up(name, true);
+    return fd;
+}
+
+#define NEED_TUNNEL(fd)                                                                                                    \
+    do {                                                                                                                   \
+        if ((fd) < 0) {                                                                                                    \
+            print_message("SKIPPED %s: no /dev/net/tun\n", __func__);                                                      \
+            skip();                                                                                                        \
+        }                                                                                                                  \
+    } while (0)
+
+/* Sends whole frames out of an interface. */
+static int open_sender(const char *interface)
+{
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void send_frame(int fd, const struct frame_options *options)
+{
+    uint8_t frame[2048];
+    size_t ip, length = make_frame(frame, options, &ip);
+
+    assert_int_equal(send(fd, frame, length, 0), (ssize_t)length);
+}
+
+static struct netset *set_of(const char *const *texts)
+{
+    struct netset *set = netset_new();
+    struct ip_prefix prefix;
+
+    for (; *texts != NULL; texts++) {
+        assert_true(prefix_parse(*texts, &prefix, NULL));
+        assert_int_equal(netset_add(set, &prefix, 1), 0);
+    }
+    return set;
+}
+
+/* Opens, and waits out the time in which packets are taken for older than the filter. */
+static struct capture *open_live(const char *interface, const char *user_filter, const struct netset *whitelist)
+{
+    struct capture_live_options options = {interface, 128, 4 << 20, false, user_filter, whitelist};
+    struct capture *capture = capture_new();
+
+    assert_non_null(capture);
+    if (capture_open_live(capture, &options, message) != CAPTURE_OK)
+        fail_msg("%s", message);
+    assert_true(capture_fd(capture) >= 0);
+    usleep(2000);
+    return capture;
+}
+
+/* ---- live ---- */
+
+static void test_loopback(void **state)
+{
+    struct frame_options udp4 = tcp4, big = tcp6;
+    struct capture_statistics statistics;
+    struct capture *capture;
+    struct seen seen = {0};
+    int fd;
+
+    (void)state;
+    NEED_NAMESPACE();
+    udp4.protocol = 17;
+    big.payload = 700;
+    fd = open_sender("lo");
+    capture = open_live("lo", NULL, NULL);
+    send_frame(fd, &udp4);
+    send_frame(fd, &tcp4);
+    send_frame(fd, &tcp6);
+    send_frame(fd, &big);
+    assert_int_equal(gather(capture, &seen, 3), CAPTURE_OK);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.linktype, DLT_EN10MB);
+    assert_int_equal(seen.caplen, 128);
+    assert_int_equal(seen.wirelen, 14 + 40 + 20 + 700);
+    assert_true(llabs(capture_now_ns(CLOCK_REALTIME) - seen.time_ns) < 5 * CAPTURE_NS_PER_S);
+    capture_statistics(capture, &statistics);
+    assert_int_equal(statistics.received, 3);
+    assert_int_equal(statistics.dropped_kernel, 0);
+    capture_free(capture);
+    close(fd);
+}
+
+static void test_budget(void **state)
+{
+    struct capture *capture;
+    struct seen seen = {0};
+    int fd;
+
+    (void)state;
+    NEED_NAMESPACE();
+    fd = open_sender("lo");
+    capture = open_live("lo", NULL, NULL);
+    for (unsigned i = 0; i < 20; i++)
+        send_frame(fd, &tcp4);
+    while (seen.count == 0)
+        assert_int_equal(capture_dispatch(capture, 7, on_seen, &seen, message), CAPTURE_OK);
+    assert_in_range(seen.count, 1, 7);
+    while (seen.count < 20) {
+        struct pollfd pollfd = {capture_fd(capture), POLLIN, 0};
+
+        assert_int_equal(poll(&pollfd, 1, 1000), 1); /* the rest of a block that was begun still wakes */
+        assert_int_equal(capture_dispatch(capture, 7, on_seen, &seen, message), CAPTURE_OK);
+    }
+    assert_int_equal(seen.count, 20);
+    capture_free(capture);
+    close(fd);
+}
+
+static void test_whitelist(void **state)
+{
+    static const char *const wanted[] = {"10.2.0.0/16", "2001:db8:2::7", NULL};
+    struct frame_options from4 = tcp4, to6 = tcp6;
+    struct netset *set = set_of(wanted);
+    struct capture *capture;
+    struct seen seen = {0};
+    int fd;
+
+    (void)state;
+    NEED_NAMESPACE();
+    from4.src = "10.2.3.4";
+    to6.dst = "2001:db8:2::7";
+    fd = open_sender("lo");
+    capture = open_live("lo", NULL, set);
+    assert_true(capture_filter_has_whitelist(capture));
+    send_frame(fd, &tcp4);
+    send_frame(fd, &tcp6);
+    send_frame(fd, &from4);
+    send_frame(fd, &to6);
+    assert_int_equal(gather(capture, &seen, 2), CAPTURE_OK);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(capture_filter(capture, NULL, true, message), CAPTURE_OK);
+    send_frame(fd, &from4);
+    assert_int_equal(gather(capture, &seen, 2), CAPTURE_OK);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(capture_filter(capture, NULL, false, message), CAPTURE_OK);
+    assert_false(capture_filter_has_whitelist(capture));
+    send_frame(fd, &tcp4);
+    assert_int_equal(gather(capture, &seen, 3), CAPTURE_OK);
+    assert_int_equal(seen.count, 3);
+    capture_free(capture);
+    netset_free(set);
+    close(fd);
+}
+
+/* The filter is replaced again and again while numbered frames run: each is seen, once. */
+static void test_replaced_without_gap(void **state)
+{
+    static const char *const first[] = {"10.1.0.2", NULL}, *const second[] = {"10.1.0.0/24", "192.0.2.1", NULL};
+    struct netset *sets[] = {set_of(first), set_of(second), NULL};
+    struct frame_options numbered = tcp4;
+    struct seen seen = {.number_offset = 14 + 20 + 4};
+    struct capture *capture;
+    pid_t sender;
+    int fd, status;
+
+    (void)state;
+    NEED_NAMESPACE();
+    fd = open_sender("lo");
+    capture = open_live("lo", NULL, sets[0]);
+    sender = fork();
+    if (sender == 0) {
+        for (numbered.number = 0; numbered.number < sizeof seen.numbers; numbered.number++) {
+            send_frame(fd, &numbered);
+            if (numbered.number % 32 == 0)
+                usleep(1000);
+        }
+        _exit(0);
+    }
+    for (unsigned i = 0; waitpid(sender, &status, WNOHANG) == 0; i++) {
+        assert_int_equal(capture_filter(capture, sets[i % 3], false, message), CAPTURE_OK);
+        assert_int_equal(capture_dispatch(capture, 256, on_seen, &seen, message), CAPTURE_OK);
+    }
+    assert_int_equal(gather(capture, &seen, sizeof seen.numbers), CAPTURE_OK);
+    for (size_t i = 0; i < sizeof seen.numbers; i++)
+        if (seen.numbers[i] != 1)
+            fail_msg("frame %zu was seen %u times", i, seen.numbers[i]);
+    capture_free(capture);
+    netset_free(sets[0]);
+    netset_free(sets[1]);
+    close(fd);
+}
+
+static void test_user_filter(void **state)
+{
+    static const char *const wanted[] = {"10.1.0.2", NULL};
+    static const char *const interfaces[] = {"lo", "any"};
+    struct frame_options other_port = tcp4, other_host = tcp4;
+    struct netset *set = set_of(wanted);
+    int fd;
+
+    (void)state;
+    NEED_NAMESPACE();
+    other_port.port = 81;
+    other_host.dst = "10.1.0.3";
+    fd = open_sender("lo");
+    for (size_t i = 0; i < 2; i++) {
+        struct capture *capture = open_live(interfaces[i], "tcp dst port 80", set);
+        struct seen seen = {0};
+
+        send_frame(fd, &other_port);
+        send_frame(fd, &other_host);
+        send_frame(fd, &tcp4);
+        assert_int_equal(gather(capture, &seen, 1), CAPTURE_OK);
+        assert_int_equal(seen.count, 1);
+        assert_int_equal(seen.linktype, i == 0 ? DLT_EN10MB : DLT_LINUX_SLL);
+        capture_free(capture);
+    }
+    netset_free(set);
+    close(fd);
+}
+
+static void test_bad_user_filter(void **state)
+{
+    static const struct { const char *interface, *filter, *says; } cases[] = {
+        {"lo", "tcp port", "-f: "},
+        {"lo", "no such thing", "-f: "},
+        {"any", "link[6] = 2", "name an interface"},
+    };
+    struct capture *capture = capture_new();
+
+    (void)state;
+    if (!have_namespace)
+        capture_free(capture);
+    NEED_NAMESPACE();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct capture_live_options options = {cases[i].interface, 128, 0, false, cases[i].filter, NULL};
+
+        assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_BAD_FILTER);
+        assert_non_null(strstr(message, cases[i].says));
+        assert_int_equal(capture_fd(capture), -1);
+    }
+    capture_free(capture);
+}
+
+/* Frames that come in (written to the device) and go out (a packet socket), with no, one and two tags, by either family; each
+ * after one that nobody wants. */
+static void test_tags(void **state)
+{
+    static const char *const wanted[] = {"10.1.0.2", "2001:db8::2", NULL};
+    static const char *const interfaces[] = {"tap0", "any"};
+    struct netset *set = set_of(wanted);
+    int tap, sender;
+
+    (void)state;
+    NEED_NAMESPACE();
+    tap = open_tunnel("tap0", IFF_TAP);
+    NEED_TUNNEL(tap);
+    sender = open_sender("tap0");
+    for (size_t i = 0; i < 2; i++) {
+        struct capture *capture = open_live(interfaces[i], NULL, set);
+        uint8_t frames[12][128], unwanted[128];
+        size_t ip, lengths[12];
+        struct seen seen = {0};
+
+        for (unsigned n = 0; n < 12; n++) {
+            struct frame_options options = n % 2 == 0 ? tcp4 : tcp6, other = options;
+            int fd = n < 6 ? tap : sender;
+
+            options.tags = other.tags = n / 2 % 3;
+            other.dst = other.src;
+            lengths[n] = make_frame(frames[n], &options, &ip);
+            assert_int_equal(make_frame(unwanted, &other, &ip), lengths[n]);
+            assert_int_equal(write(fd, unwanted, lengths[n]), (ssize_t)lengths[n]);
+            assert_int_equal(write(fd, frames[n], lengths[n]), (ssize_t)lengths[n]);
+        }
+        assert_int_equal(gather(capture, &seen, 12), CAPTURE_OK);
+        assert_int_equal(seen.count, 12);
+        for (unsigned n = 0; n < 12 && i == 0; n++)
+            assert_memory_equal(seen.frames[n], frames[n], lengths[n]); /* with the tag that the kernel took off */
+        capture_free(capture);
+    }
+    close(sender);
+    close(tap);
+    netset_free(set);
+}
+
+static void test_raw_ip(void **state)
+{
+    static const char *const wanted[] = {"10.1.0.2", "2001:db8::2", NULL};
+    struct netset *set = set_of(wanted);
+    struct frame_options other = tcp4;
+    struct capture *capture;
+    struct seen seen = {0};
+    uint8_t frame[256];
+    size_t ip, length;
+    int tun;
+
+    (void)state;
+    NEED_NAMESPACE();
+    tun = open_tunnel("tun0", IFF_TUN);
+    NEED_TUNNEL(tun);
+    other.dst = "10.1.0.9";
+    capture = open_live("tun0", "tcp port 80", set);
+    length = make_frame(frame, &other, &ip);
+    assert_true(write(tun, frame + ip, length - ip) > 0);
+    length = make_frame(frame, &tcp4, &ip);
+    assert_true(write(tun, frame + ip, length - ip) > 0);
+    length = make_frame(frame, &tcp6, &ip);
+    assert_true(write(tun, frame + ip, length - ip) > 0);
+    assert_int_equal(gather(capture, &seen, 2), CAPTURE_OK);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.linktype, DLT_RAW);
+    assert_memory_equal(seen.frame, frame + ip, length - ip);
+    capture_free(capture);
+    netset_free(set);
+    close(tun);
+}
+
+static void test_goes_and_comes_back(void **state)
+{
+    struct capture_live_options options = {"tun1", 128, 1 << 20, false, NULL, NULL};
+    struct capture_statistics statistics;
+    struct capture *capture;
+    uint8_t frame[256];
+    size_t ip, length = make_frame(frame, &tcp4, &ip);
+    int tun;
+
+    (void)state;
+    NEED_NAMESPACE();
+    tun = open_tunnel("tun1", IFF_TUN);
+    NEED_TUNNEL(tun);
+    capture = open_live("tun1", NULL, NULL);
+    for (unsigned round = 1; round <= 3; round++) {
+        struct seen seen = {0};
+
+        assert_true(write(tun, frame + ip, length - ip) > 0);
+        assert_int_equal(gather(capture, &seen, 1), CAPTURE_OK);
+        assert_int_equal(seen.count, 1);
+        if (round % 2 == 0)
+            close(tun);
+        else
+            set_up("tun1", false);
+        assert_int_equal(gather(capture, &seen, 2), CAPTURE_DOWN);
+        assert_non_null(strstr(message, round % 2 == 0 ? "went away" : "is down"));
+        assert_int_equal(capture_fd(capture), -1);
+        assert_int_equal(capture_open_live(capture, &options, message), round % 2 == 0 ? CAPTURE_NO_INTERFACE : CAPTURE_DOWN);
+        if (round % 2 == 0)
+            tun = open_tunnel("tun1", IFF_TUN);
+        else
+            set_up("tun1", true);
+        assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_OK);
+        usleep(2000);
+        capture_statistics(capture, &statistics);
+        assert_int_equal(statistics.received, round);
+    }
+    capture_free(capture);
+    close(tun);
+}
+
+/* Gone and back under the same name before anybody looked: it is another interface. */
+static void test_replaced_interface(void **state)
+{
+    struct capture *capture;
+    struct seen seen = {0};
+    int tun;
+
+    (void)state;
+    NEED_NAMESPACE();
+    tun = open_tunnel("tun2", IFF_TUN);
+    NEED_TUNNEL(tun);
+    capture = open_live("tun2", NULL, NULL);
+    close(tun);
+    tun = open_tunnel("tun2", IFF_TUN);
+    assert_int_equal(gather(capture, &seen, 1), CAPTURE_DOWN);
+    capture_free(capture);
+    close(tun);
+}
+
+static void test_kernel_drops(void **state)
+{
+    struct capture_live_options options = {"lo", 2000, 512 << 10, false, NULL, NULL};
+    struct capture_statistics statistics;
+    struct frame_options big = tcp4;
+    struct capture *capture;
+    int fd;
+
+    (void)state;
+    NEED_NAMESPACE();
+    capture = capture_new();
+    big.payload = 1400;
+    fd = open_sender("lo");
+    assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_OK);
+    for (unsigned i = 0; i < 2000; i++)
+        send_frame(fd, &big);
+    capture_close(capture);
+    capture_statistics(capture, &statistics);
+    assert_in_range(statistics.dropped_kernel, 100, 4000);
+    const uint64_t before = statistics.dropped_kernel;
+    assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_OK);
+    capture_statistics(capture, &statistics);
+    assert_int_equal(statistics.dropped_kernel, before);
+    capture_free(capture);
+    close(fd);
+}
+
+static void test_no_interface(void **state)
+{
+    static const char *const names[] = {"nosuch0", "", "a-name-that-is-too-long"};
+    struct capture *capture;
+
+    (void)state;
+    NEED_NAMESPACE();
+    capture = capture_new();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct capture_live_options options = {names[i], 128, 0, false, NULL, NULL};
+
+        assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_NO_INTERFACE);
+        assert_non_null(strstr(message, "no such interface"));
+    }
+    assert_int_equal(capture_filter(capture, NULL, false, message), CAPTURE_FAILED);
+    assert_int_equal(capture_dispatch(capture, 0, on_seen, NULL, message), CAPTURE_FAILED);
+    capture_free(capture);
+}
+
+static void test_no_permission(void **state)
+{
+    struct capture_live_options options = {"lo", 128, 0, false, NULL, NULL};
+    int status;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        struct capture *capture = capture_new();
+        bool ok = privilege_drop_thread() == 0 && capture_open_live(capture, &options, message) == CAPTURE_NO_PERMISSION &&
+                  strstr(message, "sudo setcap cap_net_raw+ep ") != NULL;
+
+        capture_free(capture);
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* ---- without a socket ---- */
+
+static void test_older_than_the_filter(void **state)
+{
+    struct seen seen = {0};
+    struct capture capture = {.live = true, .fn = on_seen, .arg = &seen};
+    struct pcap_pkthdr header = {.ts = {100, 999}, .caplen = 1, .len = 1};
+
+    (void)state;
+    capture.settled_at_ns = 100 * CAPTURE_NS_PER_S + 1000;
+    on_frame((u_char *)&capture, &header, (const u_char *)"x");
+    assert_int_equal(seen.count, 0);
+    header.ts.tv_usec = 1000;
+    on_frame((u_char *)&capture, &header, (const u_char *)"x");
+    header.ts.tv_usec = 500; /* from another CPU's queue, but behind the filter */
+    on_frame((u_char *)&capture, &header, (const u_char *)"x");
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(capture.total.received, 2);
+}
+
+static void test_time_of(void **state)
+{
+    static const struct { int64_t s, ns, expected; } cases[] = {
+        {0, 0, 0}, {1, 999999999, 1999999999}, {4294967295, 5, 4294967295000000005}, {INT64_MAX, 0, INT64_MAX},
+        {INT64_MIN, 0, INT64_MAX}, {INT64_MAX / 1000000000, 999999999, INT64_MAX},
+        {7, 1000000000, 7000000000}, {7, -1, 7000000000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct timeval ts = {(time_t)cases[i].s, (suseconds_t)cases[i].ns};
+
+        assert_int_equal(time_of(&ts), cases[i].expected);
+    }
+}
+
+/* ---- files ---- */
+
+static char path[128];
+
+static void write_file(const void *data, size_t length)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void put(uint8_t *out, size_t *at, uint64_t value, unsigned size, bool big)
+{
+    for (unsigned i = 0; i < size; i++)
+        out[*at + i] = (uint8_t)(value >> 8 * (big ? size - 1 - i : i));
+    *at += size;
+}
+
+/* A classic capture: two TCP frames to ports 80 and 81, at 1000.000000005 and 1001.000000005 (or microseconds). */
+static size_t make_pcap(uint8_t *out, bool big, bool nano)
+{
+    struct frame_options options = tcp4;
+    size_t at = 0, ip, length;
+    uint8_t frame[256];
+
+    put(out, &at, nano ? 0xa1b23c4d : 0xa1b2c3d4, 4, big);
+    put(out, &at, 2, 2, big);
+    put(out, &at, 4, 2, big);
+    put(out, &at, 0, 8, big);
+    put(out, &at, 65535, 4, big);
+    put(out, &at, DLT_EN10MB, 4, big);
+    for (unsigned i = 0; i < 2; i++) {
+        options.port = (uint16_t)(80 + i);
+        length = make_frame(frame, &options, &ip);
+        put(out, &at, 1000 + i, 4, big);
+        put(out, &at, 5, 4, big);
+        put(out, &at, length, 4, big);
+        put(out, &at, length + 7, 4, big);
+        memcpy(out + at, frame, length);
+        at += length;
+    }
+    return at;
+}
+
+static void put_interface(uint8_t *out, size_t *at, unsigned linktype)
+{
+    put(out, at, 1, 4, false);
+    put(out, at, 32, 4, false);
+    put(out, at, linktype, 2, false);
+    put(out, at, 0, 2, false);
+    put(out, at, 65535, 4, false);
+    put(out, at, 9 | 1 << 16, 4, false); /* if_tsresol: 10^-9 */
+    put(out, at, 9, 4, false);
+    put(out, at, 0, 4, false);
+    put(out, at, 32, 4, false);
+}
+
+static size_t make_pcapng(uint8_t *out, bool second_linktype)
+{
+    uint8_t frame[256];
+    size_t at = 0, ip, length = make_frame(frame, &tcp4, &ip), padded = (length + 3) / 4 * 4;
+    const uint64_t time = UINT64_C(1000000000005);
+
+    put(out, &at, 0x0a0d0d0a, 4, false);
+    put(out, &at, 28, 4, false);
+    put(out, &at, 0x1a2b3c4d, 4, false);
+    put(out, &at, 1, 4, false);
+    put(out, &at, UINT64_MAX, 8, false);
+    put(out, &at, 28, 4, false);
+    put_interface(out, &at, DLT_EN10MB);
+    put(out, &at, 6, 4, false);
+    put(out, &at, 32 + padded, 4, false);
+    put(out, &at, 0, 4, false);
+    put(out, &at, time >> 32, 4, false);
+    put(out, &at, time, 4, false);
+    put(out, &at, length, 4, false);
+    put(out, &at, length, 4, false);
+    memset(out + at, 0, padded);
+    memcpy(out + at, frame, length);
+    at += padded;
+    put(out, &at, 32 + padded, 4, false);
+    if (second_linktype)
+        put_interface(out, &at, 101);
+    return at;
+}
+
+static enum capture_result read_all(const char *name, const char *user_filter, struct seen *seen)
+{
+    struct capture *capture = capture_new();
+    enum capture_result result = capture_open_file(capture, name, user_filter, message);
+
+    while (result == CAPTURE_OK)
+        result = capture_dispatch(capture, 1, on_seen, seen, message);
+    assert_int_equal(capture_fd(capture), -1);
+    capture_free(capture);
+    return result;
+}
+
+static void test_classic_files(void **state)
+{
+    uint8_t data[1024];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool big = i % 2 == 1, nano = i / 2 == 1;
+        struct seen seen = {0}, filtered = {0};
+
+        write_file(data, make_pcap(data, big, nano));
+        assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
+        assert_int_equal(seen.count, 2);
+        assert_int_equal(seen.time_ns, 1001 * CAPTURE_NS_PER_S + (nano ? 5 : 5000));
+        assert_int_equal(seen.caplen, 54);
+        assert_int_equal(seen.wirelen, 61);
+        assert_int_equal(seen.linktype, DLT_EN10MB);
+        assert_int_equal(read_all(path, "tcp dst port 80", &filtered), CAPTURE_END);
+        assert_int_equal(filtered.count, 1);
+        assert_int_equal(filtered.time_ns, 1000 * CAPTURE_NS_PER_S + (nano ? 5 : 5000));
+        assert_int_equal(read_all(path, "tcp dst port", &filtered), CAPTURE_BAD_FILTER);
+        assert_non_null(strstr(message, "-f: "));
+    }
+}
+
+/* Cut at every byte: within the header it is no capture, behind each whole record there is nothing missing. */
+static void test_cut_files(void **state)
+{
+    uint8_t data[1024];
+    size_t length = make_pcap(data, false, false), first = 24 + 16 + 54;
+
+    (void)state;
+    for (size_t n = 0; n <= length; n++) {
+        bool whole = n == 24 || n == first || n == length;
+        struct seen seen = {0};
+        enum capture_result result;
+
+        write_file(data, n);
+        result = read_all(path, NULL, &seen);
+        if (result != (n < 24 ? CAPTURE_FAILED : whole ? CAPTURE_END : CAPTURE_CUT))
+            fail_msg("cut at %zu: result %d, %s", n, (int)result, message);
+        assert_int_equal(seen.count, (n >= first) + (n >= length));
+    }
+}
+
+static void test_pcapng(void **state)
+{
+    struct seen seen = {0}, mixed = {0};
+    uint8_t data[1024];
+    size_t length = make_pcapng(data, false);
+
+    (void)state;
+    write_file(data, length);
+    assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.time_ns, INT64_C(1000000000005));
+    write_file(data, length - 5);
+    assert_int_equal(read_all(path, NULL, &seen), CAPTURE_CUT);
+    write_file(data, make_pcapng(data, true));
+    assert_int_equal(read_all(path, NULL, &mixed), CAPTURE_FAILED);
+    assert_int_equal(mixed.count, 1);
+    assert_non_null(strstr(message, "type"));
+}
+
+static void test_not_a_capture(void **state)
+{
+    static const struct { const char *text, *says; } cases[] = {
+        {"", "empty"}, {"#!/bin/sh\necho this is not a capture at all\n", "not a pcap"}, {"\xd4\xc3\xb2\xa1", "not a pcap"},
+    };
+    struct seen seen = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file(cases[i].text, strlen(cases[i].text));
+        assert_int_equal(read_all(path, NULL, &seen), CAPTURE_FAILED);
+        assert_non_null(strstr(message, cases[i].says));
+        assert_non_null(strstr(message, path));
+    }
+    assert_int_equal(read_all(folder, NULL, &seen), CAPTURE_FAILED);
+    assert_non_null(strstr(message, "directory"));
+    assert_int_equal(read_all("/nonexistent/x.pcap", NULL, &seen), CAPTURE_FAILED);
+    assert_non_null(strstr(message, "No such file"));
+}
+
+static void test_standard_input(void **state)
+{
+    struct seen seen = {0};
+    uint8_t data[1024];
+
+    (void)state;
+    write_file(data, make_pcap(data, false, true));
+    assert_non_null(freopen(path, "rb", stdin));
+    assert_int_equal(read_all("-", NULL, &seen), CAPTURE_END);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(fcntl(0, F_GETFD) >= 0, 1);
+}
+
+/* ---- */
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/file", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_whitelist),
+        cmocka_unit_test(test_replaced_without_gap),
+        cmocka_unit_test(test_user_filter),
+        cmocka_unit_test(test_bad_user_filter),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_raw_ip),
+        cmocka_unit_test(test_goes_and_comes_back),
+        cmocka_unit_test(test_replaced_interface),
+        cmocka_unit_test(test_kernel_drops),
+        cmocka_unit_test(test_no_interface),
+        cmocka_unit_test(test_no_permission),
+        cmocka_unit_test(test_older_than_the_filter),
+        cmocka_unit_test(test_time_of),
+        cmocka_unit_test(test_classic_files),
+        cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_pcapng),
+        cmocka_unit_test(test_not_a_capture),
+        cmocka_unit_test(test_standard_input),
+    };
+
+    have_namespace = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+    if (have_namespace)
+        set_up("lo", true);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

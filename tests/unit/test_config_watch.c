@@ -1,0 +1,108 @@
+/* The configuration file over the helper's life. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config_watch.c"
+
+static char folder[] = "/tmp/go-metro-watch-XXXXXX";
+static char path[64];
+
+static void put(const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+#define RIGHT "init_config:\ninstances:\n- interface: lo\n  ips: [192.0.2.1]\n"
+
+static void a_missing_file_is_absent_and_its_coming_is_seen(void **state)
+{
+    struct config_watch watch;
+    struct config *config;
+
+    (void)state;
+    unlink(path);
+    config_watch_init(&watch, path);
+    assert_int_equal(config_watch_load(&watch, &config), CONFIG_ABSENT);
+    assert_null(config);
+    assert_false(config_watch_changed(&watch));
+    put(RIGHT);
+    assert_true(config_watch_changed(&watch));
+    assert_int_equal(config_watch_load(&watch, &config), CONFIG_OK);
+    assert_string_equal(watch.error, "");
+    assert_false(config_watch_changed(&watch));
+    config_free(config);
+}
+
+static void an_error_keeps_its_place_and_goes_when_mended(void **state)
+{
+    struct config_watch watch;
+    struct config *config;
+
+    (void)state;
+    config_watch_init(&watch, path);
+    put("init_config:\n  idle_ttl: soon\ninstances:\n- interface: lo\n  ips: [192.0.2.1]\n");
+    assert_int_equal(config_watch_load(&watch, &config), CONFIG_INVALID);
+    assert_null(config);
+    assert_int_equal(strncmp(watch.error, "go-metro.yaml:2:13: ", 20), 0);
+    assert_non_null(strstr(watch.error, "idle_ttl"));
+    put(RIGHT);
+    assert_int_equal(config_watch_load(&watch, &config), CONFIG_OK);
+    assert_string_equal(watch.error, "");
+    config_free(config);
+}
+
+static void a_file_replaced_by_one_of_the_same_length_is_seen(void **state)
+{
+    struct config_watch watch;
+    struct config *config;
+    char other[80];
+
+    (void)state;
+    config_watch_init(&watch, path);
+    put(RIGHT);
+    assert_int_equal(config_watch_load(&watch, &config), CONFIG_OK);
+    config_free(config);
+    snprintf(other, sizeof other, "%s.new", path);
+    assert_int_equal(rename(path, other), 0);
+    put(RIGHT);
+    assert_true(config_watch_changed(&watch));
+    unlink(other);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/go-metro.yaml", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_missing_file_is_absent_and_its_coming_is_seen),
+        cmocka_unit_test(an_error_keeps_its_place_and_goes_when_mended),
+        cmocka_unit_test(a_file_replaced_by_one_of_the_same_length_is_seen),
+    };
+
+    return cmocka_run_group_tests_name("config_watch", tests, make_folder, remove_folder);
+}

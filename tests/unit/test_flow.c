@@ -1,0 +1,390 @@
+/* test_flow.c: the flow table against a plain list, its bound, its wheel, copies of packets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "flow.c"
+
+#define IDLE_S 300
+#define EXP_S 60
+#define TUPLES 3000U
+#define MS INT64_C(1000000)
+
+static const uint64_t seed[2] = { UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210) };
+
+static struct flow_table table;
+
+static int set_up(void **state)
+{
+    (void)state;
+    assert_true(flow_table_init(&table, 2000, IDLE_S, EXP_S, seed));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    flow_table_destroy(&table);
+    return 0;
+}
+
+static struct tcp_segment segment_of(uint32_t tuple)
+{
+    const uint8_t near[4] = { 10, 0, 0, 1 };
+    const uint8_t far[4] = { 10, (uint8_t)(tuple >> 16), (uint8_t)(tuple >> 8), (uint8_t)tuple };
+
+    return (struct tcp_segment){ .src = address_from_v4(near), .dst = address_from_v4(far), .sport = 1, .dport = 80,
+                                 .flags = TCP_ACK, .identity = tuple + 1, .identity_is_unique = true };
+}
+
+static struct flow *find(uint32_t tuple)
+{
+    const struct tcp_segment segment = segment_of(tuple);
+    struct flow_key key;
+
+    flow_key_make(&key, &segment, 0);
+    return flow_find(&table, &key, flow_hash(&table, &key));
+}
+
+static struct flow *open_new(uint32_t tuple, uint32_t now_s)
+{
+    const struct tcp_segment segment = segment_of(tuple);
+    struct flow_key key;
+
+    flow_key_make(&key, &segment, 0);
+    return flow_open(&table, &key, flow_hash(&table, &key), now_s);
+}
+
+static uint32_t draw(uint32_t below)
+{
+    static uint64_t random_state = 88172645463325252;
+
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 33) % below;
+}
+
+static void both_directions_are_one_flow(void **state)
+{
+    struct tcp_segment segment = segment_of(7);
+    struct flow_key there, back;
+
+    (void)state;
+    const unsigned side = flow_key_make(&there, &segment, 3);
+    segment.src = segment_of(7).dst;
+    segment.dst = segment_of(7).src;
+    segment.sport = 80;
+    segment.dport = 1;
+    assert_int_equal(flow_key_make(&back, &segment, 3), 1 - side);
+    assert_memory_equal(&there, &back, sizeof there);
+}
+
+static void same_address_is_told_apart_by_port(void **state)
+{
+    struct tcp_segment segment = segment_of(1);
+    struct flow_key there, back;
+
+    (void)state;
+    segment.dst = segment.src;
+    const unsigned side = flow_key_make(&there, &segment, 0);
+    segment.sport = 80;
+    segment.dport = 1;
+    assert_int_equal(flow_key_make(&back, &segment, 0), 1 - side);
+    assert_memory_equal(&there, &back, sizeof there);
+}
+
+static void instance_vlan_and_ports_are_in_the_key(void **state)
+{
+    const struct tcp_segment base = segment_of(1);
+    struct tcp_segment other[4] = { base, base, base, base };
+    struct flow_key key, different;
+
+    (void)state;
+    flow_key_make(&key, &base, 0);
+    other[0].vlan[0] = 5;
+    other[1].vlan[1] = 5;
+    other[2].sport++;
+    other[3].dport++;
+    for (size_t n = 0; n < 4; n++) {
+        flow_key_make(&different, &other[n], 0);
+        assert_memory_not_equal(&key, &different, sizeof key);
+    }
+    flow_key_make(&different, &base, 1);
+    assert_memory_not_equal(&key, &different, sizeof key);
+    flow_key_make(&different, &base, 63);
+    const struct flow flow = { .key = different };
+    assert_int_equal(flow_instance(&flow), 63);
+}
+
+static void seed_changes_the_hash(void **state)
+{
+    const struct tcp_segment segment = segment_of(1);
+    struct flow_key key;
+
+    (void)state;
+    flow_key_make(&key, &segment, 0);
+    const uint64_t hash = flow_hash(&table, &key);
+    assert_int_equal(hash, flow_hash(&table, &key));
+    table.seed[0]++;
+    assert_int_not_equal(hash, flow_hash(&table, &key));
+    table.seed[0]--;
+    table.seed[1]++;
+    assert_int_not_equal(hash, flow_hash(&table, &key));
+}
+
+static void hash_spreads_neighbours(void **state)
+{
+    unsigned count[FLOW_SHARDS] = {0};
+    unsigned low[256] = {0};
+
+    (void)state;
+    for (uint32_t tuple = 0; tuple < 65536; tuple++) {
+        const struct tcp_segment segment = segment_of(tuple);
+        struct flow_key key;
+        flow_key_make(&key, &segment, 0);
+        const uint64_t hash = flow_hash(&table, &key);
+        count[hash >> 56]++;
+        low[hash & 255]++;
+    }
+    for (unsigned n = 0; n < 256; n++) { /* 256 on average, standard deviation 16 */
+        assert_in_range(count[n], 256 - 96, 256 + 96);
+        assert_in_range(low[n], 256 - 96, 256 + 96);
+    }
+}
+
+/* Opens and closes at random for long and compares with a plain array: no flow is lost, none appears. */
+static void table_agrees_with_a_list(void **state)
+{
+    static struct flow *there[TUPLES];
+    uint32_t open = 0;
+
+    (void)state;
+    memset(there, 0, sizeof there);
+    for (int n = 0; n < 100000; n++) {
+        const uint32_t tuple = draw(TUPLES);
+        assert_ptr_equal(find(tuple), there[tuple]);
+        if (there[tuple] != NULL) {
+            flow_close(&table, there[tuple]);
+            there[tuple] = NULL;
+            open--;
+        } else {
+            there[tuple] = open_new(tuple, 0);
+            assert_int_equal(there[tuple] != NULL, open < 2000);
+            open += there[tuple] != NULL ? 1 : 0;
+        }
+        assert_int_equal(table.open, open);
+    }
+    for (uint32_t tuple = 0; tuple < TUPLES; tuple++) {
+        assert_ptr_equal(find(tuple), there[tuple]);
+    }
+}
+
+static void bound_refuses_and_recovers(void **state)
+{
+    (void)state;
+    for (uint32_t tuple = 0; tuple < 2000; tuple++) {
+        assert_non_null(open_new(tuple, 0));
+    }
+    assert_null(open_new(2000, 0));
+    flow_close(&table, find(77));
+    assert_non_null(open_new(2000, 0));
+    assert_null(find(77));
+    assert_true(table.high <= 2000);
+}
+
+static void idle_flow_is_due_to_the_second(void **state)
+{
+    (void)state;
+    flow_due(&table, 5000);
+    struct flow *flow = open_new(1, 5000);
+    assert_null(flow_due(&table, 5000 + IDLE_S - 1));
+    assert_ptr_equal(flow_due(&table, 5000 + IDLE_S), flow);
+    flow_close(&table, flow);
+    assert_null(flow_due(&table, 100000));
+}
+
+static void busy_flow_is_due_after_its_last_packet(void **state)
+{
+    (void)state;
+    flow_due(&table, 5000);
+    struct flow *flow = open_new(1, 5000);
+    for (uint32_t now = 5000; now <= 9000; now += 100) {
+        assert_null(flow_due(&table, now));
+        flow->last_s = now;
+    }
+    assert_null(flow_due(&table, 9000 + IDLE_S - 1));
+    assert_ptr_equal(flow_due(&table, 9000 + IDLE_S), flow);
+}
+
+static void ended_flow_is_due_sooner(void **state)
+{
+    (void)state;
+    flow_due(&table, 5000);
+    struct flow *flow = open_new(1, 5000);
+    flow->last_s = 5100;
+    flow_due(&table, 5100);
+    flow_end(&table, flow);
+    flow_end(&table, flow);
+    assert_null(flow_due(&table, 5100 + EXP_S - 1));
+    assert_ptr_equal(flow_due(&table, 5100 + EXP_S), flow);
+}
+
+static void long_pause_gives_each_once(void **state)
+{
+    unsigned count = 0;
+
+    (void)state;
+    for (uint32_t tuple = 0; tuple < 500; tuple++) {
+        open_new(tuple, 10 + tuple);
+        flow_due(&table, 10);
+    }
+    for (struct flow *flow; (flow = flow_due(&table, 4000000000U)) != NULL; count++) {
+        flow_close(&table, flow);
+    }
+    assert_int_equal(count, 500);
+    assert_int_equal(table.open, 0);
+}
+
+static void time_to_live_beyond_the_wheel(void **state)
+{
+    struct flow_table slow;
+    const struct tcp_segment segment = segment_of(1);
+    struct flow_key key;
+
+    (void)state;
+    assert_true(flow_table_init(&slow, 10, 86400, 0, seed));
+    flow_key_make(&key, &segment, 0);
+    struct flow *flow = flow_open(&slow, &key, flow_hash(&slow, &key), 0);
+    for (uint32_t now = 0; now < 86400; now += 7) {
+        assert_null(flow_due(&slow, now));
+    }
+    assert_ptr_equal(flow_due(&slow, 86400), flow);
+    flow_table_destroy(&slow);
+}
+
+/* --- copies --- */
+
+static struct flow copies;
+
+static bool is_copy(struct tcp_segment segment, int64_t time_ns)
+{
+    return flow_is_copy(&copies, 0, &segment, time_ns);
+}
+
+static struct tcp_segment packet(uint32_t identity, bool unique, uint32_t payload)
+{
+    struct tcp_segment segment = segment_of(1);
+
+    segment.identity = identity;
+    segment.identity_is_unique = unique;
+    segment.payload_len = payload;
+    return segment;
+}
+
+static void same_packet_again_is_a_copy(void **state)
+{
+    (void)state;
+    copies = (struct flow){0};
+    assert_false(is_copy(packet(5, true, 10), 0));
+    assert_true(is_copy(packet(5, true, 10), 20 * MS));
+    assert_false(is_copy(packet(6, true, 10), 0));
+    assert_false(is_copy(packet(0, true, 10), 0)); /* an identity that happens to be 0 is none that was seen */
+    assert_true(is_copy(packet(0, true, 10), 0));
+    for (uint32_t n = 0; n < FLOW_RECENT; n++) {
+        assert_false(is_copy(packet(100 + n, true, 10), 0));
+    }
+    assert_false(is_copy(packet(5, true, 10), 0)); /* long ago */
+}
+
+static void the_sides_do_not_mix(void **state)
+{
+    const struct tcp_segment segment = packet(5, true, 10);
+
+    (void)state;
+    copies = (struct flow){0};
+    assert_false(flow_is_copy(&copies, 0, &segment, 0));
+    assert_false(flow_is_copy(&copies, 1, &segment, 0));
+}
+
+static void without_an_identity_only_at_once(void **state)
+{
+    (void)state;
+    copies = (struct flow){0};
+    assert_false(is_copy(packet(5, false, 10), 50 * MS));
+    assert_true(is_copy(packet(5, false, 10), 51 * MS));
+    assert_false(is_copy(packet(5, false, 10), 52 * MS)); /* a retransmission */
+    assert_false(is_copy(packet(5, false, 10), 49 * MS)); /* nor does time run back */
+    assert_false(is_copy(packet(9, false, 0), 60 * MS));
+    assert_false(is_copy(packet(9, false, 0), 60 * MS)); /* a duplicate ACK */
+}
+
+static void over_ipv6_a_tsval_ticks_slowly(void **state)
+{
+    struct tcp_segment segment = packet(5, true, 10);
+
+    (void)state;
+    copies = (struct flow){0};
+    memset(&segment.src, 0x20, sizeof segment.src);
+    segment.has_timestamps = true;
+    assert_false(is_copy(segment, 0));
+    assert_false(is_copy(segment, 3 * MS)); /* a tail loss probe within the same tick */
+    assert_true(is_copy(segment, 3 * MS + MS / 2));
+}
+
+static void pure_ack_with_timestamps_needs_more_proof(void **state)
+{
+    struct tcp_segment pure = packet(5, true, 0);
+
+    (void)state;
+    copies = (struct flow){0};
+    assert_false(is_copy(pure, 0));
+    assert_true(is_copy(pure, 0)); /* only the IP ID can have made it unique */
+    copies = (struct flow){0};
+    pure.has_timestamps = true;
+    assert_false(is_copy(pure, 0));
+    assert_false(is_copy(pure, 0)); /* may be a duplicate ACK of the same tick */
+    assert_false(is_copy(packet(8, true, 10), 0));
+    assert_true(is_copy(packet(8, true, 10), 0)); /* everything is captured twice here */
+    assert_true(is_copy(pure, 0));
+}
+
+static void forgotten_packets_have_no_copies(void **state)
+{
+    (void)state;
+    copies = (struct flow){0};
+    assert_false(is_copy(packet(5, true, 10), 0));
+    flow_forget_copies(&copies, 0);
+    assert_false(is_copy(packet(5, true, 10), 0));
+    assert_true(is_copy(packet(5, true, 10), 0));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(both_directions_are_one_flow),
+        CASE(same_address_is_told_apart_by_port),
+        CASE(instance_vlan_and_ports_are_in_the_key),
+        CASE(seed_changes_the_hash),
+        CASE(hash_spreads_neighbours),
+        CASE(table_agrees_with_a_list),
+        CASE(bound_refuses_and_recovers),
+        CASE(idle_flow_is_due_to_the_second),
+        CASE(busy_flow_is_due_after_its_last_packet),
+        CASE(ended_flow_is_due_sooner),
+        CASE(long_pause_gives_each_once),
+        CASE(time_to_live_beyond_the_wheel),
+        CASE(same_packet_again_is_a_copy),
+        CASE(the_sides_do_not_mix),
+        CASE(without_an_identity_only_at_once),
+        CASE(over_ipv6_a_tsval_ticks_slowly),
+        CASE(pure_ack_with_timestamps_needs_more_proof),
+        CASE(forgotten_packets_have_no_copies),
+    };
+
+    return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/* The command line: Go's flag syntax, commands, wrong usage. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "options.c"
+
+#define ARGS(...) ((char *const[]){ (char *)"go-metro", __VA_ARGS__, NULL })
+
+static int parse(char *const argv[], struct options *out, char message[static 256])
+{
+    int argc = 0;
+
+    while (argv[argc] != NULL)
+        argc++;
+    message[0] = '\0';
+    return options_parse(argc, argv, out, message);
+}
+
+static void go_flag_syntax(void **state)
+{
+    struct options options;
+    char message[256];
+
+    (void)state;
+    assert_int_equal(parse(ARGS("-cfg=/a b"), &options, message), 0);
+    assert_int_equal(options.command, COMMAND_RUN);
+    assert_string_equal(options.cfg, "/a b");
+    assert_int_equal(parse(ARGS("-cfg", "/b"), &options, message), 0);
+    assert_string_equal(options.cfg, "/b");
+    assert_int_equal(parse(ARGS("--cfg=/c", "--log", "/l", "-f=port 80"), &options, message), 0);
+    assert_string_equal(options.cfg, "/c");
+    assert_string_equal(options.log, "/l");
+    assert_string_equal(options.filter, "port 80");
+    assert_int_equal(parse(ARGS("-cfg=a=b"), &options, message), 0);
+    assert_string_equal(options.cfg, "a=b");
+}
+
+static void defaults(void **state)
+{
+    struct options options;
+    char message[256];
+    char *argv[] = { (char *)"go-metro", NULL };
+
+    (void)state;
+    assert_int_equal(options_parse(1, argv, &options, message), 0);
+    assert_int_equal(options.command, COMMAND_RUN);
+    assert_string_equal(options.cfg, "/etc/dd-agent/conf.d/go-metro.yaml");
+    assert_string_equal(options.log, "/var/log/datadog/go-metro.log");
+    assert_null(options.filter);
+    assert_false(options.soften_given);
+    assert_int_equal(options.file_count, 0);
+}
+
+static void booleans(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        bool value;
+    } cases[] = { { "-st", 0, true },      { "--st", 0, true },     { "-st=true", 0, true }, { "-st=1", 0, true },
+                  { "-st=F", 0, false },   { "-st=false", 0, false }, { "-st=no", -1, false }, { "-st=", -1, false } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        char message[256];
+
+        assert_int_equal(parse(ARGS((char *)cases[i].text), &options, message), cases[i].rc);
+        if (cases[i].rc == 0)
+            assert_int_equal(options.soften_given, cases[i].value);
+    }
+}
+
+static void a_bool_takes_no_separate_value(void **state)
+{
+    struct options options;
+    char message[256];
+
+    (void)state;
+    assert_int_equal(parse(ARGS("-st", "false"), &options, message), -1); /* as Go: "false" is an operand then */
+}
+
+static void read_takes_files_and_locals(void **state)
+{
+    struct options options;
+    char message[256];
+
+    (void)state;
+    assert_int_equal(parse(ARGS("read", "--local", "10.0.0.0/8", "--local=::1", "--json", "a.pcap", "-", "--odd"), &options, message), 0);
+    assert_int_equal(options.command, COMMAND_READ);
+    assert_true(options.json);
+    assert_int_equal(options.local_count, 2);
+    assert_string_equal(options.local[1], "::1");
+    assert_int_equal(options.file_count, 3); /* Go stops at the first operand */
+    assert_string_equal(options.files[0], "a.pcap");
+    assert_string_equal(options.files[1], "-");
+    assert_int_equal(parse(ARGS("read", "--", "-x.pcap"), &options, message), 0);
+    assert_string_equal(options.files[0], "-x.pcap");
+}
+
+static void wrong_usage_says_what(void **state)
+{
+    static const struct {
+        char *argv[5];
+        const char *message;
+    } cases[] = {
+        { { (char *)"go-metro", (char *)"reed" }, "unknown command 'reed'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"-x" }, "unknown flag '-x'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"-cfg" }, "-cfg needs a value" },
+        { { (char *)"go-metro", (char *)"status", (char *)"-cfg=x" }, "unknown flag '-cfg=x'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"read" }, "read: name at least one capture file, or - for standard input" },
+        { { (char *)"go-metro", (char *)"status", (char *)"x" }, "there is an argument too many; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"status", (char *)"--json", (char *)"--prometheus" }, "choose one form of output" },
+        { { (char *)"go-metro", (char *)"-st=maybe" }, "-st: 'maybe' is neither true nor false" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        char message[256];
+
+        assert_int_equal(parse(cases[i].argv, &options, message), -1);
+        assert_string_equal(message, cases[i].message);
+    }
+}
+
+static void too_many_locals_are_refused(void **state)
+{
+    char *argv[OPTIONS_MAX_LOCAL + 5] = { (char *)"go-metro", (char *)"read" };
+    struct options options;
+    char message[256];
+
+    (void)state;
+    for (int i = 0; i <= OPTIONS_MAX_LOCAL; i++)
+        argv[2 + i] = (char *)"--local=::1";
+    argv[3 + OPTIONS_MAX_LOCAL] = (char *)"f";
+    assert_int_equal(parse(argv, &options, message), -1);
+    assert_non_null(strstr(message, "at most 64 times"));
+}
+
+static void help_and_version(void **state)
+{
+    struct options options;
+    char message[256];
+
+    (void)state;
+    assert_int_equal(parse(ARGS("-h"), &options, message), 0);
+    assert_int_equal(options.command, COMMAND_HELP);
+    assert_int_equal(parse(ARGS("status", "--help"), &options, message), 0);
+    assert_int_equal(options.command, COMMAND_HELP);
+    assert_int_equal(parse(ARGS("version"), &options, message), 0);
+    assert_int_equal(options.command, COMMAND_VERSION);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(go_flag_syntax),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(booleans),
+        cmocka_unit_test(a_bool_takes_no_separate_value),
+        cmocka_unit_test(read_takes_files_and_locals),
+        cmocka_unit_test(wrong_usage_says_what),
+        cmocka_unit_test(too_many_locals_are_refused),
+        cmocka_unit_test(help_and_version),
+    };
+
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}

@@ -1,0 +1,212 @@
+/* The meter's rows and the instances' states -> the contents of a snapshot. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pcap/dlt.h>
+
+#include "publication.c"
+
+static char *ips[] = { (char *)"192.0.0.0/16" };
+static struct ip_prefix prefixes[1];
+static const struct config_instance wanted = { .interface = (char *)"eth0", .ips = { ips, 1 }, .ip_prefixes = prefixes,
+                                               .fingerprint = 0x1234 };
+
+/* One TCP segment without data in IPv4 in nothing (DLT_RAW). */
+static void put_segment(struct meter *meter, int number, const char *src, const char *dst, uint16_t sport, uint16_t dport, uint8_t flags,
+                        uint32_t seq, uint32_t ack, int64_t time_ns)
+{
+    uint8_t frame[40] = { 0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6 };
+    struct ip_address from, to;
+
+    assert_true(address_parse(src, &from) && address_parse(dst, &to));
+    memcpy(frame + 12, from.bytes + 12, 4);
+    memcpy(frame + 16, to.bytes + 12, 4);
+    frame[5] = (uint8_t)(seq & 0xff); /* an IP ID of its own for each */
+    for (int i = 0; i < 2; i++) {
+        frame[20 + i] = (uint8_t)(sport >> (8 - 8 * i));
+        frame[22 + i] = (uint8_t)(dport >> (8 - 8 * i));
+    }
+    for (int i = 0; i < 4; i++) {
+        frame[24 + i] = (uint8_t)(seq >> (24 - 8 * i));
+        frame[28 + i] = (uint8_t)(ack >> (24 - 8 * i));
+    }
+    frame[32] = 0x50;
+    frame[33] = flags;
+    frame[34] = 0xff;
+    meter_frame(meter, UINT64_C(1) << number, DLT_RAW, frame, sizeof frame, sizeof frame, time_ns, (uint32_t)(time_ns / 1000000000));
+}
+
+struct scene {
+    struct meter *meter;
+    struct netset *own;
+    struct instance instance;
+    struct publication *publication;
+};
+
+static struct scene set_up(uint32_t max_peers, const char *refusal)
+{
+    const struct meter_options options = { .max_flows = 1000, .max_peers = max_peers, .idle_ttl_s = 300, .exp_ttl_s = 60 };
+    struct scene scene = { .meter = meter_new(&options), .own = netset_new(), .publication = publication_new() };
+    struct ip_prefix own;
+    struct instance_host host;
+
+    assert_true(prefix_parse(ips[0], &prefixes[0], NULL));
+    assert_true(prefix_parse("10.0.0.1", &own, NULL));
+    assert_int_equal(netset_add(scene.own, &own, 0), 0);
+    host = (struct instance_host){ .own = scene.own };
+    assert_int_equal(instance_start(&scene.instance, &wanted, false, NULL, refusal, scene.meter, &host), 0);
+    return scene;
+}
+
+static void tear_down(struct scene *scene)
+{
+    instance_stop(&scene->instance, scene->meter);
+    publication_free(scene->publication);
+    meter_free(scene->meter);
+    netset_free(scene->own);
+}
+
+static void handshake(struct scene *scene, const char *peer, uint16_t port, int64_t at_ns, int64_t rtt_ns)
+{
+    put_segment(scene->meter, scene->instance.number, "10.0.0.1", peer, port, 80, TCP_SYN, 1000, 0, at_ns);
+    put_segment(scene->meter, scene->instance.number, peer, "10.0.0.1", 80, port, TCP_SYN | TCP_ACK, 5000, 1001, at_ns + rtt_ns);
+}
+
+static void a_row_carries_its_identity_and_its_statistics(void **state)
+{
+    struct scene scene = set_up(10, NULL);
+    struct publication_time time = { UINT64_C(20000000000), UINT64_C(1700000000000000000) };
+    struct segment_contents contents;
+
+    (void)state;
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    assert_int_equal(publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents), 0);
+    assert_int_equal(contents.instance_count, 1);
+    assert_int_equal(contents.instances[0].fingerprint, 0x1234);
+    assert_string_equal(contents.instances[0].interface, "eth0");
+    assert_int_equal(contents.instances[0].received, 2);
+    assert_int_equal(contents.instances[0].tcp, 2);
+    assert_int_equal(contents.row_count, 1);
+    assert_string_equal(contents.rows[0].peer_name, "192.0.2.7");
+    assert_int_equal(contents.rows[0].peer_family, SEG_FAMILY_V4);
+    assert_int_equal(contents.rows[0].samples, 1);
+    assert_int_equal(contents.rows[0].handshake_samples, 1);
+    assert_int_equal(contents.rows[0].last_ns, 2500000);
+    assert_int_equal(contents.rows[0].srtt_ns, 2500000);
+    assert_int_equal(contents.rows[0].window_min_ns, 2500000);
+    assert_int_equal(contents.rows[0].last_sample_boottime_ns, UINT64_C(15000000000));
+    assert_int_equal(contents.histograms[0].count[histogram_bucket(2500000)], 1);
+    tear_down(&scene);
+}
+
+static void what_is_ignored_is_named(void **state)
+{
+    struct scene scene = set_up(10, NULL);
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+
+    (void)state;
+    handshake(&scene, "198.51.100.1", 4000, 15000000000, 1000); /* not in the whitelist */
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(contents.row_count, 0);
+    assert_int_equal(contents.instances[0].received, 2);
+    assert_int_equal(contents.instances[0].tcp, 0);
+    assert_string_equal(contents.instances[0].ignored[0].name, "unwanted");
+    assert_int_equal(contents.instances[0].ignored[0].count, 2);
+    assert_string_equal(contents.instances[0].ignored[1].name, "");
+    tear_down(&scene);
+}
+
+static void what_is_over_max_peers_is_one_row_of_counts(void **state)
+{
+    struct scene scene = set_up(1, NULL);
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+
+    (void)state;
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    handshake(&scene, "192.0.2.8", 4001, 15000000000, 2500000);
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(contents.row_count, 2);
+    assert_int_equal(contents.rows[1].flags, SEG_ROW_OTHER);
+    assert_string_equal(contents.rows[1].peer_name, "other");
+    assert_int_equal(contents.rows[1].local_family, SEG_FAMILY_NONE);
+    assert_int_equal(contents.rows[1].timed, 1);
+    assert_int_equal(contents.instances[0].refused_peers, 1);
+    tear_down(&scene);
+}
+
+static void more_rows_than_a_step_keep_their_histograms(void **state)
+{
+    struct scene scene = set_up(2000, NULL);
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+    enum { ROWS = 2 * ROWS_A_STEP };
+
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        char peer[32];
+
+        snprintf(peer, sizeof peer, "192.0.%u.%u", 2 + i / 250, i % 250 + 1);
+        handshake(&scene, peer, (uint16_t)(4000 + i), 15000000000, 1000 * (int64_t)(i + 1));
+    }
+    assert_int_equal(publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents), 0);
+    assert_int_equal(contents.row_count, ROWS);
+    for (unsigned i = 0; i < ROWS; i++)
+        assert_int_equal(contents.histograms[i].count[histogram_bucket(contents.rows[i].last_ns)], 1);
+    tear_down(&scene);
+}
+
+static void an_instance_that_is_refused_says_why(void **state)
+{
+    struct scene scene = set_up(10, "not in this version");
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+
+    (void)state;
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(contents.instances[0].state, SEG_FAILED);
+    assert_string_equal(contents.instances[0].error, "not in this version");
+    tear_down(&scene);
+}
+
+static void the_state_of_all_follows_from_the_states_of_each(void **state)
+{
+    static const struct {
+        uint32_t states[2];
+        size_t count;
+        enum seg_state all;
+    } cases[] = {
+        { { SEG_CAPTURING, SEG_CAPTURING }, 2, SEG_CAPTURING }, { { SEG_CAPTURING, SEG_FAILED }, 2, SEG_DEGRADED },
+        { { SEG_FAILED, SEG_FAILED }, 2, SEG_FAILED },          { { SEG_STARTING, SEG_CAPTURING }, 2, SEG_STARTING },
+        { { SEG_STARTING, SEG_FAILED }, 2, SEG_DEGRADED },      { { 0, 0 }, 0, SEG_FAILED },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct seg_instance instances[2];
+
+        memset(instances, 0, sizeof instances);
+        for (size_t j = 0; j < cases[i].count; j++)
+            instances[j].state = cases[i].states[j];
+        assert_int_equal(publication_overall_state(instances, cases[i].count), cases[i].all);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_carries_its_identity_and_its_statistics),
+        cmocka_unit_test(what_is_ignored_is_named),
+        cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
+        cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),
+        cmocka_unit_test(an_instance_that_is_refused_says_why),
+        cmocka_unit_test(the_state_of_all_follows_from_the_states_of_each),
+    };
+
+    return cmocka_run_group_tests_name("publication", tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/* Rows -> JSON lines, the table, Prometheus text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "report.c"
+
+static char *printed;
+static size_t printed_size;
+
+static FILE *start(void)
+{
+    return open_memstream(&printed, &printed_size);
+}
+
+static void expect(FILE *stream, const char *text)
+{
+    fclose(stream);
+    assert_string_equal(printed, text);
+    free(printed);
+}
+
+static struct histogram one_sample;
+
+static struct report_row example(void)
+{
+    struct report_row row = { .src = "10.0.0.1", .dst = "10.0.0.2", .flows = 3, .samples = 2, .handshake_samples = 1, .retransmits = 4,
+                              .timed = 7, .skipped = { 1, 0, 2 }, .last_ns = 1500000, .avg_ns = 1250001, .jitter_ns = 31250,
+                              .min_ns = 1000000, .max_ns = 1500000, .sum_ns = 2500000, .histogram = &one_sample };
+
+    memset(&one_sample, 0, sizeof one_sample);
+    histogram_add(&one_sample, 1000000);
+    histogram_add(&one_sample, 1500000);
+    return row;
+}
+
+static void a_peer_row_is_one_json_object(void **state)
+{
+    struct report_row row = example();
+    FILE *stream = start();
+    char *quantile;
+
+    (void)state;
+    row.interface = "eth0";
+    row.dst_port = 443;
+    report_json_peer(stream, &row);
+    fclose(stream);
+    assert_non_null(strstr(printed, "{\"type\":\"peer\",\"iface\":\"eth0\",\"src\":\"10.0.0.1\",\"dst\":\"10.0.0.2\",\"dst_port\":443,\"flows\":3,"
+                                    "\"samples\":2,\"handshake_samples\":1,\"rtt_ms\":{\"last\":1.500000,\"avg\":1.250001,"
+                                    "\"jitter\":0.031250,\"min\":1.000000,\"mean\":1.250000,\"p50\":1.0"));
+    quantile = strstr(printed, "\"p99\":");
+    assert_non_null(quantile);
+    assert_true(strtod(quantile + 6, NULL) <= 1.5); /* never above the exact maximum */
+    assert_non_null(strstr(printed, "\"max\":1.500000},\"retransmits\":4,\"timed\":7,\"skipped\":{\"covered\":1,\"inexact\":0,"
+                                    "\"retransmitted\":2,\"ambiguous\":0,\"unacked\":0,\"overflow\":0,\"clock\":0}}\n"));
+    free(printed);
+}
+
+static void without_a_sample_no_value_is_invented(void **state)
+{
+    struct report_row row = { .src = "10.0.0.1", .dst = "10.0.0.2", .flows = 1, .timed = 1, .skipped = { [SKIP_UNACKED] = 1 } };
+    FILE *stream = start();
+
+    (void)state;
+    report_json_peer(stream, &row);
+    expect(stream, "{\"type\":\"peer\",\"src\":\"10.0.0.1\",\"dst\":\"10.0.0.2\",\"flows\":1,\"samples\":0,\"handshake_samples\":0,"
+                   "\"rtt_ms\":{\"last\":null,\"avg\":null,\"jitter\":null,\"min\":null,\"mean\":null,\"p50\":null,\"p95\":null,"
+                   "\"p99\":null,\"max\":null},\"retransmits\":0,\"timed\":1,\"skipped\":{\"covered\":0,\"inexact\":0,"
+                   "\"retransmitted\":0,\"ambiguous\":0,\"unacked\":1,\"overflow\":0,\"clock\":0}}\n");
+}
+
+static void text_is_escaped(void **state)
+{
+    FILE *stream = start();
+
+    (void)state;
+    report_json_string(stream, "a\"b\\c\n\x7f\xc3");
+    expect(stream, "\"a\\\"b\\\\c\\u000a\\u007f\\u00c3\"");
+}
+
+static void the_total_names_only_reasons_that_count(void **state)
+{
+    struct report_total total = { .packets = 10, .tcp = 7, .flows = 2, .timed = 5, .samples = 5,
+                                  .ignored = { [PACKET_NOT_TCP] = 2, [PACKET_FRAGMENT] = 1 } };
+    FILE *stream = start();
+
+    (void)state;
+    report_json_total(stream, &total);
+    expect(stream, "{\"type\":\"total\",\"packets\":10,\"tcp\":7,\"flows\":2,\"timed\":5,\"samples\":5,\"skipped\":{\"covered\":0,"
+                   "\"inexact\":0,\"retransmitted\":0,\"ambiguous\":0,\"unacked\":0,\"overflow\":0,\"clock\":0},"
+                   "\"ignored\":{\"fragment\":1,\"not_tcp\":2}}\n");
+}
+
+static void times_have_three_digits_and_a_unit(void **state)
+{
+    static const struct {
+        uint64_t ns;
+        const char *text;
+    } cases[] = {
+        { 0, "0.00 us" },         { 999, "1.00 us" },        { 9994, "9.99 us" },          { 9996, "10.0 us" },  { 312345, "312 us" },
+        { 999999, "1000 us" },    { 1000000, "1.00 ms" },    { 48312345, "48.3 ms" },      { 999949999, "1000 ms" },
+        { 1000000000, "1.00 s" }, { 120000000000, "120 s" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[16];
+
+        assert_string_equal(format_time(text, cases[i].ns), cases[i].text);
+    }
+}
+
+static void the_table_is_sorted_by_samples(void **state)
+{
+    struct report_row rows[2] = { example(), example() };
+    FILE *stream = start();
+    const char *few, *many;
+
+    (void)state;
+    rows[0].dst = "few";
+    rows[0].samples = 1;
+    rows[1].dst = "many";
+    report_table(stream, rows, 2);
+    fclose(stream);
+    few = strstr(printed, "few");
+    many = strstr(printed, "many");
+    assert_true(many != NULL && few != NULL && many < few);
+    free(printed);
+}
+
+static void an_empty_table_says_so(void **state)
+{
+    FILE *stream = start();
+
+    (void)state;
+    report_table(stream, NULL, 0);
+    expect(stream, "No round trip was seen.\n");
+}
+
+static void prometheus_uses_seconds_and_leaves_out_what_is_not_known(void **state)
+{
+    struct report_row rows[2] = { example(), { .src = "10.0.0.1", .dst = "quiet" } };
+    FILE *stream = start();
+
+    (void)state;
+    rows[0].interface = rows[1].interface = "eth0";
+    report_prometheus(stream, rows, 2);
+    fclose(stream);
+    assert_non_null(strstr(printed, "# TYPE go_metro_rtt_smoothed_seconds gauge\n"
+                                    "go_metro_rtt_smoothed_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001250001\n#"));
+    assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"} 0\n"));
+    assert_null(strstr(printed, "go_metro_rtt_min_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"}"));
+    free(printed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_peer_row_is_one_json_object),
+        cmocka_unit_test(without_a_sample_no_value_is_invented),
+        cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(the_total_names_only_reasons_that_count),
+        cmocka_unit_test(times_have_three_digits_and_a_unit),
+        cmocka_unit_test(the_table_is_sorted_by_samples),
+        cmocka_unit_test(an_empty_table_says_so),
+        cmocka_unit_test(prometheus_uses_seconds_and_leaves_out_what_is_not_known),
+    };
+
+    return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+}

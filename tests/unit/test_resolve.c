@@ -1,0 +1,368 @@
+/* resolve.c with a resolver of the test's own, and with the C library's for what needs no network. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <time.h>
+
+#include "resolve.c"
+
+static atomic_uint asked;
+static atomic_bool gate_open;
+static atomic_uint inside;
+
+/* The next answer, or a failure after 5 s. */
+static struct resolve_answer next(struct resolver *resolver)
+{
+    struct pollfd pollfd = {resolver_fd(resolver), POLLIN, 0};
+    struct resolve_answer answer;
+
+    assert_int_equal(poll(&pollfd, 1, 5000), 1);
+    assert_true(resolver_next(resolver, &answer));
+    return answer;
+}
+
+static bool is_readable(struct resolver *resolver)
+{
+    struct pollfd pollfd = {resolver_fd(resolver), POLLIN, 0};
+
+    return poll(&pollfd, 1, 0) == 1;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec ts = {0, ms * 1000000};
+
+    nanosleep(&ts, NULL);
+}
+
+static int restore(void **state)
+{
+    (void)state;
+    lookup_name = getaddrinfo;
+    lookup_address = getnameinfo;
+    atomic_store(&gate_open, true);
+    while (atomic_load(&inside) > 0)
+        pause_ms(1);
+    atomic_store(&asked, 0);
+    return 0;
+}
+
+/* ---- resolvers ---- */
+
+/* "N..." gives N addresses 192.0.2.0 and so on, each twice. */
+static int fake_many(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    struct addrinfo numeric = *hints, **tail = out;
+    char text[32];
+    unsigned count = (unsigned)strtoul(name, NULL, 10);
+
+    (void)service;
+    atomic_fetch_add(&asked, 1);
+    numeric.ai_flags = AI_NUMERICHOST;
+    for (unsigned i = 0; i < 2 * count; i++) {
+        snprintf(text, sizeof text, "192.0.%u.%u", 2 + i / 2 / 256, i / 2 % 256);
+        if (getaddrinfo(text, NULL, &numeric, tail) != 0)
+            return EAI_MEMORY;
+        tail = &(*tail)->ai_next;
+    }
+    return 0;
+}
+
+static int fake_failure(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    (void)name, (void)service, (void)hints, (void)out;
+    return EAI_AGAIN;
+}
+
+static int fake_hang(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    int status;
+
+    atomic_fetch_add(&inside, 1);
+    while (!atomic_load(&gate_open))
+        pause_ms(1);
+    status = fake_many(name, service, hints, out);
+    atomic_fetch_sub(&inside, 1);
+    return status;
+}
+
+static const char *reverse_text;
+
+static int fake_reverse(const struct sockaddr *address, socklen_t length, char *host, socklen_t size, char *service,
+                        socklen_t ssize, int flags)
+{
+    (void)address, (void)length, (void)service, (void)ssize;
+    if (flags != NI_NAMEREQD || strlen(reverse_text) >= size)
+        return EAI_OVERFLOW;
+    strcpy(host, reverse_text);
+    return 0;
+}
+
+/* What the thread may do, seen from inside it. */
+static atomic_bool thread_is_bare;
+
+static int fake_look_around(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    cap_t caps = cap_get_proc(), none = cap_init();
+    sigset_t mask;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    atomic_store(&thread_is_bare, caps != NULL && cap_compare(caps, none) == 0 && sigismember(&mask, SIGTERM) == 1 &&
+                                      sigismember(&mask, SIGHUP) == 1);
+    cap_free(caps);
+    cap_free(none);
+    return fake_failure(name, service, hints, out);
+}
+
+/* ---- tests ---- */
+
+static void test_library(void **state)
+{
+    static const struct { const char *name, *address; } cases[] = {{"192.0.2.7", "192.0.2.7"}, {"2001:db8::7", "2001:db8::7"}};
+    struct resolver *resolver = resolver_new();
+    char text[ADDRESS_STRLEN];
+    struct resolve_answer answer;
+
+    (void)state;
+    assert_non_null(resolver);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(resolver_submit_name(resolver, cases[i].name), 0);
+        answer = next(resolver);
+        assert_int_equal(answer.kind, RESOLVE_FORWARD);
+        assert_string_equal(answer.name, cases[i].name);
+        assert_null(answer.error);
+        assert_int_equal(answer.count, 1);
+        assert_string_equal(address_format(text, &answer.addresses[0]), cases[i].address);
+        resolver_answer_free(&answer);
+        assert_int_equal(answer.count, 0);
+        assert_false(is_readable(resolver));
+    }
+    assert_int_equal(resolver_submit_name(resolver, "localhost"), 0);
+    answer = next(resolver);
+    assert_null(answer.error);
+    assert_true(answer.count >= 1);
+    resolver_answer_free(&answer);
+    assert_false(resolver_next(resolver, &answer));
+    resolver_free(resolver);
+    resolver_free(NULL);
+}
+
+static void test_many_addresses(void **state)
+{
+    static const struct { const char *name; size_t count; } cases[] = {
+        {"1", 1}, {"50", 50}, {"256", 256}, {"300", 256}, {"0", 0},
+    };
+    struct resolver *resolver;
+    char text[ADDRESS_STRLEN];
+
+    (void)state;
+    lookup_name = fake_many;
+    resolver = resolver_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resolve_answer answer;
+
+        assert_int_equal(resolver_submit_name(resolver, cases[i].name), 0);
+        answer = next(resolver);
+        assert_int_equal(answer.count, cases[i].count);
+        assert_int_equal(answer.error == NULL, cases[i].count > 0);
+        if (answer.count >= 50)
+            assert_string_equal(address_format(text, &answer.addresses[49]), "192.0.2.49");
+        resolver_answer_free(&answer);
+    }
+    resolver_free(resolver);
+}
+
+static void test_failure(void **state)
+{
+    struct resolver *resolver;
+    struct resolve_answer answer;
+
+    (void)state;
+    lookup_name = fake_failure;
+    resolver = resolver_new();
+    assert_int_equal(resolver_submit_name(resolver, "db1.example.com"), 0);
+    answer = next(resolver);
+    assert_string_equal(answer.name, "db1.example.com");
+    assert_string_equal(answer.error, gai_strerror(EAI_AGAIN));
+    assert_int_equal(answer.count, 0);
+    resolver_answer_free(&answer);
+    resolver_free(resolver);
+}
+
+static void test_reverse(void **state)
+{
+    static const struct { const char *answer, *name; } cases[] = {
+        {"db1.example.com", "db1.example.com"}, {"db1.example.com.", "db1.example.com"}, {"a_b-C.9", "a_b-C.9"},
+        {"evil\nname", ""}, {"a,b:c", ""}, {"caf\xc3\xa9", ""}, {"\x1b[2J", ""}, {"", ""}, {".", ""}, {"a b", ""},
+    };
+    const uint8_t bytes[4] = {192, 0, 2, 1};
+    struct ip_address address = address_from_v4(bytes);
+    struct resolver *resolver;
+    char longest[300];
+
+    (void)state;
+    lookup_address = fake_reverse;
+    resolver = resolver_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resolve_answer answer;
+
+        reverse_text = cases[i].answer;
+        assert_int_equal(resolver_submit_address(resolver, &address), 0);
+        answer = next(resolver);
+        assert_int_equal(answer.kind, RESOLVE_REVERSE);
+        assert_true(address_equal(&answer.address, &address));
+        assert_string_equal(answer.name, cases[i].name);
+        assert_int_equal(answer.error == NULL, cases[i].name[0] != '\0');
+        resolver_answer_free(&answer);
+    }
+    for (size_t n = RESOLVE_NAME_MAX - 1; n <= RESOLVE_NAME_MAX; n++) {
+        struct resolve_answer answer;
+
+        memset(longest, 'a', n);
+        longest[n] = '\0';
+        reverse_text = longest;
+        assert_int_equal(resolver_submit_address(resolver, &address), 0);
+        answer = next(resolver);
+        assert_int_equal(strlen(answer.name), n < RESOLVE_NAME_MAX ? n : 0);
+        resolver_answer_free(&answer);
+    }
+    resolver_free(resolver);
+}
+
+static void test_bad_names(void **state)
+{
+    struct resolver *resolver = resolver_new();
+    char name[RESOLVE_NAME_MAX + 1];
+
+    (void)state;
+    memset(name, 'a', sizeof name);
+    name[RESOLVE_NAME_MAX] = '\0';
+    assert_int_equal(resolver_submit_name(resolver, name), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(resolver_submit_name(resolver, ""), -1);
+    assert_int_equal(errno, EINVAL);
+    resolver_free(resolver);
+}
+
+/* While one question hangs: the same question twice is one, too many are refused, and freeing does not wait. */
+static void test_hanging(void **state)
+{
+    struct resolver *resolver;
+    struct timespec before, after;
+    char name[16];
+    unsigned taken = 0;
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    resolver = resolver_new();
+    assert_int_equal(resolver_submit_name(resolver, "1 hangs"), 0);
+    while (atomic_load(&inside) == 0)
+        pause_ms(1);
+    for (unsigned i = 0; i < 2 * WAITING_MAX; i++) {
+        snprintf(name, sizeof name, "1 %u", i / 2);
+        errno = 0;
+        if (resolver_submit_name(resolver, name) == 0)
+            taken++;
+        else
+            assert_int_equal(errno, ENOBUFS);
+    }
+    assert_int_equal(taken, 2 * (WAITING_MAX - 1));
+    assert_int_equal(resolver->waiting, WAITING_MAX);
+    assert_false(is_readable(resolver));
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    resolver_free(resolver);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 < 500);
+}
+
+static void test_order_and_merging(void **state)
+{
+    struct resolver *resolver;
+    struct resolve_answer answer;
+    char name[16];
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    resolver = resolver_new();
+    assert_int_equal(resolver_submit_name(resolver, "1 first"), 0);
+    while (atomic_load(&inside) == 0)
+        pause_ms(1);
+    for (unsigned i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "1 %u", i % 1000);
+        assert_int_equal(resolver_submit_name(resolver, name), 0);
+    }
+    atomic_store(&gate_open, true);
+    answer = next(resolver);
+    assert_string_equal(answer.name, "1 first");
+    resolver_answer_free(&answer);
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "1 %u", i);
+        answer = next(resolver);
+        assert_string_equal(answer.name, name);
+        resolver_answer_free(&answer);
+    }
+    pause_ms(5);
+    assert_false(is_readable(resolver));
+    assert_int_equal(atomic_load(&asked), 1001);
+    resolver_free(resolver);
+}
+
+static void test_thread_is_bare(void **state)
+{
+    struct resolver *resolver;
+    struct resolve_answer answer;
+    sigset_t before, after;
+
+    (void)state;
+    lookup_name = fake_look_around;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    resolver = resolver_new();
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    assert_int_equal(sigismember(&after, SIGTERM), sigismember(&before, SIGTERM));
+    assert_int_equal(resolver_submit_name(resolver, "x"), 0);
+    answer = next(resolver);
+    resolver_answer_free(&answer);
+    assert_true(atomic_load(&thread_is_bare));
+    resolver_free(resolver);
+}
+
+/* Answers that nobody took are freed with the resolver, by whichever thread is last. */
+static void test_free_at_any_time(void **state)
+{
+    (void)state;
+    lookup_name = fake_many;
+    for (unsigned i = 0; i < 200; i++) {
+        struct resolver *resolver = resolver_new();
+
+        assert_non_null(resolver);
+        for (unsigned n = 0; n < i % 7; n++)
+            assert_int_equal(resolver_submit_name(resolver, n % 2 ? "3" : "2 x"), 0);
+        if (i % 3 == 0)
+            pause_ms(1);
+        resolver_free(resolver);
+    }
+    pause_ms(50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_library, restore),       cmocka_unit_test_teardown(test_many_addresses, restore),
+        cmocka_unit_test_teardown(test_failure, restore),       cmocka_unit_test_teardown(test_reverse, restore),
+        cmocka_unit_test_teardown(test_bad_names, restore),     cmocka_unit_test_teardown(test_hanging, restore),
+        cmocka_unit_test_teardown(test_order_and_merging, restore), cmocka_unit_test_teardown(test_thread_is_bare, restore),
+        cmocka_unit_test_teardown(test_free_at_any_time, restore),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1043 @@
+/* test_rtt.c: the rules of a round trip, one by one, on the matcher alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "rtt.c"
+
+#define MS INT64_C(1000000)
+#define S (1000 * MS)
+#define ISN 1000U
+
+/* One half with all that was ever found of it; seq_shift is added to every number on the wire. */
+struct side {
+    struct rtt_half half;
+    struct pending_pool pool;
+    struct rtt_outcome sum;  /* of counts; sample: the newest */
+    struct rtt_outcome last; /* of the last call */
+    uint32_t samples;
+    uint32_t seq_shift;
+};
+
+static int set_up(void **state)
+{
+    static struct side side;
+
+    memset(&side, 0, sizeof side);
+    assert_true(pending_pool_init(&side.pool, 100000));
+    *state = &side;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct side *side = *state;
+
+    pending_pool_destroy(&side->pool);
+    return 0;
+}
+
+static uint32_t skipped_sum(const struct rtt_outcome *outcome)
+{
+    uint32_t sum = 0;
+
+    for (size_t n = 0; n < SKIP_REASON_COUNT; n++) {
+        sum += outcome->skipped[n];
+    }
+    return sum;
+}
+
+static void add_up(struct side *side)
+{
+    side->sum.timed += side->last.timed;
+    side->sum.retransmits += side->last.retransmits;
+    for (size_t n = 0; n < SKIP_REASON_COUNT; n++) {
+        side->sum.skipped[n] += side->last.skipped[n];
+    }
+    if (side->last.has_sample) {
+        side->samples++;
+        side->sum.sample = side->last.sample;
+    }
+    assert_int_equal(side->sum.timed, side->samples + skipped_sum(&side->sum) + side->half.waiting.count);
+}
+
+static void sent(struct side *side, struct tcp_segment segment, int64_t time_ns)
+{
+    segment.seq += side->seq_shift;
+    side->last = (struct rtt_outcome){0};
+    rtt_note(&side->half, &segment);
+    rtt_sent(&side->half, &side->pool, &segment, time_ns, &side->last);
+    add_up(side);
+}
+
+static void acked(struct side *side, struct tcp_segment segment, int64_t time_ns)
+{
+    segment.ack += side->seq_shift;
+    for (unsigned n = 0; n < segment.sack_count; n++) {
+        segment.sack[n].left += side->seq_shift;
+        segment.sack[n].right += side->seq_shift;
+    }
+    segment.flags |= TCP_ACK;
+    side->last = (struct rtt_outcome){0};
+    rtt_acked(&side->half, &side->pool, &segment, false, time_ns, &side->last);
+    add_up(side);
+}
+
+static void data(struct side *side, uint32_t seq, uint32_t length, int64_t time_ns)
+{
+    sent(side, (struct tcp_segment){ .seq = seq, .payload_len = length, .flags = TCP_ACK }, time_ns);
+}
+
+static void data_ts(struct side *side, uint32_t seq, uint32_t length, uint32_t ts_val, int64_t time_ns)
+{
+    const struct tcp_segment segment = { .seq = seq, .payload_len = length, .flags = TCP_ACK, .has_timestamps = true,
+                                         .ts_val = ts_val };
+
+    sent(side, segment, time_ns);
+}
+
+static void ack(struct side *side, uint32_t number, int64_t time_ns)
+{
+    acked(side, (struct tcp_segment){ .ack = number, .window = 500 }, time_ns);
+}
+
+static void ack_ts(struct side *side, uint32_t number, uint32_t ts_ecr, int64_t time_ns)
+{
+    acked(side, (struct tcp_segment){ .ack = number, .window = 500, .has_timestamps = true, .ts_ecr = ts_ecr }, time_ns);
+}
+
+static void syn(struct side *side, uint32_t length, int64_t time_ns)
+{
+    sent(side, (struct tcp_segment){ .seq = ISN, .payload_len = length, .flags = TCP_SYN }, time_ns);
+}
+
+/* The peer's SYN|ACK. */
+static void syn_ack(struct side *side, uint32_t number, int64_t time_ns)
+{
+    acked(side, (struct tcp_segment){ .ack = number, .window = 65535, .flags = TCP_SYN }, time_ns);
+}
+
+/* A handshake of 1 ms, so that SND.UNA is known. */
+static void established(struct side *side)
+{
+    syn(side, 0, 0);
+    syn_ack(side, ISN + 1, MS);
+    assert_int_equal(side->samples, 1);
+    side->half.window = 500;
+}
+
+static void assert_sample(const struct side *side, int64_t rtt_ns, uint32_t end_seq)
+{
+    assert_true(side->last.has_sample);
+    assert_int_equal(side->last.sample.rtt_ns, rtt_ns);
+    assert_int_equal(side->last.sample.end_seq, end_seq + side->seq_shift);
+}
+
+static void assert_skips(const struct side *side, enum skip_reason reason, uint32_t count)
+{
+    assert_false(side->last.has_sample);
+    assert_int_equal(side->last.skipped[reason], count);
+    assert_int_equal(skipped_sum(&side->last), count);
+}
+
+/* --- rule 1: what is timed --- */
+
+static void syn_is_a_handshake_sample(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 0, 5 * MS);
+    assert_int_equal(side->last.timed, 1);
+    syn_ack(side, ISN + 1, 12 * MS);
+    assert_sample(side, 7 * MS, ISN + 1);
+    assert_true(side->last.sample.handshake);
+}
+
+static void data_is_a_sample_and_no_handshake(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    ack(side, ISN + 101, 30 * MS);
+    assert_sample(side, 20 * MS, ISN + 101);
+    assert_false(side->last.sample.handshake);
+    assert_int_equal(side->last.sample.previous_ns, MS);
+}
+
+static void previous_sample_holds_120_s(void **state)
+{
+    struct side *side = *state;
+
+    data(side, 1, 1, 0);
+    ack(side, 2, RTT_MAX_NS);
+    assert_sample(side, RTT_MAX_NS, 2);
+    data(side, 2, 1, 130 * S);
+    ack(side, 3, 131 * S);
+    assert_int_equal(side->last.sample.previous_ns, RTT_MAX_NS);
+}
+
+static void pure_ack_is_not_timed(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 0, 10 * MS);
+    ack(side, ISN + 1, 11 * MS);
+    assert_int_equal(side->sum.timed, 1);
+    assert_int_equal(side->samples, 1);
+}
+
+static void bare_fin_is_not_timed_but_takes_a_number(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    sent(side, (struct tcp_segment){ .seq = ISN + 1, .flags = TCP_FIN | TCP_ACK }, 10 * MS);
+    assert_int_equal(side->last.timed, 0);
+    ack(side, ISN + 2, 20 * MS);
+    assert_false(side->last.has_sample);
+    assert_int_equal(side->half.next, ISN + 2);
+}
+
+static void fin_with_data_is_timed_to_the_fin(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    sent(side, (struct tcp_segment){ .seq = ISN + 1, .payload_len = 10, .flags = TCP_FIN | TCP_ACK }, 10 * MS);
+    ack(side, ISN + 12, 20 * MS);
+    assert_sample(side, 10 * MS, ISN + 12);
+}
+
+static void ack_of_data_and_a_bare_fin_covers_the_data(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 10, 10 * MS);
+    sent(side, (struct tcp_segment){ .seq = ISN + 11, .flags = TCP_FIN | TCP_ACK }, 11 * MS);
+    ack(side, ISN + 12, 20 * MS);
+    assert_skips(side, SKIP_COVERED, 1);
+}
+
+static void keep_alive_is_nothing(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    for (uint32_t length = 0; length <= 1; length++) {
+        data(side, ISN, length, 10 * S);
+        assert_int_equal(side->last.timed, 0);
+        assert_int_equal(side->last.retransmits, 0);
+        assert_false(side->last.hole);
+        ack(side, ISN + 1, 11 * S);
+        assert_false(side->last.has_sample);
+    }
+    data(side, ISN + 1, 1, 20 * S);
+    ack(side, ISN + 2, 21 * S);
+    assert_sample(side, S, ISN + 2);
+}
+
+static void probe_while_data_waits_does_not_spoil_it(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN, 1, 12 * MS);
+    assert_int_equal(side->last.retransmits, 0);
+    ack(side, ISN + 101, 20 * MS);
+    assert_sample(side, 10 * MS, ISN + 101);
+}
+
+static void peers_probe_is_no_duplicate_ack(void **state)
+{
+    struct side *side = *state;
+    struct tcp_segment probe = { .ack = ISN + 1, .window = 500, .flags = TCP_ACK };
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    side->last = (struct rtt_outcome){0};
+    rtt_acked(&side->half, &side->pool, &probe, true, 11 * MS, &side->last);
+    assert_false(side->last.hole);
+    ack(side, ISN + 101, 20 * MS);
+    assert_sample(side, 10 * MS, ISN + 101);
+}
+
+static void probe_is_known_of_an_unmeasured_side(void **state)
+{
+    struct rtt_half half = {0};
+    struct tcp_segment segment = { .ack = 50, .flags = TCP_ACK };
+    const struct tcp_segment probe = { .seq = 49, .flags = TCP_ACK };
+
+    (void)state;
+    assert_false(rtt_is_probe(&half, &probe));
+    rtt_follow(&half, &segment);
+    assert_true(rtt_is_probe(&half, &probe));
+    segment.ack = 40; /* an old one does not take it back */
+    rtt_follow(&half, &segment);
+    assert_true(rtt_is_probe(&half, &probe));
+}
+
+/* --- rule 2: the exact match --- */
+
+static void newest_covered_gives_the_sample(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 11 * MS);
+    data(side, ISN + 201, 100, 12 * MS);
+    ack(side, ISN + 301, 20 * MS);
+    assert_sample(side, 8 * MS, ISN + 301);
+    assert_int_equal(side->last.skipped[SKIP_COVERED], 2);
+}
+
+static void ack_between_ends_is_inexact(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 1000, 11 * MS);
+    ack(side, ISN + 601, 20 * MS);
+    assert_skips(side, SKIP_INEXACT, 1);
+    assert_int_equal(side->half.waiting.count, 1);
+    ack(side, ISN + 1101, 30 * MS); /* what was covered in part waits for its last byte */
+    assert_sample(side, 19 * MS, ISN + 1101);
+}
+
+static void ack_of_data_never_seen_is_inexact(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 10 * MS);
+    ack(side, ISN + 5001, 20 * MS);
+    assert_skips(side, SKIP_INEXACT, 2);
+    data(side, ISN + 5001, 100, 30 * MS);
+    ack(side, ISN + 5101, 31 * MS);
+    assert_sample(side, MS, ISN + 5101);
+}
+
+static void ack_from_another_world_changes_nothing(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    ack(side, ISN + 0x60000000U, 11 * MS);
+    assert_int_equal(side->half.waiting.count, 1);
+    ack(side, ISN + 101, 20 * MS);
+    assert_sample(side, 10 * MS, ISN + 101);
+}
+
+static void old_ack_gives_nothing(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    ack(side, ISN + 101, 20 * MS);
+    data(side, ISN + 101, 100, 30 * MS);
+    ack(side, ISN + 50, 31 * MS);
+    assert_false(side->last.has_sample || side->last.hole);
+    ack(side, ISN + 201, 40 * MS);
+    assert_sample(side, 10 * MS, ISN + 201);
+}
+
+static void one_segment_gives_one_sample(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    ack(side, ISN + 101, 20 * MS);
+    ack(side, ISN + 101, 30 * MS);
+    assert_false(side->last.has_sample);
+}
+
+static void syn_with_data_matches_all_of_it(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 50, 0);
+    syn_ack(side, ISN + 51, 3 * MS);
+    assert_sample(side, 3 * MS, ISN + 51);
+    assert_true(side->last.sample.handshake);
+}
+
+static void syn_with_data_matches_the_syn_alone(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 50, 0);
+    syn_ack(side, ISN + 1, 3 * MS);
+    assert_sample(side, 3 * MS, ISN + 51);
+    data(side, ISN + 1, 50, 4 * MS); /* refused data goes again: a retransmitted range gives no sample */
+    assert_int_equal(side->last.retransmits, 1);
+    ack(side, ISN + 51, 7 * MS);
+    assert_false(side->last.has_sample);
+}
+
+static void super_segment_of_big_tcp(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 1U << 20, 10 * MS);
+    data(side, ISN + 1 + (1U << 20), 500000, 10 * MS);
+    ack(side, ISN + 1 + (1U << 20), 15 * MS);
+    assert_sample(side, 5 * MS, ISN + 1 + (1U << 20));
+}
+
+/* --- rule 3: Karn --- */
+
+static void retransmitted_gives_none(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 1, 100, 210 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+    assert_int_equal(side->last.timed, 0);
+    ack(side, ISN + 101, 220 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void timestamps_name_the_second_transmission(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 210, 210 * MS);
+    ack_ts(side, ISN + 101, 210, 217 * MS);
+    assert_sample(side, 7 * MS, ISN + 101);
+}
+
+static void timestamps_name_the_first_transmission(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 210, 210 * MS);
+    ack_ts(side, ISN + 101, 10, 217 * MS);
+    assert_sample(side, 207 * MS, ISN + 101);
+}
+
+static void timestamps_that_match_neither(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 210, 210 * MS);
+    ack_ts(side, ISN + 101, 77, 217 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void equal_timestamps_say_nothing(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 10, 11 * MS);
+    ack_ts(side, ISN + 101, 10, 20 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void timestamps_on_one_transmission_only(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data_ts(side, ISN + 1, 100, 10, 11 * MS);
+    ack_ts(side, ISN + 101, 10, 20 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void third_transmission_replaces_the_second(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 210, 210 * MS);
+    data_ts(side, ISN + 1, 100, 610, 610 * MS);
+    ack_ts(side, ISN + 101, 610, 615 * MS);
+    assert_sample(side, 5 * MS, ISN + 101);
+}
+
+static void third_transmission_with_the_seconds_timestamp(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 210, 210 * MS);
+    data_ts(side, ISN + 1, 100, 210, 211 * MS);
+    data_ts(side, ISN + 1, 100, 300, 300 * MS);
+    ack_ts(side, ISN + 101, 300, 315 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void other_range_is_not_told_apart(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 40, 210, 210 * MS);
+    ack_ts(side, ISN + 101, 210, 217 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+/* Both were sent again in one tick; the echo is of the first one's arrival, and the second had been there all along. */
+static void timestamps_count_only_at_the_left_edge(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * MS);
+    data_ts(side, ISN + 101, 100, 10, 10 * MS);
+    data_ts(side, ISN + 1, 100, 210, 210 * MS);
+    data_ts(side, ISN + 101, 100, 210, 212 * MS);
+    ack_ts(side, ISN + 201, 210, 213 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 2);
+}
+
+static void retransmission_that_comes_before_its_original_in_time(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 10, 10 * S);
+    data_ts(side, ISN + 1, 100, 11, 9 * S);
+    ack_ts(side, ISN + 101, 11, 11 * S);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void retransmission_with_new_data_behind_it(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 1, 200, 210 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+    assert_int_equal(side->last.timed, 1);
+    ack(side, ISN + 201, 220 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 2);
+    data(side, ISN + 201, 10, 230 * MS);
+    ack(side, ISN + 211, 231 * MS);
+    assert_sample(side, MS, ISN + 211);
+}
+
+static void retransmission_with_a_new_fin_is_not_timed_anew(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    sent(side, (struct tcp_segment){ .seq = ISN + 1, .payload_len = 100, .flags = TCP_FIN | TCP_ACK }, 210 * MS);
+    assert_int_equal(side->last.timed, 0);
+    ack(side, ISN + 102, 220 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void syn_sent_again_gives_none(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 0, 0);
+    syn(side, 0, S);
+    syn_ack(side, ISN + 1, S + MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
+static void simultaneous_open_gives_no_false_sample(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 0, 0);
+    sent(side, (struct tcp_segment){ .seq = ISN, .flags = TCP_SYN | TCP_ACK }, 5 * MS);
+    syn_ack(side, ISN + 1, 6 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+    data(side, ISN + 1, 10, 10 * MS);
+    ack(side, ISN + 11, 12 * MS);
+    assert_sample(side, 2 * MS, ISN + 11);
+}
+
+/* --- rule 3: signs of a hole --- */
+
+static void retransmission_makes_the_others_ambiguous(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 11 * MS);
+    data(side, ISN + 1, 100, 210 * MS);
+    ack(side, ISN + 201, 220 * MS);
+    assert_false(side->last.has_sample);
+    assert_int_equal(side->last.skipped[SKIP_RETRANSMITTED], 1);
+    assert_int_equal(side->last.skipped[SKIP_AMBIGUOUS], 1);
+}
+
+static void retransmission_beyond_the_search_is_ambiguous(void **state)
+{
+    struct side *side = *state;
+    const uint32_t count = RTT_MAX_SEARCH + 10;
+
+    established(side);
+    for (uint32_t n = 0; n < count; n++) {
+        data(side, ISN + 1 + n, 1, 10 * MS);
+    }
+    data(side, ISN + count, 1, 20 * MS);
+    ack(side, ISN + 1 + count, 30 * MS);
+    assert_skips(side, SKIP_AMBIGUOUS, count);
+}
+
+static void duplicate_ack_makes_pending_ambiguous(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    ack(side, ISN + 1, 9 * MS);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 11 * MS);
+    ack(side, ISN + 1, 15 * MS);
+    assert_true(side->last.hole);
+    data(side, ISN + 201, 100, 16 * MS); /* sent after the sign: measured */
+    ack(side, ISN + 201, 40 * MS);
+    assert_skips(side, SKIP_AMBIGUOUS, 2);
+    ack(side, ISN + 301, 41 * MS);
+    assert_sample(side, 25 * MS, ISN + 301);
+}
+
+/* Each of the five conditions alone keeps an ACK from being a duplicate. */
+static void not_quite_a_duplicate_ack(void **state)
+{
+    static const struct tcp_segment acks[] = {
+        { .ack = ISN + 1, .window = 500, .payload_len = 10 },
+        { .ack = ISN + 1, .window = 500, .flags = TCP_SYN },
+        { .ack = ISN + 1, .window = 500, .flags = TCP_FIN },
+        { .ack = ISN - 5, .window = 500 },
+        { .ack = ISN + 1, .window = 501 },
+    };
+    struct side *side = *state;
+
+    for (size_t n = 0; n < sizeof acks / sizeof acks[0]; n++) {
+        memset(&side->half, 0, sizeof side->half);
+        memset(&side->sum, 0, sizeof side->sum);
+        side->samples = 0;
+        established(side);
+        data(side, ISN + 1, 100, 10 * MS);
+        acked(side, acks[n], 11 * MS);
+        assert_false(side->last.hole);
+        ack(side, ISN + 101, 20 * MS);
+        assert_sample(side, 10 * MS, ISN + 101);
+    }
+}
+
+static void repeated_ack_with_nothing_outstanding(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    ack(side, ISN + 1, 5 * MS);
+    ack(side, ISN + 1, 6 * MS);
+    assert_false(side->last.hole);
+}
+
+static void sack_above_the_ack_is_a_hole(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 11 * MS);
+    data(side, ISN + 201, 100, 12 * MS);
+    acked(side, (struct tcp_segment){ .ack = ISN + 101, .window = 400, .payload_len = 1, .sack_count = 1,
+                                      .sack = { { ISN + 201, ISN + 301 } } }, 20 * MS);
+    assert_sample(side, 10 * MS, ISN + 101); /* what this ACK covers did arrive */
+    assert_true(side->last.hole);
+    ack(side, ISN + 301, 50 * MS);
+    assert_skips(side, SKIP_AMBIGUOUS, 2);
+}
+
+static void dsack_is_no_hole(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    ack(side, ISN + 101, 20 * MS);
+    data(side, ISN + 101, 100, 21 * MS);
+    acked(side, (struct tcp_segment){ .ack = ISN + 101, .window = 500, .sack_count = 1, .sack = { { ISN + 1, ISN + 101 } } },
+          22 * MS);
+    assert_false(side->last.hole);
+    ack(side, ISN + 201, 30 * MS);
+    assert_sample(side, 9 * MS, ISN + 201);
+}
+
+static void dsack_with_a_block_above_is_a_hole(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 11 * MS);
+    acked(side, (struct tcp_segment){ .ack = ISN + 1, .window = 400, .sack_count = 2,
+                                      .sack = { { ISN - 100, ISN }, { ISN + 101, ISN + 201 } } }, 15 * MS);
+    assert_true(side->last.hole);
+}
+
+static void hole_is_forgotten_once_it_is_filled(void **state)
+{
+    struct side *side = *state;
+    uint32_t seq = ISN + 1;
+
+    established(side);
+    data(side, seq, 100, 10 * MS);
+    ack(side, seq, 11 * MS);
+    ack(side, seq, 12 * MS);
+    ack(side, seq + 100, 13 * MS);
+    for (int n = 0; n < 6; n++) { /* more than 2^31 bytes on: a mark left behind would now lie ahead */
+        seq += n == 0 ? 100 : 0x20000000U;
+        acked(side, (struct tcp_segment){ .ack = seq, .window = 1 }, 14 * MS);
+    }
+    data(side, seq, 100, 20 * MS);
+    ack(side, seq + 100, 21 * MS);
+    assert_sample(side, MS, seq + 100);
+}
+
+/* --- rule 4: numbers wrap, flows are picked up in the middle --- */
+
+static void every_number_wraps(void **state)
+{
+    struct side *side = *state;
+
+    for (uint32_t n = 0; n < 400; n++) {
+        memset(&side->half, 0, sizeof side->half);
+        memset(&side->sum, 0, sizeof side->sum);
+        side->samples = 0;
+        side->seq_shift = 0U - ISN - n;
+        syn(side, 0, 0);
+        syn_ack(side, ISN + 1, MS);
+        assert_sample(side, MS, ISN + 1);
+        data(side, ISN + 1, 100, 10 * MS);
+        data(side, ISN + 101, 100, 11 * MS);
+        ack(side, ISN + 101, 12 * MS);
+        assert_sample(side, 2 * MS, ISN + 101);
+        data(side, ISN + 101, 100, 30 * MS);
+        assert_int_equal(side->last.retransmits, 1);
+        ack(side, ISN + 201, 40 * MS);
+        assert_skips(side, SKIP_RETRANSMITTED, 1);
+        data(side, ISN + 200, 1, 50 * MS);
+        assert_int_equal(side->last.retransmits, 0);
+    }
+}
+
+static void picked_up_in_the_middle(void **state)
+{
+    struct side *side = *state;
+
+    data(side, 5000, 100, 10 * MS);
+    ack(side, 5100, 15 * MS);
+    assert_sample(side, 5 * MS, 5100);
+}
+
+static void picked_up_by_the_peers_ack(void **state)
+{
+    struct side *side = *state;
+
+    ack(side, 5000, 9 * MS);
+    data(side, 4999, 1, 10 * MS); /* known for a keep-alive */
+    assert_int_equal(side->last.timed, 0);
+    data(side, 5000, 100, 10 * MS);
+    ack(side, 5100, 15 * MS);
+    assert_sample(side, 5 * MS, 5100);
+}
+
+/* The hole is older than what we know of the flow. */
+static void picked_up_inside_a_hole(void **state)
+{
+    struct side *side = *state;
+
+    data(side, 5000, 100, 10 * MS);
+    ack(side, 4000, 11 * MS);
+    assert_int_equal(side->half.waiting.count, 1);
+    ack(side, 4000, 12 * MS);
+    assert_true(side->last.hole);
+    ack(side, 5100, 15 * MS);
+    assert_skips(side, SKIP_AMBIGUOUS, 1);
+}
+
+static void data_below_the_first_is_a_retransmission(void **state)
+{
+    struct side *side = *state;
+
+    data(side, 5000, 100, 10 * MS);
+    data(side, 4000, 100, 11 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+    ack(side, 5100, 15 * MS);
+    assert_skips(side, SKIP_AMBIGUOUS, 1);
+}
+
+static void numbers_from_another_connection_begin_anew(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 0x70000000U, 100, 20 * MS);
+    assert_skips(side, SKIP_UNACKED, 1);
+    ack(side, ISN + 0x70000064U, 25 * MS);
+    assert_sample(side, 5 * MS, ISN + 0x70000064U);
+}
+
+/* --- rule 5: the clock --- */
+
+static void below_zero_or_above_120_s_is_clock(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 1, 10 * S);
+    ack(side, ISN + 2, 10 * S - 1);
+    assert_skips(side, SKIP_CLOCK, 1);
+    data(side, ISN + 2, 1, 10 * S);
+    ack(side, ISN + 3, 10 * S + RTT_MAX_NS + 1);
+    assert_skips(side, SKIP_CLOCK, 1);
+    data(side, ISN + 3, 1, INT64_MIN);
+    ack(side, ISN + 4, INT64_MAX);
+    assert_skips(side, SKIP_CLOCK, 1);
+    data(side, ISN + 4, 1, 10 * S);
+    ack(side, ISN + 5, 10 * S);
+    assert_sample(side, 0, ISN + 5);
+}
+
+static void drop_and_restart_name_their_reason(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 1, 10 * S);
+    side->last = (struct rtt_outcome){0};
+    rtt_drop(&side->half, &side->pool, SKIP_CLOCK, &side->last);
+    add_up(side);
+    assert_skips(side, SKIP_CLOCK, 1);
+    ack(side, ISN + 2, 11 * S);
+    assert_false(side->last.has_sample);
+    data(side, ISN + 2, 1, 12 * S);
+    side->last = (struct rtt_outcome){0};
+    rtt_restart(&side->half, &side->pool, &side->last);
+    add_up(side);
+    assert_skips(side, SKIP_UNACKED, 1);
+    assert_int_equal(side->half.flags, 0);
+}
+
+/* --- rule 6: bounds --- */
+
+static void over_the_bound_new_ones_are_skipped(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    for (uint32_t n = 0; n < RTT_MAX_PENDING + 3; n++) {
+        data(side, ISN + 1 + n, 1, 10 * MS + n);
+    }
+    assert_int_equal(side->sum.skipped[SKIP_OVERFLOW], 3);
+    assert_int_equal(side->half.waiting.count, RTT_MAX_PENDING);
+    ack(side, ISN + 2, 20 * MS); /* the oldest was not evicted */
+    assert_sample(side, 10 * MS, ISN + 2);
+}
+
+static void pool_is_shared_and_bounded(void **state)
+{
+    struct side *side = *state;
+    struct side small = {0};
+
+    (void)side;
+    assert_true(pending_pool_init(&small.pool, 2));
+    data(&small, 1, 1, 0);
+    data(&small, 2, 1, 0);
+    data(&small, 3, 1, 0);
+    assert_skips(&small, SKIP_OVERFLOW, 1);
+    ack(&small, 2, 5);
+    assert_sample(&small, 5, 2);
+    data(&small, 4, 1, 6);
+    assert_int_equal(skipped_sum(&small.last), 0);
+    pending_pool_destroy(&small.pool);
+}
+
+/* --- RST --- */
+
+static void refused(struct side *side, uint32_t number, int64_t time_ns)
+{
+    const struct tcp_segment reset = { .ack = number + side->seq_shift, .flags = TCP_RST | TCP_ACK };
+
+    side->last = (struct rtt_outcome){0};
+    rtt_refused(&side->half, &side->pool, &reset, time_ns, &side->last);
+    add_up(side);
+}
+
+static void refused_connection_is_a_handshake(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 0, 0);
+    refused(side, ISN + 1, 4 * MS);
+    assert_sample(side, 4 * MS, ISN + 1);
+    assert_true(side->last.sample.handshake);
+}
+
+static void reset_of_data_or_another_number_is_no_sample(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 0, 0);
+    refused(side, ISN + 2, MS);
+    assert_false(side->last.has_sample);
+    syn_ack(side, ISN + 1, 2 * MS);
+    data(side, ISN + 1, 10, 3 * MS);
+    refused(side, ISN + 11, 4 * MS);
+    assert_false(side->last.has_sample);
+}
+
+/* --- whatever comes --- */
+
+static uint64_t random_state = 88172645463325252;
+
+static uint32_t draw(uint32_t below)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 33) % below;
+}
+
+/* Mostly near what the side has sent, sometimes exactly what comes next, now and then anything. */
+static struct tcp_segment any_segment(const struct side *side)
+{
+    const uint32_t next = side->half.next;
+    const bool proper = draw(4) != 0;
+    struct tcp_segment segment = {
+        .seq = proper ? next : draw(20) == 0 ? draw(UINT32_MAX) : next - 200 + draw(220),
+        .ack = proper ? next - (draw(3) == 0 ? draw(100) : 0) : draw(20) == 0 ? draw(UINT32_MAX) : next - 200 + draw(220),
+        .payload_len = draw(500) == 0 ? draw(UINT32_MAX) : draw(60),
+        .flags = (uint8_t)(draw(10) == 0 ? draw(64) : TCP_ACK),
+        .window = (uint16_t)draw(2),
+        .has_timestamps = draw(2) == 0,
+        .ts_val = draw(5),
+        .ts_ecr = draw(5),
+        .sack_count = (uint8_t)(draw(8) == 0 ? draw(5) : 0),
+    };
+
+    for (unsigned n = 0; n < segment.sack_count; n++) {
+        segment.sack[n] = (struct sack_block){ next - 200 + draw(400), next - 200 + draw(400) };
+    }
+    return segment;
+}
+
+/* add_up() checks the equation after each step; a second side has all numbers shifted and must find the same. */
+static void counters_add_up_and_a_shift_changes_nothing(void **state)
+{
+    struct side *side = *state;
+    struct side shifted = { .seq_shift = 0xfffffe00U };
+
+    assert_true(pending_pool_init(&shifted.pool, 100000));
+    for (int n = 0; n < 200000; n++) {
+        const struct tcp_segment segment = any_segment(side);
+        const int64_t time_ns = draw(30) == 0 ? (int64_t)draw(UINT32_MAX) * S : n * MS;
+        void (*step)(struct side *, struct tcp_segment, int64_t) = draw(2) == 0 ? sent : acked;
+        step(side, segment, time_ns);
+        step(&shifted, segment, time_ns);
+        assert_int_equal(side->last.has_sample, shifted.last.has_sample);
+        assert_int_equal(side->last.sample.rtt_ns, shifted.last.sample.rtt_ns);
+        assert_memory_equal(side->last.skipped, shifted.last.skipped, sizeof side->last.skipped);
+    }
+    assert_true(side->samples > 5000);
+    for (size_t n = 0; n < SKIP_REASON_COUNT; n++) {
+        assert_true(n == SKIP_OVERFLOW || side->sum.skipped[n] > 100); /* every reason was met */
+    }
+    pending_pool_destroy(&shifted.pool);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(syn_is_a_handshake_sample),
+        CASE(data_is_a_sample_and_no_handshake),
+        CASE(previous_sample_holds_120_s),
+        CASE(pure_ack_is_not_timed),
+        CASE(bare_fin_is_not_timed_but_takes_a_number),
+        CASE(fin_with_data_is_timed_to_the_fin),
+        CASE(ack_of_data_and_a_bare_fin_covers_the_data),
+        CASE(keep_alive_is_nothing),
+        CASE(probe_while_data_waits_does_not_spoil_it),
+        CASE(peers_probe_is_no_duplicate_ack),
+        CASE(probe_is_known_of_an_unmeasured_side),
+        CASE(newest_covered_gives_the_sample),
+        CASE(ack_between_ends_is_inexact),
+        CASE(ack_of_data_never_seen_is_inexact),
+        CASE(ack_from_another_world_changes_nothing),
+        CASE(old_ack_gives_nothing),
+        CASE(one_segment_gives_one_sample),
+        CASE(syn_with_data_matches_all_of_it),
+        CASE(syn_with_data_matches_the_syn_alone),
+        CASE(super_segment_of_big_tcp),
+        CASE(retransmitted_gives_none),
+        CASE(timestamps_name_the_second_transmission),
+        CASE(timestamps_name_the_first_transmission),
+        CASE(timestamps_that_match_neither),
+        CASE(equal_timestamps_say_nothing),
+        CASE(timestamps_on_one_transmission_only),
+        CASE(third_transmission_replaces_the_second),
+        CASE(third_transmission_with_the_seconds_timestamp),
+        CASE(other_range_is_not_told_apart),
+        CASE(timestamps_count_only_at_the_left_edge),
+        CASE(retransmission_that_comes_before_its_original_in_time),
+        CASE(retransmission_with_new_data_behind_it),
+        CASE(retransmission_with_a_new_fin_is_not_timed_anew),
+        CASE(syn_sent_again_gives_none),
+        CASE(simultaneous_open_gives_no_false_sample),
+        CASE(retransmission_makes_the_others_ambiguous),
+        CASE(retransmission_beyond_the_search_is_ambiguous),
+        CASE(duplicate_ack_makes_pending_ambiguous),
+        CASE(not_quite_a_duplicate_ack),
+        CASE(repeated_ack_with_nothing_outstanding),
+        CASE(sack_above_the_ack_is_a_hole),
+        CASE(dsack_is_no_hole),
+        CASE(dsack_with_a_block_above_is_a_hole),
+        CASE(hole_is_forgotten_once_it_is_filled),
+        CASE(every_number_wraps),
+        CASE(picked_up_in_the_middle),
+        CASE(picked_up_by_the_peers_ack),
+        CASE(picked_up_inside_a_hole),
+        CASE(data_below_the_first_is_a_retransmission),
+        CASE(numbers_from_another_connection_begin_anew),
+        CASE(below_zero_or_above_120_s_is_clock),
+        CASE(drop_and_restart_name_their_reason),
+        CASE(over_the_bound_new_ones_are_skipped),
+        CASE(pool_is_shared_and_bounded),
+        CASE(refused_connection_is_a_handshake),
+        CASE(reset_of_data_or_another_number_is_no_sample),
+        CASE(counters_add_up_and_a_shift_changes_nothing),
+    };
+
+    return cmocka_run_group_tests_name("rtt", tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* Whom an instance wants: answers of the resolver -> whitelist, names, warnings. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "target.c"
+
+/* A resolver that only notes what it is asked, and refuses after `room` questions. */
+static char asked[8][RESOLVE_NAME_MAX];
+static size_t asked_count, room;
+
+
+static int note(const char *text)
+{
+    if (asked_count >= room)
+        return -1;
+    snprintf(asked[asked_count++], sizeof asked[0], "%s", text);
+    return 0;
+}
+
+int resolver_submit_name(struct resolver *resolver, const char *name)
+{
+    (void)resolver;
+    return note(name);
+}
+
+int resolver_submit_address(struct resolver *resolver, const struct ip_address *address)
+{
+    char text[ADDRESS_STRLEN];
+
+    (void)resolver;
+    return note(address_format(text, address));
+}
+
+static struct ip_prefix prefix_of(const char *text)
+{
+    struct ip_prefix prefix;
+
+    assert_true(prefix_parse(text, &prefix, NULL));
+    return prefix;
+}
+
+static char *ips[] = { (char *)"192.0.2.1", (char *)"198.51.100.0/24" };
+static char *hosts[] = { (char *)"db.example", (char *)"192.0.2.9" };
+
+static struct targets *make(bool resolve_names)
+{
+    struct ip_prefix prefixes[2] = { prefix_of(ips[0]), prefix_of(ips[1]) };
+    struct config_instance instance = { .ips = { ips, 2 }, .hosts = { hosts, 2 }, .ip_prefixes = prefixes };
+    struct targets *targets = targets_new(&instance, resolve_names);
+
+    assert_non_null(targets);
+    return targets;
+}
+
+static struct resolve_answer forward(const char *name, struct ip_address *addresses, size_t count, const char *error)
+{
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .addresses = addresses, .count = count, .error = error };
+
+    snprintf(answer.name, sizeof answer.name, "%s", name);
+    return answer;
+}
+
+static const char *name_of(const struct targets *targets, const char *address)
+{
+    struct netset *set = targets_whitelist(targets);
+    struct ip_prefix prefix = prefix_of(address);
+    uint32_t index;
+    bool found;
+
+    assert_non_null(set);
+    found = netset_lookup(set, &prefix.base, &index);
+    netset_free(set);
+    return found ? targets_name(targets, index) : "(not wanted)";
+}
+
+static void addresses_are_wanted_at_once(void **state)
+{
+    struct targets *targets = make(true);
+
+    (void)state;
+    assert_null(name_of(targets, "192.0.2.1"));
+    assert_null(name_of(targets, "198.51.100.77"));
+    assert_null(name_of(targets, "192.0.2.9"));
+    assert_string_equal(name_of(targets, "192.0.2.2"), "(not wanted)");
+    targets_free(targets);
+}
+
+static void asks_names_and_single_addresses(void **state)
+{
+    struct targets *targets = make(true);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_int_equal(asked_count, 3);
+    assert_string_equal(asked[0], "192.0.2.1");
+    assert_string_equal(asked[1], "db.example");
+    assert_string_equal(asked[2], "192.0.2.9");
+    targets_ask(targets, NULL, 399, 300);
+    assert_int_equal(asked_count, 3);
+    targets_ask(targets, NULL, 400, 300);
+    assert_int_equal(asked_count, 6);
+    targets_free(targets);
+}
+
+static void a_full_queue_is_asked_again_soon(void **state)
+{
+    struct targets *targets = make(true);
+
+    (void)state;
+    asked_count = 0;
+    room = 1;
+    targets_ask(targets, NULL, 100, 300);
+    room = 8;
+    asked_count = 0;
+    targets_ask(targets, NULL, 101, 300);
+    assert_int_equal(asked_count, 3);
+    targets_free(targets);
+}
+
+static void without_resolve_names_only_hosts_are_asked(void **state)
+{
+    struct targets *targets = make(false);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_int_equal(asked_count, 1);
+    assert_string_equal(asked[0], "db.example");
+    targets_free(targets);
+}
+
+static void a_host_becomes_wanted_and_follows(void **state)
+{
+    struct targets *targets = make(true);
+    struct ip_address first[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct ip_address second[] = { prefix_of("203.0.113.2").base };
+    struct resolve_answer answer = forward("db.example", first, 2, NULL);
+
+    (void)state;
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    assert_string_equal(name_of(targets, "2001:db8::1"), "db.example");
+    assert_false(targets_answer(targets, &answer)); /* the same again changes nothing */
+    answer = forward("db.example", second, 1, NULL);
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "(not wanted)");
+    assert_string_equal(name_of(targets, "203.0.113.2"), "db.example");
+    targets_free(targets);
+}
+
+static void a_name_that_fails_keeps_its_addresses_and_warns(void **state)
+{
+    struct targets *targets = make(true);
+    struct ip_address good[] = { prefix_of("203.0.113.1").base };
+    struct resolve_answer answer = forward("db.example", good, 1, NULL);
+    char warning[256];
+
+    (void)state;
+    targets_warning(targets, warning, sizeof warning);
+    assert_string_equal(warning, "");
+    assert_true(targets_answer(targets, &answer));
+    answer = forward("db.example", NULL, 0, "Name or service not known");
+    assert_false(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    targets_warning(targets, warning, sizeof warning);
+    assert_string_equal(warning, "the host 'db.example' does not resolve (Name or service not known); correct `hosts` or the resolver");
+    answer = forward("db.example", good, 1, NULL);
+    assert_false(targets_answer(targets, &answer));
+    targets_warning(targets, warning, sizeof warning);
+    assert_string_equal(warning, "");
+    targets_free(targets);
+}
+
+static void an_address_takes_its_reverse_name(void **state)
+{
+    struct targets *targets = make(true);
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .name = "web.example", .address = prefix_of("192.0.2.1").base };
+
+    (void)state;
+    assert_false(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "192.0.2.1"), "web.example");
+    answer = (struct resolve_answer){ .kind = RESOLVE_REVERSE, .address = prefix_of("192.0.2.1").base, .error = "no" };
+    assert_false(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "192.0.2.1"), "web.example"); /* a tag does not flap */
+    targets_free(targets);
+}
+
+static void a_reload_inherits(void **state)
+{
+    struct targets *old = make(true), *fresh = make(true);
+    struct ip_address good[] = { prefix_of("203.0.113.1").base };
+    struct resolve_answer answer = forward("db.example", good, 1, NULL);
+
+    (void)state;
+    assert_true(targets_answer(old, &answer));
+    assert_true(targets_inherit(fresh, old));
+    targets_free(old);
+    assert_string_equal(name_of(fresh, "203.0.113.1"), "db.example");
+    targets_free(fresh);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_wanted_at_once),
+        cmocka_unit_test(asks_names_and_single_addresses),
+        cmocka_unit_test(a_full_queue_is_asked_again_soon),
+        cmocka_unit_test(without_resolve_names_only_hosts_are_asked),
+        cmocka_unit_test(a_host_becomes_wanted_and_follows),
+        cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),
+        cmocka_unit_test(an_address_takes_its_reverse_name),
+        cmocka_unit_test(a_reload_inherits),
+    };
+
+    return cmocka_run_group_tests_name("target", tests, NULL, NULL);
+}
