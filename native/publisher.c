@@ -14,9 +14,11 @@
 #include "segment_writer.h"
 #include "version.h"
 
+#define START_ROWS 256 /* the segment grows with what there is to say, so that max_peers costs nothing while it is not reached */
+
 struct publisher {
     char *path;
-    uint32_t row_capacity;
+    uint32_t max_rows;
     struct segment_writer *writer;
     struct publication *publication;
     char trouble[SEG_ERROR_MAX]; /* what was logged last, "" when all is well */
@@ -61,10 +63,11 @@ static void set_trouble(struct publisher *publisher, const char *message)
 
 void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers)
 {
-    uint32_t capacity = max_peers + SEG_MAX_INSTANCES; /* one row `other` for each instance */
+    uint32_t max_rows = max_peers < SEG_MAX_ROWS - SEG_MAX_INSTANCES ? max_peers + SEG_MAX_INSTANCES /* a row `other` for each */
+                                                                     : SEG_MAX_ROWS;
     char *copy;
 
-    if (publisher->path != NULL && strcmp(publisher->path, path) == 0 && publisher->row_capacity == capacity)
+    if (publisher->path != NULL && strcmp(publisher->path, path) == 0 && publisher->max_rows == max_rows)
         return;
     copy = strdup(path);
     if (copy == NULL) {
@@ -75,20 +78,26 @@ void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_p
         publisher_close(publisher, false);
     free(publisher->path);
     publisher->path = copy;
-    publisher->row_capacity = capacity > SEG_MAX_ROWS ? SEG_MAX_ROWS : capacity;
+    publisher->max_rows = max_rows;
     snprintf(publisher->trouble, sizeof publisher->trouble, " "); /* so that the first success is logged */
+}
+
+static struct segment_writer_options writer_options(const struct publisher *publisher, uint32_t rows)
+{
+    return (struct segment_writer_options){
+        .path = publisher->path,
+        .row_capacity = rows < publisher->max_rows ? rows : publisher->max_rows,
+        .instance_capacity = SEG_MAX_INSTANCES,
+        .publish_interval_ms = PUBLISHER_INTERVAL_MS,
+        .version = GO_METRO_VERSION,
+        .replaces = publisher->writer,
+    };
 }
 
 bool publisher_ready(struct publisher *publisher, bool *is_locked)
 {
-    const struct segment_writer_options options = {
-        .path = publisher->path,
-        .row_capacity = publisher->row_capacity,
-        .instance_capacity = SEG_MAX_INSTANCES,
-        .publish_interval_ms = PUBLISHER_INTERVAL_MS,
-        .version = GO_METRO_VERSION,
-    };
     char message[SEG_ERROR_MAX];
+    struct segment_writer_options options;
     enum segment_writer_result result;
     pid_t holder = 0;
 
@@ -100,11 +109,33 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
         log_warnx("publisher", "%s was removed or replaced; making it anew", publisher->path);
         publisher_close(publisher, false);
     }
+    options = writer_options(publisher, START_ROWS);
     result = segment_writer_open(&options, &publisher->writer, message, &holder);
     if (is_locked != NULL)
         *is_locked = result == SEGW_LOCKED;
     set_trouble(publisher, result == SEGW_OK ? "" : message);
     return result == SEGW_OK;
+}
+
+/* Goes on in a larger file when there are more rows than the segment holds. What does not fit, because that file cannot be had, is
+ * said in the log and in the segment itself. */
+static void make_room(struct publisher *publisher, struct segment_contents *contents, char message[static SEG_ERROR_MAX])
+{
+    uint32_t capacity = segment_writer_row_capacity(publisher->writer);
+    struct segment_writer_options options = writer_options(publisher, 2 * contents->row_count);
+    struct segment_writer *larger;
+    pid_t holder;
+
+    message[0] = '\0';
+    if (contents->row_count <= capacity)
+        return;
+    if (segment_writer_open(&options, &larger, message, &holder) == SEGW_OK) {
+        segment_writer_close(publisher->writer);
+        publisher->writer = larger;
+        return;
+    }
+    set_trouble(publisher, message);
+    contents->row_count = capacity;
 }
 
 const char *publisher_trouble(const struct publisher *publisher)
@@ -138,13 +169,17 @@ void publisher_publish(struct publisher *publisher, struct roster *roster, const
 {
     struct publication_time time = { clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME) };
     struct segment_contents contents;
+    char no_room[SEG_ERROR_MAX];
     size_t count, missing;
     struct instance *instances = roster_instances(roster, &count);
 
     if (publisher->writer == NULL)
         return;
     missing = publication_build(publisher->publication, roster_meter(roster), instances, count, &time, &contents);
+    make_room(publisher, &contents, no_room);
     judge(publisher, verdict, &contents);
+    if (*no_room != '\0' && *contents.error == '\0')
+        contents.error = no_room;
     if (missing > 0)
         log_errorx("publisher", "out of memory: %zu rows are not published", missing);
     if (segment_writer_publish(publisher->writer, &contents) < 0)

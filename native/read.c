@@ -177,7 +177,7 @@ static int flush_output(void)
 static int start_reading(struct reading *reading, const struct options *options, const struct netset *local)
 {
     const struct meter_options meter_options = { .max_flows = MAX_FLOWS, .max_peers = MAX_PEERS, .idle_ttl_s = IDLE_TTL_S,
-                                                 .exp_ttl_s = EXP_TTL_S, .on_sample = options->samples ? on_sample : NULL };
+                                                 .exp_ttl_s = EXP_TTL_S, .keep_rows = true, .on_sample = options->samples ? on_sample : NULL };
     const struct meter_instance instance = { .local_nets = local, .both_sides = local == NULL, .group = METER_GROUP_PEER };
 
     reading->meter = meter_new(&meter_options);

@@ -121,9 +121,9 @@ static void mark_retransmitted(struct pending *entry, const struct tcp_segment *
 {
     const bool same_range = entry->start == segment->seq && entry->end == segment_end(segment);
     const uint32_t newest = entry->has_again ? entry->again_ts_val : entry->ts_val;
-    const uint64_t later_ns = (uint64_t)time_ns - (uint64_t)entry->time_ns;
+    const uint64_t later_ns = (uint64_t)time_ns - (uint64_t)entry->time_ns; /* huge if time went back */
     const bool told_apart = same_range && entry->has_ts && segment->has_timestamps && seq_before(newest, segment->ts_val) &&
-                            time_ns >= entry->time_ns && later_ns <= AGAIN_MASK && (!entry->retransmitted || entry->has_again);
+                            later_ns <= AGAIN_MASK && (!entry->retransmitted || entry->has_again);
 
     entry->retransmitted = 1;
     entry->has_again = told_apart;

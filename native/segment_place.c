@@ -158,7 +158,8 @@ enum segment_writer_result segment_place_claim(struct segment_place *place)
     enum segment_writer_result result = judge(place); /* before open(): to open a device can set it off */
     if (result != SEGW_OK)
         return result;
-    place->old_fd = open(place->path, OPEN_SAFELY);
+    /* A second descriptor of the same open file has the same lock, so that our own file does not stand in our way. */
+    place->old_fd = place->own_fd >= 0 ? fcntl(place->own_fd, F_DUPFD_CLOEXEC, 0) : open(place->path, OPEN_SAFELY);
     if (place->old_fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
         return start_over(place);
     if (place->old_fd < 0)

@@ -82,6 +82,10 @@ static void fill_header(struct seg_header *header, const struct segment_writer_o
     header->pid_start_ticks = segment_pid_start_ticks(getpid());
     header->start_boottime_ns = clock_ns(CLOCK_BOOTTIME);
     header->start_realtime_ns = clock_ns(CLOCK_REALTIME);
+    if (options->replaces != NULL) {
+        header->start_boottime_ns = options->replaces->header.start_boottime_ns;
+        header->start_realtime_ns = options->replaces->header.start_realtime_ns;
+    }
     segment_boot_id(header->boot_id);
     segment_clean_text(header->version, sizeof header->version, options->version);
     header->crc = crc32c(0, header, offsetof(struct seg_header, crc));
@@ -151,13 +155,15 @@ static enum segment_writer_result attempt(struct segment_writer *writer, struct 
     return result;
 }
 
-static enum segment_writer_result attempt_all(struct segment_writer *writer, char message[static SEG_ERROR_MAX], pid_t *holder)
+static enum segment_writer_result attempt_all(struct segment_writer *writer, int own_fd, char message[static SEG_ERROR_MAX],
+                                              pid_t *holder)
 {
     const struct timespec pause = {.tv_nsec = OPEN_PAUSE_NS};
     enum segment_writer_result result = SEGW_FAILED;
     bool again = true;
     for (unsigned n = 0; n < OPEN_ATTEMPTS && again; n++) {
-        struct segment_place place = {.path = writer->path, .message = message, .old_fd = -1, .fd = -1};
+        struct segment_place place = SEGMENT_PLACE(writer->path, message);
+        place.own_fd = own_fd;
         if (n > 0)
             nanosleep(&pause, NULL);
         result = attempt(writer, &place);
@@ -184,7 +190,8 @@ enum segment_writer_result segment_writer_open(const struct segment_writer_optio
         segment_message(message, options->path, "%s", strerror(ENOMEM));
         return SEGW_FAILED;
     }
-    enum segment_writer_result result = attempt_all(writer, message, holder);
+    const int own_fd = options->replaces != NULL ? options->replaces->fd : -1;
+    enum segment_writer_result result = attempt_all(writer, own_fd, message, holder);
     if (result == SEGW_OK) {
         memset(message, 0, SEG_ERROR_MAX); /* what an earlier attempt said */
         *out = writer;
@@ -291,6 +298,11 @@ int segment_writer_publish(struct segment_writer *writer, const struct segment_c
     writer->sequence[slot] += 2;
     writer->generation = head.generation;
     return 0;
+}
+
+uint32_t segment_writer_row_capacity(const struct segment_writer *writer)
+{
+    return writer->header.row_capacity;
 }
 
 int segment_writer_in_place(const struct segment_writer *writer)

@@ -26,6 +26,8 @@ struct segment_writer_options {
     uint32_t instance_capacity; /* 1..SEG_MAX_INSTANCES */
     uint32_t publish_interval_ms;
     const char *version;
+    const struct segment_writer *replaces; /* NULL, or our own writer at the same path, to go on in a file of another size: its lock
+                                              passes on without a gap, the start times stay. Close it afterwards in any case. */
 };
 
 /* What is published. Arrays are the caller's; histograms[i] belongs to rows[i]. The writer fills the CRCs, the sequence and the
@@ -51,6 +53,9 @@ enum segment_writer_result segment_writer_open(const struct segment_writer_optio
 
 /* Writes one generation. 0; -1 (errno) when rows or instances are more than the capacity (EINVAL). Never blocks on a reader. */
 int segment_writer_publish(struct segment_writer *writer, const struct segment_contents *contents);
+
+/* Rows that there is room for. */
+uint32_t segment_writer_row_capacity(const struct segment_writer *writer);
 
 /* Whether `path` still names our file: 1 yes, 0 it was removed or replaced (the caller opens anew), -1 errno. */
 int segment_writer_in_place(const struct segment_writer *writer);

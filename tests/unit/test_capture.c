@@ -283,13 +283,14 @@ static void test_whitelist(void **state)
 {
     static const char *const wanted[] = {"10.2.0.0/16", "2001:db8:2::7", NULL};
     struct frame_options from4 = tcp4, to6 = tcp6;
-    struct netset *set = set_of(wanted);
+    struct netset *set;
     struct capture *capture;
     struct seen seen = {0};
     int fd;
 
     (void)state;
     NEED_NAMESPACE();
+    set = set_of(wanted);
     from4.src = "10.2.3.4";
     to6.dst = "2001:db8:2::7";
     fd = open_sender("lo");
@@ -319,7 +320,7 @@ static void test_whitelist(void **state)
 static void test_replaced_without_gap(void **state)
 {
     static const char *const first[] = {"10.1.0.2", NULL}, *const second[] = {"10.1.0.0/24", "192.0.2.1", NULL};
-    struct netset *sets[] = {set_of(first), set_of(second), NULL};
+    struct netset *sets[] = {NULL, NULL, NULL};
     struct frame_options numbered = tcp4;
     struct seen seen = {.number_offset = 14 + 20 + 4};
     struct capture *capture;
@@ -328,6 +329,8 @@ static void test_replaced_without_gap(void **state)
 
     (void)state;
     NEED_NAMESPACE();
+    sets[0] = set_of(first);
+    sets[1] = set_of(second);
     fd = open_sender("lo");
     capture = open_live("lo", NULL, sets[0]);
     sender = fork();
@@ -358,11 +361,12 @@ static void test_user_filter(void **state)
     static const char *const wanted[] = {"10.1.0.2", NULL};
     static const char *const interfaces[] = {"lo", "any"};
     struct frame_options other_port = tcp4, other_host = tcp4;
-    struct netset *set = set_of(wanted);
+    struct netset *set;
     int fd;
 
     (void)state;
     NEED_NAMESPACE();
+    set = set_of(wanted);
     other_port.port = 81;
     other_host.dst = "10.1.0.3";
     fd = open_sender("lo");
@@ -389,12 +393,11 @@ static void test_bad_user_filter(void **state)
         {"lo", "no such thing", "-f: "},
         {"any", "link[6] = 2", "name an interface"},
     };
-    struct capture *capture = capture_new();
+    struct capture *capture;
 
     (void)state;
-    if (!have_namespace)
-        capture_free(capture);
     NEED_NAMESPACE();
+    capture = capture_new();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct capture_live_options options = {cases[i].interface, 128, 0, false, cases[i].filter, NULL};
 
@@ -411,13 +414,14 @@ static void test_tags(void **state)
 {
     static const char *const wanted[] = {"10.1.0.2", "2001:db8::2", NULL};
     static const char *const interfaces[] = {"tap0", "any"};
-    struct netset *set = set_of(wanted);
+    struct netset *set;
     int tap, sender;
 
     (void)state;
     NEED_NAMESPACE();
     tap = open_tunnel("tap0", IFF_TAP);
     NEED_TUNNEL(tap);
+    set = set_of(wanted);
     sender = open_sender("tap0");
     for (size_t i = 0; i < 2; i++) {
         struct capture *capture = open_live(interfaces[i], NULL, set);
@@ -450,7 +454,7 @@ static void test_tags(void **state)
 static void test_raw_ip(void **state)
 {
     static const char *const wanted[] = {"10.1.0.2", "2001:db8::2", NULL};
-    struct netset *set = set_of(wanted);
+    struct netset *set;
     struct frame_options other = tcp4;
     struct capture *capture;
     struct seen seen = {0};
@@ -462,6 +466,7 @@ static void test_raw_ip(void **state)
     NEED_NAMESPACE();
     tun = open_tunnel("tun0", IFF_TUN);
     NEED_TUNNEL(tun);
+    set = set_of(wanted);
     other.dst = "10.1.0.9";
     capture = open_live("tun0", "tcp port 80", set);
     length = make_frame(frame, &other, &ip);

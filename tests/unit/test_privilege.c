@@ -79,16 +79,18 @@ static void check_nothing_else(void)
 
 static void become_nobody(void)
 {
+    static const gid_t roots[] = {0, 4, 27};
     gid_t groups[64];
     int count;
 
+    CHECK(setgroups(3, roots) == 0);
     CHECK(privilege_settle("nobody", message) == PRIVILEGE_OK);
     CHECK(message[0] == '\0');
     CHECK(getuid() == getpwnam("nobody")->pw_uid && getgid() == getpwnam("nobody")->pw_gid);
     count = getgroups(64, groups);
     CHECK(count >= 0);
     for (int i = 0; i < count; i++)
-        CHECK(groups[i] != 0);
+        CHECK(groups[i] != 0 && groups[i] != 4 && groups[i] != 27);
     check_bracket();
     check_nothing_else();
     CHECK(setuid(0) < 0);

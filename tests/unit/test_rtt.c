@@ -320,6 +320,8 @@ static void ack_of_data_never_seen_is_inexact(void **state)
     data(side, ISN + 101, 100, 10 * MS);
     ack(side, ISN + 5001, 20 * MS);
     assert_skips(side, SKIP_INEXACT, 2);
+    data(side, ISN + 4001, 100, 25 * MS); /* was acknowledged, so it was sent before */
+    assert_int_equal(side->last.retransmits, 1);
     data(side, ISN + 5001, 100, 30 * MS);
     ack(side, ISN + 5101, 31 * MS);
     assert_sample(side, MS, ISN + 5101);
@@ -910,6 +912,7 @@ static void reset_of_data_or_another_number_is_no_sample(void **state)
     syn(side, 0, 0);
     refused(side, ISN + 2, MS);
     assert_false(side->last.has_sample);
+    assert_int_equal(side->half.waiting.count, 1); /* the flow's end names the reason */
     syn_ack(side, ISN + 1, 2 * MS);
     data(side, ISN + 1, 10, 3 * MS);
     refused(side, ISN + 11, 4 * MS);

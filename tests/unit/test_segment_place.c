@@ -57,7 +57,7 @@ static void step(void)
 
 static enum segment_writer_result open_one(struct segment_writer **writer, char text[static SEG_ERROR_MAX])
 {
-    const struct segment_writer_options options = {path, 1, 1, 1000, "1"};
+    const struct segment_writer_options options = {path, 1, 1, 1000, "1", NULL};
     pid_t holder;
     return segment_writer_open(&options, writer, text, &holder);
 }
@@ -234,7 +234,7 @@ static void swap_for_symlink_to_our_own(void)
 /* The same file behind a symlink: only O_NOFOLLOW tells. */
 static void test_a_link_to_the_same_file_is_not_followed(void **state)
 {
-    struct segment_place place = {.path = path, .message = message, .old_fd = -1, .fd = -1};
+    struct segment_place place = SEGMENT_PLACE(path, message);
     (void)state;
     dead_file_there();
     intrude = swap_for_symlink_to_our_own;

@@ -58,7 +58,7 @@ static pid_t holder;
 
 static struct segment_writer_options options_for(uint32_t rows, uint32_t instances)
 {
-    return (struct segment_writer_options){path, rows, instances, 1000, "1.2.3"};
+    return (struct segment_writer_options){path, rows, instances, 1000, "1.2.3", NULL};
 }
 
 static enum segment_writer_result try_open(struct segment_writer **writer)
@@ -405,6 +405,34 @@ static void test_old_readers_keep_what_they_opened(void **state)
     fixture_free(&fixture);
 }
 
+static void test_going_on_in_a_larger_file(void **state)
+{
+    (void)state;
+    struct segment_writer *writer = open_writer(), *larger = NULL;
+    struct segment_writer_options options = options_for(40, 2);
+    struct fixture fixture;
+    char message[SEG_ERROR_MAX];
+    pid_t holder;
+    const struct seg_header before = writer->header;
+
+    options.replaces = writer;
+    assert_int_equal(segment_writer_open(&options, &larger, message, &holder), SEGW_OK);
+    assert_int_equal(segment_writer_in_place(writer), 0);
+    segment_writer_close(writer);
+    assert_int_equal(segment_writer_in_place(larger), 1);
+    assert_int_equal(segment_writer_row_capacity(larger), 40);
+    assert_int_equal(larger->header.start_boottime_ns, before.start_boottime_ns); /* readers take it for the same helper */
+    assert_int_equal(larger->header.start_realtime_ns, before.start_realtime_ns);
+    assert_refused(SEGW_LOCKED, "another go-metro"); /* the lock passed on */
+    fixture_init(&fixture, 5, 2, 40);
+    assert_int_equal(segment_writer_publish(larger, &fixture.contents), 0);
+    struct segment_copy copy = read_back(true);
+    assert_int_equal(copy.snapshot.row_count, 40);
+    segment_copy_free(&copy);
+    fixture_free(&fixture);
+    segment_writer_close(larger);
+}
+
 static void test_in_place(void **state)
 {
     struct segment_writer *writer = open_writer();
@@ -514,7 +542,7 @@ static void test_not_regular(void **state)
 
 static void test_no_folder(void **state)
 {
-    const struct segment_writer_options options = {"/nonexistent/segment", 1, 1, 1000, ""};
+    const struct segment_writer_options options = {"/nonexistent/segment", 1, 1, 1000, "", NULL};
     struct segment_writer *writer;
     (void)state;
     assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_FAILED);
