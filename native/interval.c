@@ -1,0 +1,169 @@
+/* interval.c: what each row measured between two copies of the segment. */
+#include "interval.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "histogram.h"
+
+#define NS_PER_MS 1e6
+
+bool interval_same_helper(const struct segment_copy *a, const struct segment_copy *b)
+{
+    const struct seg_header *one = &a->header, *two = &b->header;
+
+    return one->pid == two->pid && one->pid_start_ticks == two->pid_start_ticks &&
+           one->start_boottime_ns == two->start_boottime_ns && memcmp(one->boot_id, two->boot_id, sizeof one->boot_id) == 0;
+}
+
+void interval_index_init(struct interval_index *index, const struct segment_copy *earlier, const struct segment_copy *later)
+{
+    index->copy = earlier != NULL && interval_same_helper(earlier, later) ? earlier : NULL;
+    index->sorted = NULL;
+}
+
+void interval_index_free(struct interval_index *index)
+{
+    free(index->sorted);
+    index->sorted = NULL;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct seg_row *one = *(const struct seg_row *const *)a, *two = *(const struct seg_row *const *)b;
+
+    if (one->birth != two->birth)
+        return one->birth < two->birth ? -1 : 1;
+    return (one->instance > two->instance) - (one->instance < two->instance);
+}
+
+static int sort_rows(struct interval_index *index)
+{
+    const uint32_t count = index->copy->snapshot.row_count;
+
+    index->sorted = malloc(count * sizeof *index->sorted);
+    if (index->sorted == NULL)
+        return -1;
+    for (uint32_t i = 0; i < count; i++)
+        index->sorted[i] = &index->copy->rows[i];
+    qsort(index->sorted, count, sizeof *index->sorted, compare_rows);
+    return 0;
+}
+
+/* *out: the same row in the earlier copy, NULL if it was not there. */
+static int find_row(struct interval_index *index, const struct seg_row *row, uint32_t place, const struct seg_row **out)
+{
+    const uint32_t count = index->copy == NULL ? 0 : index->copy->snapshot.row_count;
+    const struct seg_row *same_place, **found;
+
+    *out = NULL;
+    if (place < count) {
+        same_place = &index->copy->rows[place];
+        if (compare_rows(&same_place, &row) == 0) {
+            *out = same_place;
+            return 0;
+        }
+    }
+    if (count == 0)
+        return 0;
+    if (index->sorted == NULL && sort_rows(index) < 0)
+        return -1;
+    found = bsearch(&row, index->sorted, count, sizeof *index->sorted, compare_rows);
+    if (found != NULL)
+        *out = *found;
+    return 0;
+}
+
+int interval_find(struct interval_index *index, const struct segment_copy *later, uint32_t place, struct interval *out)
+{
+    *out = (struct interval){ .now = &later->rows[place] };
+    if (find_row(index, out->now, place, &out->then) < 0)
+        return -1;
+    if (later->histograms != NULL)
+        out->now_histogram = &later->histograms[place];
+    if (out->then != NULL && index->copy->histograms != NULL)
+        out->then_histogram = &index->copy->histograms[out->then - index->copy->rows];
+    return 0;
+}
+
+const struct seg_row *interval_start(const struct interval *interval)
+{
+    static const struct seg_row birth;
+
+    return interval->then != NULL ? interval->then : &birth;
+}
+
+static double to_ms(uint64_t ns)
+{
+    return (double)ns / NS_PER_MS;
+}
+
+static double clamp(double value, double low, double high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Whether both ends of the interval have what a difference of histograms needs. */
+static bool has_histogram(const struct interval *in)
+{
+    return in->now_histogram != NULL && (in->then == NULL || in->then_histogram != NULL);
+}
+
+static const struct histogram *histogram_of(const struct seg_histogram *histogram)
+{
+    return (const struct histogram *)histogram; /* it begins with the same array */
+}
+
+static void measure_bounds(const struct interval *in, double ms[static INTERVAL_MEASURE_COUNT])
+{
+    const double life_min = to_ms(in->now->min_ns), life_max = to_ms(in->now->max_ns);
+    uint64_t lower_ns, upper_ns;
+
+    if (in->then == NULL) {
+        ms[INTERVAL_min] = life_min;
+        ms[INTERVAL_max] = life_max;
+    } else if (has_histogram(in) &&
+               histogram_interval(histogram_of(in->now_histogram), histogram_of(in->then_histogram), &lower_ns, &upper_ns) > 0) {
+        ms[INTERVAL_min] = clamp(to_ms(lower_ns), life_min, life_max);
+        ms[INTERVAL_max] = clamp(to_ms(upper_ns), life_min, life_max);
+    }
+}
+
+/* After measure_bounds(): a bucket is wider than what is known of the samples in it. */
+static void measure_quantiles(const struct interval *in, double ms[static INTERVAL_MEASURE_COUNT])
+{
+    static const struct {
+        enum interval_measure measure;
+        double q;
+    } quantiles[] = { { INTERVAL_p50, 0.50 }, { INTERVAL_p95, 0.95 }, { INTERVAL_p99, 0.99 } };
+
+    if (!has_histogram(in) || ms[INTERVAL_min] < 0)
+        return;
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        uint64_t ns = histogram_quantile_ns(histogram_of(in->now_histogram), histogram_of(in->then_histogram), quantiles[i].q);
+
+        ms[quantiles[i].measure] = clamp(to_ms(ns), ms[INTERVAL_min], ms[INTERVAL_max]);
+    }
+}
+
+void interval_measure(const struct interval *interval, double ms[static INTERVAL_MEASURE_COUNT])
+{
+    const struct seg_row *now = interval->now, *then = interval_start(interval);
+    const uint64_t samples = now->samples - then->samples;
+    const uint64_t handshakes = now->handshake_samples - then->handshake_samples;
+
+    for (int i = 0; i < INTERVAL_MEASURE_COUNT; i++)
+        ms[i] = INTERVAL_NONE;
+    if (samples == 0 || (now->flags & SEG_ROW_OTHER) != 0)
+        return;
+    ms[INTERVAL_last] = to_ms(now->last_ns);
+    ms[INTERVAL_avg] = to_ms(now->srtt_ns);
+    ms[INTERVAL_jitter] = to_ms(now->jitter_ns);
+    ms[INTERVAL_mean] = to_ms(now->sum_ns - then->sum_ns) / (double)samples;
+    if (now->window_min_ns != 0)
+        ms[INTERVAL_window_min] = to_ms(now->window_min_ns);
+    if (handshakes != 0)
+        ms[INTERVAL_handshake] = to_ms(now->handshake_sum_ns - then->handshake_sum_ns) / (double)handshakes;
+    measure_bounds(interval, ms);
+    measure_quantiles(interval, ms);
+}
