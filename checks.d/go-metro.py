@@ -1,0 +1,264 @@
+"""Go-Metro: TCP round trip times, as the go-metro helper measures them from the traffic of this host.
+
+The helper (a process of its own) publishes its statistics once a second in a shared-memory segment; this check reads them
+with the extension module metro_segment and submits what is new since its last run. Without traffic to a peer there is no
+value: nothing is repeated. It runs on Agent v5 (CPython 2.7) and on later ones.
+"""
+from __future__ import absolute_import, division
+
+import errno
+import pwd
+import sys
+import sysconfig
+import time
+
+try:
+    from checks import AgentCheck  # Agent v5: first, because only a subclass of this very class is found there
+except ImportError:
+    from datadog_checks.base import AgentCheck
+
+DEFAULT_SEGMENT = '/dev/shm/go-metro'
+DEFAULT_USER = 'dd-agent'
+AGENT_INTERVAL_S = 15  # how often the Agent runs a check
+SHARED_READ_S = 0.5    # instances that run within this time share one read
+LOG = '/var/log/datadog/go-metro.log'
+RESTART = 'restart the Agent, which starts it (service datadog-agent restart)'
+
+GAUGES = (('', 'last'), ('.avg', 'avg'), ('.jitter', 'jitter'))
+EXTENDED_GAUGES = tuple(('.' + name, name) for name in ('min', 'max', 'p50', 'p95', 'p99', 'handshake'))
+EXTENDED_COUNTS = (('.samples', 'samples'), ('.retransmits', 'retransmits'))
+NARROW = 'or narrow `ips` and `hosts`'
+LOSSES = (  # counters of an instance, and what it means that they rose
+    ('dropped_kernel', '%d packets were dropped because the capture buffer was full: raise `buffer_mib` ' + NARROW),
+    ('dropped_interface', '%d packets were dropped by the network device: its receive ring is too small for the traffic'),
+    ('refused_flows', '%d packets were turned away because `max_flows` is reached: raise it ' + NARROW),
+    ('refused_peers', '%d flows were counted as dst:other because `max_peers` is reached: raise it ' + NARROW),
+)
+
+
+class CaptureError(Exception):
+    """Nothing can be measured; the text names cause and cure."""
+
+
+def text(value):
+    """The value as native text where it is ASCII, else as unicode text: tags of both kinds can be sorted together."""
+    if isinstance(value, bytes):
+        value = value.decode('utf-8', 'replace')
+    elif isinstance(value, bool):
+        value = str(value).lower()
+    elif not isinstance(value, type(u'')):
+        value = str(value)
+    try:
+        return str(value)  # 2.7: bytes, if it is ASCII
+    except UnicodeError:
+        return value
+
+
+def printable(value):
+    """One line of printable ASCII, which every way to the screen can carry."""
+    ascii_text = text(value).encode('ascii', 'backslashreplace').decode('ascii')
+    return str(''.join(c if u' ' <= c <= u'~' else u'?' for c in ascii_text))
+
+
+def texts(value):
+    """A list of texts of what the YAML says: a list, one scalar, or nothing."""
+    if value is None:
+        return []
+    return [text(item) for item in (value if isinstance(value, (list, tuple)) else [value]) if item is not None]
+
+
+def is_true(value):
+    return value.strip().lower() in ('true', 'yes', 'on', 'y', '1') if hasattr(value, 'lower') else bool(value)
+
+
+def number(value, default=0):
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):  # the last: .inf
+        return default
+
+
+def fingerprint_text(instance):
+    """What the instance captures and how it groups: native/fingerprint.h has the rules, and the helper computes the same."""
+    sample = is_true(instance.get('sample'))
+    lines = ['go-metro fingerprint 1']
+    lines.extend('%s=%s' % (key, text(instance.get(key) or '')) for key in ('interface', 'pcap'))
+    for key, name in (('ips', 'ip'), ('hosts', 'host'), ('local_nets', 'local_net')):
+        values = set(value.encode('utf-8') for value in texts(instance.get(key)))
+        lines.extend('%s=%s' % (name, value.decode('utf-8')) for value in sorted(values))
+    lines.extend('%s=%d' % (key, is_true(instance.get(key))) for key in ('all_peers', 'promiscuous'))
+    lines.append('group_by=' + text(instance.get('group_by') or 'peer'))
+    lines.append('sample=%d' % sample)
+    lines.extend('%s=%d' % (key, number(instance.get(key)) if sample else 0) for key in ('sample_duration', 'sample_interval'))
+    return u''.join(line + u'\n' for line in lines).encode('utf-8')
+
+
+def user_number(name):
+    """The helper's user, who may own the segment; None if there is no such user here."""
+    try:
+        return pwd.getpwnam(printable(name)).pw_uid
+    except KeyError:
+        return None
+
+
+def process_fate(snapshot):
+    """What became of the process that published the snapshot, as far as it can be told from here."""
+    try:
+        with open('/proc/%d/stat' % snapshot.pid) as stat:
+            fields = stat.read().rpartition(')')[2].split()
+    except EnvironmentError as error:
+        fields = []
+        if error.errno not in (errno.ENOENT, errno.ESRCH):
+            return 'see %s and %s' % (LOG, RESTART)
+    if fields[19:20] == [str(snapshot.pid_start_ticks)]:  # field 22 of the line, counted from the third
+        return 'its process is still there but does not get on: see %s and %s' % (LOG, RESTART)
+    return 'its process is gone: see %s and %s' % (LOG, RESTART)
+
+
+def is_young(snapshot):
+    """Whether the helper has only just started."""
+    return snapshot.realtime - snapshot.start_time < AGENT_INTERVAL_S
+
+
+class GoMetroCheck(AgentCheck):
+    SERVICE_CHECK_NAME = 'go_metro.capture'
+
+    def __init__(self, *args, **kwargs):
+        super(GoMetroCheck, self).__init__(*args, **kwargs)
+        self._previous = {}  # (position, fingerprint) of an instance -> the snapshot of its last run
+        self._shared = None  # (time, snapshot) of the newest read
+        self._versions = {'go-metro helper': 'not seen yet', 'segment ABI': 'not seen yet', 'metro_segment': 'not loaded yet'}
+
+    def get_library_versions(self):
+        return self._versions  # the Agent keeps what it gets first: one dict, brought up to date by each read
+
+    def check(self, instance):
+        tags = ['iface:' + text(instance.get('interface') or 'none')] + texts(instance.get('tags'))
+        try:
+            losses = self._run(instance, tags)
+        except CaptureError as error:
+            self.service_check(self.SERVICE_CHECK_NAME, AgentCheck.CRITICAL, tags=tags, message=str(error))
+            raise
+        for loss in losses:
+            self.warning(loss)
+        status = AgentCheck.WARNING if losses else AgentCheck.OK
+        self.service_check(self.SERVICE_CHECK_NAME, status, tags=tags, message='; '.join(losses) or None)
+
+    def _run(self, instance, tags):
+        """Submits what is new. Returns what was lost since the last run, a line each; CaptureError if nothing is measured."""
+        metro_segment = self._extension()
+        fingerprint = metro_segment.crc32c(fingerprint_text(instance))
+        key = (self._position(instance), fingerprint)
+        previous = self._previous.get(key)
+        snapshot = self._read(metro_segment, previous)
+        mine = self._own(instance, snapshot, fingerprint)
+        if mine is None:
+            return []  # it has only just started
+        overflow = self._submit(instance, snapshot, mine, previous, tags)
+        self._previous[key] = snapshot
+        return self._losses(snapshot, mine, previous, fingerprint, overflow)
+
+    def _extension(self):
+        """Imported here, not on top: there, the Agent would hide what is missing behind a message about the check itself."""
+        try:
+            import metro_segment
+        except ImportError as error:
+            raise CaptureError(printable(
+                'the extension module metro_segment cannot be imported (%s): copy the metro_segment.so that was built for '
+                'CPython %d.%d into %s and restart the Agent' % (
+                    error, sys.version_info[0], sys.version_info[1], sysconfig.get_path('platlib'))))
+        self._versions['metro_segment'] = metro_segment.__version__
+        return metro_segment
+
+    def _setting(self, key):
+        return (self.init_config or {}).get(key)
+
+    def _position(self, instance):
+        """Tells instances apart that differ by their tags alone."""
+        return self.instances.index(instance) if instance in (self.instances or []) else 0
+
+    def _read(self, metro_segment, previous):
+        """A snapshot of a helper that runs; CaptureError for everything else. Never the one that this instance had before."""
+        read_at, snapshot = self._shared or (0, None)
+        if snapshot is None or snapshot is previous or not 0 <= time.time() - read_at < SHARED_READ_S:
+            self._shared = None
+            path = text(self._setting('segment_path') or DEFAULT_SEGMENT)
+            owner = user_number(self._setting('user') or DEFAULT_USER)
+            try:
+                snapshot = metro_segment.read(path, owner=owner, histograms=is_true(self._setting('extended_metrics')))
+            except metro_segment.SegmentError as error:
+                raise CaptureError(printable(error))
+            self._shared = (time.time(), snapshot)
+            self._versions.update({'go-metro helper': snapshot.version, 'segment ABI': snapshot.abi})
+        if snapshot.age_s == float('inf'):
+            raise CaptureError('go-metro has not run since this host was booted: see %s and %s' % (LOG, RESTART))
+        if snapshot.state == 'stale':
+            raise CaptureError('go-metro (pid %d) has published nothing for %d s; %s' % (
+                snapshot.pid, snapshot.age_s, process_fate(snapshot)))
+        if snapshot.state == 'stopped':
+            raise CaptureError(printable('go-metro (pid %d) was stopped %d s ago%s; %s' % (
+                snapshot.pid, snapshot.age_s, snapshot.error and ' (' + snapshot.error + ')', RESTART)))
+        return snapshot
+
+    def _own(self, instance, snapshot, fingerprint):
+        """The helper's instance that is like ours; CaptureError if it measures nothing or there is none. None: not yet."""
+        mine = next((candidate for candidate in snapshot.instances if candidate['fingerprint'] == fingerprint), None)
+        failed = mine is not None and (mine['state'] in ('failed', 'stopped') or mine['error'])
+        if failed or snapshot.state == 'failed':
+            cause = failed and mine['error'] or snapshot.error or 'it gives no cause; see ' + LOG
+            raise CaptureError(printable('go-metro does not measure: ' + cause))
+        if mine is None and not (snapshot.state == 'starting' and is_young(snapshot)):
+            raise CaptureError(printable(
+                'the collector and go-metro read different configurations: go-metro (pid %d) has no instance like this one on '
+                'interface %s; restart the Agent, or send go-metro a SIGHUP if its go-metro.yaml is this one%s' % (
+                    snapshot.pid, text(instance.get('interface')), snapshot.error and '; go-metro says: ' + snapshot.error)))
+        return mine
+
+    def _submit(self, instance, snapshot, mine, previous, tags):
+        """Gauges and counts of the own rows. Returns how many segments could not be timed for want of memory."""
+        interval_s = instance.get('min_collection_interval', self._setting('min_collection_interval'))
+        first_interval_s = max(AGENT_INTERVAL_S, number(interval_s))
+        submit = self._setting('submit_via') != 'dogstatsd'  # else the helper sends them itself
+        overflow = 0
+        for row in snapshot.rows(since=previous, instance=mine['index']):
+            if previous is not None:
+                overflow += row['skipped']['overflow']
+            elif row['age_s'] is None or row['age_s'] > first_interval_s:
+                continue  # measured before our time
+            if submit:
+                # A first run knows the interval's statistics only of rows that are younger than the interval.
+                self._submit_row(row, tags, has_interval=previous is not None or row['life_s'] <= first_interval_s)
+        return overflow
+
+    def _submit_row(self, row, tags, has_interval):
+        extended = has_interval and is_true(self._setting('extended_metrics'))
+        row_tags = ['dst:' + row['dst']] + tags
+        if row['src'] is not None:
+            row_tags.insert(0, 'src:' + row['src'])
+        if row['dst_port']:
+            row_tags.append('dst_port:%d' % row['dst_port'])
+        for suffix, name in GAUGES + (EXTENDED_GAUGES if extended else ()):
+            if row[name] is not None:
+                self.gauge('system.net.tcp.rtt' + suffix, row[name], tags=row_tags)
+        for suffix, name in EXTENDED_COUNTS if extended else ():
+            if row[name]:
+                self.count('system.net.tcp.rtt' + suffix, row[name], tags=row_tags)
+
+    def _losses(self, snapshot, mine, previous, fingerprint, overflow):
+        losses = [mine['warning']] if mine['warning'] else []
+        if mine['state'] == 'starting' and not is_young(snapshot):
+            losses.append('the capture on %s has not started yet; see %s' % (mine['interface'], LOG))
+        if snapshot.error and not any(other['error'] for other in snapshot.instances):  # else it only repeats another's
+            losses.append(snapshot.error)
+        if previous is not None:
+            then = {}
+            if snapshot.continues(previous):
+                then = next((other for other in previous.instances if other['fingerprint'] == fingerprint), {})
+            for name, message in LOSSES:
+                # A capture that was opened anew counts from 0.
+                lost = mine[name] - then.get(name, 0) if mine[name] >= then.get(name, 0) else mine[name]
+                if lost:
+                    losses.append(message % lost)
+            if overflow:
+                losses.append('%d segments were not timed because too many were waiting for their ACK' % overflow)
+        return [printable(loss) for loss in losses]

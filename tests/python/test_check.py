@@ -1,0 +1,436 @@
+# -*- coding: utf-8 -*-
+"""The check inside Agent v5 (our stand-in) and inside datadog_checks.base: what it submits and what it says."""
+from __future__ import absolute_import, division
+
+import csv
+import json
+import os
+import sys
+
+import pytest
+
+import hosts
+import segment_builder as builder
+from segment_builder import Instance, Row, Segment
+
+OK, WARNING, CRITICAL = 0, 1, 2
+RTT = 'system.net.tcp.rtt'
+LOOPBACK = {'interface': 'lo', 'ips': ['10.0.0.2'], 'tags': ['role:db']}
+
+
+def fingerprint(interface='lo', pcap='', ips=('10.0.0.2',), hosts=(), local_nets=(), all_peers=0, promiscuous=0, group_by='peer',
+                sample=(0, 0, 0)):
+    """By the letter of native/fingerprint.h, from sorted lists."""
+    lines = ['go-metro fingerprint 1', 'interface=' + interface, 'pcap=' + pcap]
+    lines += ['ip=' + text for text in ips] + ['host=' + text for text in hosts] + ['local_net=' + text for text in local_nets]
+    lines += ['all_peers=%d' % all_peers, 'promiscuous=%d' % promiscuous, 'group_by=' + group_by]
+    lines += ['sample=%d' % sample[0], 'sample_duration=%d' % sample[1], 'sample_interval=%d' % sample[2]]
+    return builder.crc32c(u''.join(line + u'\n' for line in lines).encode('utf-8'))
+
+
+def loopback(**fields):
+    return Instance(fingerprint(), interface='lo', **fields)
+
+
+@pytest.fixture
+def run_after(host, segment_path):
+    """run_after(change, rows=..., **init_config): a first run, then change(segment), then the Result of a second run."""
+    def run(change, rows=None, instances=(LOOPBACK,), **init_config):
+        segment = Segment([Row(samples_ms=[1.0])] if rows is None else rows, [loopback()])
+        segment.write(segment_path)
+        started = host(list(instances), **init_config)
+        assert [error for error in started.run().errors if error] == []
+        change(segment)
+        segment.write(segment_path)
+        return started.run()
+    return run
+
+
+# ---- what is submitted ----
+
+def test_gauges_and_tags(run_after):
+    result = run_after(lambda segment: segment.rows[0].add(2.0, 3.0))
+    row = Row(samples_ms=[1.0, 2.0, 3.0])
+    tags = ['dst:peer.example', 'iface:lo', 'role:db', 'src:10.0.0.1']
+    assert sorted((name, value, sorted(have), kind) for name, value, have, kind in result.metrics) == [
+        (RTT, 3.0, tags, 'gauge'),
+        (RTT + '.avg', row.srtt_ns / 1e6, tags, 'gauge'),
+        (RTT + '.jitter', row.jitter_ns / 1e6, tags, 'gauge'),
+    ]
+    assert result.statuses == ['OK']
+    assert result.service_checks == [(OK, ['iface:lo', 'role:db'], None)]
+
+
+def test_no_traffic_no_value(run_after):
+    assert run_after(lambda segment: None).metrics == []
+
+
+def test_a_first_run_takes_only_what_is_fresh(host, segment_path):
+    Segment([Row(samples_ms=[1.0], age_s=14, life_s=900), Row(dst='old', birth=2, samples_ms=[9.0], age_s=16, life_s=900),
+             Row(dst='never', birth=3)], [loopback()]).write(segment_path)
+    result = host([LOOPBACK], extended_metrics=True).run()
+    assert result.values(RTT) == [1.0]
+    # The statistics of an interval that nobody saw the beginning of are not given.
+    assert result.names == [RTT, RTT + '.avg', RTT + '.jitter']
+
+
+def test_a_first_run_obeys_min_collection_interval(host, segment_path):
+    Segment([Row(samples_ms=[1.0], age_s=50, life_s=900)], [loopback()]).write(segment_path)
+    assert host([dict(LOOPBACK, min_collection_interval=60)]).run().values(RTT) == [1.0]
+    assert host([LOOPBACK], min_collection_interval=60).run().values(RTT) == [1.0]
+
+
+def test_a_first_run_knows_the_whole_life_of_a_young_row(host, segment_path):
+    Segment([Row(samples_ms=[1.0, 2.0], age_s=1, life_s=5)], [loopback()]).write(segment_path)
+    result = host([LOOPBACK], extended_metrics=True).run()
+    assert (result.values(RTT + '.min'), result.values(RTT + '.max'), result.values(RTT + '.samples')) == ([1.0], [2.0], [2])
+
+
+def all_metrics(segment):
+    segment.rows[0].add(2.0, 3.0, 4.0).add(5.0, handshake=True)
+    segment.rows[0].retransmits += 7
+
+
+def test_extended_metrics(run_after):
+    result = run_after(all_metrics, extended_metrics=True)
+    assert result.values(RTT + '.samples') == [4]
+    assert result.values(RTT + '.retransmits') == [7]
+    assert result.values(RTT + '.handshake') == [5.0]
+    low, p50, p95, p99, high = [result.values(RTT + suffix)[0] for suffix in ('.min', '.p50', '.p95', '.p99', '.max')]
+    assert low <= p50 <= p95 <= p99 <= high
+    assert 2.0 / 1.0625 <= low <= 2.0 and high == 5.0
+    assert 3.0 / 1.0625 <= p50 <= 3.0 * 1.0625
+    assert set(kind for name, _, _, kind in result.metrics if name in (RTT + '.samples', RTT + '.retransmits')) == {'count'}
+
+
+def test_every_metric_of_the_metadata_is_submitted_and_no_other(run_after):
+    with open(os.path.join(hosts.ROOT, 'metadata.csv')) as stream:
+        documented = {row['metric_name']: row['metric_type'] for row in csv.DictReader(stream)}
+    submitted = {name: kind for name, _, _, kind in run_after(all_metrics, extended_metrics=True).metrics}
+    assert submitted == documented
+
+
+def test_the_manifest_has_the_version_of_the_rest():
+    import metro_segment
+    with open(os.path.join(hosts.ROOT, 'manifest.json')) as stream:
+        manifest = json.load(stream)
+    assert (manifest['name'], manifest['version']) == ('go-metro', metro_segment.__version__)
+
+
+def test_service_checks_json_names_the_service_check():
+    with open(os.path.join(hosts.ROOT, 'service_checks.json')) as stream:
+        described = json.load(stream)
+    assert [entry['check'] for entry in described] == ['go_metro.capture']
+    assert described[0]['statuses'] == ['ok', 'warning', 'critical']
+
+
+def test_the_row_other_gives_counts_only(run_after):
+    def change(segment):
+        segment.rows[0].samples += 3
+        segment.rows[0].retransmits += 1
+    result = run_after(change, rows=[Row(dst='other', other=True)], extended_metrics=True)
+    assert sorted((name, value) for name, value, _, _ in result.metrics) == [(RTT + '.retransmits', 1), (RTT + '.samples', 3)]
+    assert set(result.metrics[0][2]) == {'dst:other', 'iface:lo', 'role:db'}
+
+
+def test_retransmissions_without_a_sample_are_counted(run_after):
+    def change(segment):
+        segment.rows[0].retransmits += 2
+    result = run_after(change, extended_metrics=True)
+    assert [(name, value) for name, value, _, _ in result.metrics] == [(RTT + '.retransmits', 2)]
+
+
+def test_dst_port(host, segment_path):
+    Segment([Row(samples_ms=[1.0], dst_port=443)], [Instance(fingerprint(group_by='peer_port'))]).write(segment_path)
+    result = host([dict(LOOPBACK, group_by='peer_port')]).run()
+    assert result.values(RTT, 'dst_port:443', 'dst:peer.example') == [1.0]
+
+
+def test_each_instance_submits_its_own_rows(host, segment_path):
+    Segment([Row(samples_ms=[1.0], instance=0), Row(samples_ms=[2.0], instance=1, birth=2)],
+            [Instance(fingerprint(ips=['10.0.0.3'])), loopback()]).write(segment_path)
+    result = host([LOOPBACK, {'interface': 'lo', 'ips': ['10.0.0.3'], 'tags': ['n:2']}]).run()
+    assert (result.values(RTT, 'role:db'), result.values(RTT, 'n:2')) == ([2.0], [1.0])
+
+
+def test_instances_that_differ_by_tags_alone_both_submit(host, segment_path):
+    segment = Segment([Row(samples_ms=[1.0])], [loopback(), loopback()]).write(segment_path)
+    started = host([LOOPBACK, dict(LOOPBACK, tags=['role:web'])])
+    for _ in range(3):
+        result = started.run()
+        assert (result.values(RTT, 'role:db'), result.values(RTT, 'role:web')) == ([segment.rows[0].last_ns / 1e6],) * 2
+        segment.rows[0].add(2.0)
+        segment.write(segment_path)
+
+
+def test_instances_of_one_run_share_one_read(segment_path, monkeypatch):
+    import metro_segment
+    reads, read = [], metro_segment.read
+    monkeypatch.setattr(metro_segment, 'read', lambda *args, **keywords: reads.append(1) or read(*args, **keywords))
+    Segment([], [loopback()]).write(segment_path)
+    instances = [LOOPBACK, dict(LOOPBACK, tags=['n:2']), dict(LOOPBACK, tags=['n:3'])]
+    agent = hosts.Agent5Host({'segment_path': segment_path}, instances)
+    assert (agent.run().statuses, len(reads)) == (['OK'] * 3, 1)
+    assert (agent.run().statuses, len(reads)) == (['OK'] * 3, 2)
+
+
+def test_dogstatsd_submits_nothing_here(run_after):
+    result = run_after(all_metrics, extended_metrics=True, submit_via='dogstatsd')
+    assert result.metrics == []
+    assert result.service_checks[0][0] == OK
+
+
+def test_a_restarted_helper(run_after):
+    def change(segment):
+        segment.header['start_boottime_ns'] += 1000
+        segment.generation = 1
+        segment.rows = [Row(samples_ms=[8.0], birth=1)]
+    result = run_after(change, extended_metrics=True, rows=[Row(samples_ms=[1.0] * 50)])
+    assert (result.values(RTT), result.values(RTT + '.samples'), result.statuses) == ([8.0], [1], ['OK'])
+
+
+def test_a_row_that_left_and_came_back(run_after):
+    def change(segment):
+        segment.rows = [Row(samples_ms=[8.0], birth=7)]
+    assert run_after(change, extended_metrics=True, rows=[Row(samples_ms=[1.0] * 50)]).values(RTT + '.samples') == [1]
+
+
+# ---- what is warned of ----
+
+@pytest.mark.parametrize('field, key', [('dropped_kernel', 'buffer_mib'), ('dropped_interface', 'network device'),
+                                        ('refused_flows', 'max_flows'), ('refused_peers', 'max_peers')])
+def test_losses_are_a_warning_once(host, segment_path, field, key):
+    segment = Segment([], [loopback(**{field: 5})]).write(segment_path)
+    started = host([LOOPBACK])
+    assert started.run().statuses == ['OK']  # before our time
+    segment.instances[0].counters[field] += 3
+    segment.write(segment_path)
+    result = started.run()
+    assert result.statuses == ['WARNING']
+    assert result.service_checks[0][0] == WARNING
+    assert result.service_checks[0][2] == result.warnings[0][0]
+    assert result.warnings[0][0].startswith('3 ') and key in result.warnings[0][0]
+    segment.write(segment_path)
+    assert started.run().statuses == ['OK']
+    segment.instances[0].counters[field] = 2  # the capture was opened anew
+    segment.write(segment_path)
+    assert started.run().warnings[0][0].startswith('2 ')
+
+
+def test_losses_of_a_restarted_helper_count_from_its_start(host, segment_path):
+    segment = Segment([], [loopback(dropped_kernel=5)]).write(segment_path)
+    started = host([LOOPBACK])
+    started.run()
+    segment.header['start_boottime_ns'] += 1000
+    segment.generation = 1
+    segment.instances[0].counters['dropped_kernel'] = 7
+    segment.write(segment_path)
+    assert started.run().warnings[0][0].startswith('7 packets')
+
+
+def test_overflow_is_a_warning(run_after):
+    def change(segment):
+        segment.rows[0].skipped['overflow'] = 4
+    result = run_after(change)
+    assert result.statuses == ['WARNING'] and result.warnings[0][0].startswith('4 segments were not timed')
+
+
+def test_a_name_that_does_not_resolve_is_a_warning(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback(warning='db.example does not resolve: see your DNS')]).write(segment_path)
+    result = host([LOOPBACK]).run()
+    assert result.warnings == [['db.example does not resolve: see your DNS']]
+    assert result.service_checks == [(WARNING, ['iface:lo', 'role:db'], 'db.example does not resolve: see your DNS')]
+    assert result.values(RTT) == [1.0]
+
+
+def test_degraded_because_of_another_instance_is_ok(host, segment_path):
+    Segment([], [loopback(), Instance(1, 'eth9', state=builder.FAILED, error='there is no interface eth9')],
+            state=builder.DEGRADED, error='eth9: there is no interface eth9').write(segment_path)
+    assert host([LOOPBACK]).run().statuses == ['OK']
+
+
+def test_degraded_for_a_reason_of_its_own_is_a_warning(host, segment_path):
+    Segment([], [loopback()], state=builder.DEGRADED, error='go-metro.yaml is wrong; the old one is in force').write(segment_path)
+    assert host([LOOPBACK]).run().warnings == [['go-metro.yaml is wrong; the old one is in force']]
+
+
+def test_starting_is_ok_for_a_while(host, segment_path):
+    Segment([], [loopback(state=builder.STARTING)], state=builder.STARTING, uptime_s=3).write(segment_path)
+    assert host([LOOPBACK]).run().statuses == ['OK']
+    Segment([], [], state=builder.STARTING, uptime_s=3).write(segment_path)
+    assert host([LOOPBACK]).run().statuses == ['OK']
+    Segment([], [loopback(state=builder.STARTING)], state=builder.STARTING, uptime_s=60).write(segment_path)
+    assert 'has not started yet' in host([LOOPBACK]).run().warnings[0][0]
+
+
+# ---- when nothing can be measured ----
+
+def assert_critical(result, *parts):
+    """ERROR in info and CRITICAL as a service check, with the same text, and no value."""
+    assert result.statuses == ['ERROR']
+    assert result.metrics == []
+    (status, tags, message), = result.service_checks
+    assert (status, sorted(tags)) == (CRITICAL, ['iface:lo', 'role:db'])
+    assert message == result.errors[0]
+    assert [part for part in parts if part not in message] == []
+    assert all(' ' <= character <= '~' for character in message)
+
+
+def test_missing_segment(host, segment_path):
+    assert_critical(host([LOOPBACK]).run(), segment_path)
+
+
+def test_missing_extension(host, segment_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'metro_segment', None)
+    assert_critical(host([LOOPBACK]).run(), 'metro_segment', 'CPython %d.%d' % sys.version_info[:2], 'copy')
+
+
+def test_stale_with_a_process_that_hangs(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback()], age_s=42).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'pid %d' % os.getpid(), '42 s', 'still there')
+
+
+def test_stale_with_a_process_that_is_gone(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback()], age_s=42, pid=2 ** 22 + 1).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), '42 s', 'its process is gone')
+
+
+def test_stale_with_a_pid_that_was_reused(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback()], age_s=42, pid=os.getpid()).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), '42 s', 'its process is gone')
+
+
+def test_of_another_boot(host, segment_path):
+    segment = Segment([Row(samples_ms=[1.0])], [loopback()])
+    segment.header['boot_id'] = b'00000000-0000-4000-8000-000000000000'
+    segment.write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'since this host was booted')
+
+
+def test_stopped(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback()], state=builder.STOPPED, age_s=9, error='SIGTERM').write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'was stopped 9 s ago', 'SIGTERM', 'restart the Agent')
+
+
+def test_failed_helper(host, segment_path):
+    Segment([], [], state=builder.FAILED, error='the capability is missing: setcap cap_net_raw+ep').write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'setcap cap_net_raw+ep')
+
+
+def test_failed_helper_without_a_cause(host, segment_path):
+    Segment([], [loopback()], state=builder.FAILED).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), '/var/log/datadog/go-metro.log')
+
+
+def test_failed_instance(host, segment_path):
+    Segment([], [loopback(state=builder.FAILED, error='the interface lo is down; bring it up'), Instance(9)],
+            state=builder.DEGRADED).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'the interface lo is down; bring it up')
+
+
+def test_an_instance_with_an_error_is_critical_in_any_state(host, segment_path):
+    Segment([], [loopback(state=builder.STARTING, error='waiting for the interface lo')]).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'waiting for the interface lo')
+
+
+def test_other_fingerprint(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [Instance(1, 'lo')]).write(segment_path)
+    assert_critical(host([LOOPBACK]).run(), 'the collector and go-metro read different configurations', 'interface lo', 'SIGHUP')
+
+
+def test_it_recovers_by_itself(host, segment_path):
+    segment = Segment([Row(samples_ms=[1.0])], [loopback()])
+    started = host([LOOPBACK], extended_metrics=True)
+    assert started.run().statuses == ['ERROR']
+    segment.write(segment_path)
+    assert started.run().statuses == ['OK']
+    segment.rows[0].add(2.0)
+    segment.write(segment_path)
+    os.rename(segment_path, segment_path + '.away')
+    assert started.run().statuses == ['ERROR']
+    os.rename(segment_path + '.away', segment_path)
+    result = started.run()
+    assert (result.statuses, result.values(RTT + '.samples')) == (['OK'], [1])
+
+
+def test_one_bad_instance_does_not_harm_the_other(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback()]).write(segment_path)
+    result = host([{'interface': 'eth9', 'hosts': ['x']}, LOOPBACK]).run()
+    assert result.statuses == ['ERROR', 'OK'] and result.values(RTT) == [1.0]
+
+
+# ---- what the YAML may hand over ----
+
+@pytest.mark.parametrize('instance, expected', [
+    ({'interface': 'lo'}, fingerprint(ips=())),
+    ({'interface': 'lo', 'ips': None, 'hosts': [], 'group_by': None, 'sample': None}, fingerprint(ips=())),
+    ({'interface': 'lo', 'ips': ['b', 'a', 'b', '::1']}, fingerprint(ips=['::1', 'a', 'b'])),
+    ({'interface': 'lo', 'hosts': [u'z\xe9', 'zz', 'Z']}, fingerprint(ips=(), hosts=['Z', 'zz', u'z\xe9'])),
+    ({'interface': 'lo', 'all_peers': True, 'promiscuous': True, 'group_by': 'subnet', 'local_nets': ['10.0.0.0/8']},
+     fingerprint(ips=(), all_peers=1, promiscuous=1, group_by='subnet', local_nets=['10.0.0.0/8'])),
+    ({'interface': 'lo', 'sample_duration': 5, 'sample_interval': 6}, fingerprint(ips=())),
+    ({'interface': 'lo', 'sample': True, 'sample_duration': 5, 'sample_interval': 6.0}, fingerprint(ips=(), sample=(1, 5, 6))),
+    ({'interface': 'lo', 'sample': 'y'}, fingerprint(ips=(), sample=(1, 0, 0))),
+    ({'interface': 'lo', 'sample': 'n', 'all_peers': False}, fingerprint(ips=())),
+    ({'interface': 'file', 'pcap': '/tmp/x.pcap'}, fingerprint('file', pcap='/tmp/x.pcap', ips=())),
+])
+def test_fingerprints(host, segment_path, instance, expected):
+    Segment([], [Instance(expected)]).write(segment_path)
+    assert host([instance]).run().errors == [None]
+
+
+@pytest.mark.parametrize('instance', [
+    {}, {'interface': None},
+    {'interface': 5, 'ips': 7, 'hosts': {'a': 1}, 'tags': 'x'}, {'interface': 'lo', 'ips': [1, 2.5, True, None]},
+    {'interface': 'lo', 'sample': True, 'sample_duration': 'long', 'sample_interval': [1]},
+    {'interface': u'\u2603', 'group_by': 3}, {'interface': 'lo', 'sample': True, 'sample_duration': float('inf')},
+    {'interface': 'lo', 'ips': [b'\xff'], 'tags': [b'\xff', u'\xe9', 1, None]}, {'interface': ['lo'], 'tags': {'a': 'b'}},
+])
+def test_strange_values_do_no_harm(host, segment_path, instance):
+    Segment([], [loopback()]).write(segment_path)
+    result = host([instance]).run()
+    assert result.statuses == ['ERROR']
+    assert 'different configurations' in result.errors[0]
+    assert result.service_checks[0][0] == CRITICAL
+
+
+def test_tags_that_are_not_ascii(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback(warning='w')]).write(segment_path)
+    result = host([dict(LOOPBACK, tags=[u'ort:K\xf6ln', u'ort:K\xf6ln'.encode('utf-8'), 5, 'plain'])]).run()
+    assert len(result.values(RTT, u'ort:K\xf6ln', '5', 'plain')) == 1
+    assert u'ort:K\xf6ln' in result.service_checks[0][1]
+    assert result.statuses == ['WARNING']
+
+
+def test_a_user_that_does_not_exist_is_nobody(host, segment_path):
+    Segment([Row(samples_ms=[1.0])], [loopback()]).write(segment_path)
+    assert host([LOOPBACK], user='no-such-user-here').run().statuses == ['OK']
+    assert host([LOOPBACK], user=u'\u2603').run().statuses == ['OK']
+    assert host([LOOPBACK], user=5).run().statuses == ['OK']
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason='only root can give a file away')
+def test_the_configured_user_may_own_the_segment(host, segment_path):
+    import pwd
+    other = next(entry for entry in pwd.getpwall() if entry.pw_uid not in (0, os.getuid()))
+    Segment([Row(samples_ms=[1.0])], [loopback()]).write(segment_path)
+    os.chown(segment_path, other.pw_uid, -1)
+    assert host([LOOPBACK], user=other.pw_name).run().statuses == ['OK']
+    assert_critical(host([LOOPBACK], user='no-such-user-here').run(), segment_path, 'own')
+
+
+def test_library_versions(host, segment_path):
+    import metro_segment
+    started = host([LOOPBACK])
+    before = started.checks[0].get_library_versions()
+    Segment([], [loopback()]).write(segment_path)
+    started.run()
+    # The Agent asks once and keeps the answer: it must be the same dict.
+    assert started.checks[0].get_library_versions() is before
+    assert before == {'go-metro helper': '2.0.0', 'segment ABI': '1.0', 'metro_segment': metro_segment.__version__}
+
+
+def test_init_never_raises(host):
+    for init_config in ({'segment_path': 5, 'user': [], 'extended_metrics': 'x', 'min_collection_interval': 'y'},):
+        for instances in ([{}], [{'interface': 1}]):
+            host(instances, **init_config)
