@@ -411,8 +411,6 @@ static void test_going_on_in_a_larger_file(void **state)
     struct segment_writer *writer = open_writer(), *larger = NULL;
     struct segment_writer_options options = options_for(40, 2);
     struct fixture fixture;
-    char message[SEG_ERROR_MAX];
-    pid_t holder;
     const struct seg_header before = writer->header;
 
     options.replaces = writer;
@@ -835,6 +833,7 @@ int main(void)
         cmocka_unit_test_setup(test_the_holder_is_not_the_one_in_the_header, fresh),
         cmocka_unit_test_setup(test_old_readers_keep_what_they_opened, fresh),
         cmocka_unit_test_setup(test_in_place, fresh),
+        cmocka_unit_test_setup(test_going_on_in_a_larger_file, fresh),
         cmocka_unit_test_setup(test_foreign_owner, fresh),
         cmocka_unit_test_setup(test_root_is_foreign_to_others, fresh),
         cmocka_unit_test_setup(test_not_regular, fresh),
