@@ -6,6 +6,7 @@ BUILD    ?= build
 CFLAGS   ?= -O2 -g
 WARNINGS ?= -Wall -Wextra -Wconversion -Wshadow -Werror
 HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS  ?= -Wl,-z,relro,-z,now
 CPPFLAGS += -D_GNU_SOURCE -Inative
 LIBS     := -lpcap -lyaml -lcap -pthread
 PYTHON3  ?= python3
@@ -17,6 +18,9 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
+# V=1 shows the commands.
+Q        := $(if $(V),,@)
+say       = $(if $(V),@:,@echo "  $(1)	$(2)")
 COMPILE  := $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARNINGS)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 PYTHON2  := $(BUILD)/bin/python2.7
@@ -45,25 +49,31 @@ all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPyt
 extensions: $(BUILD)/python2/.built $(BUILD)/python3/.built
 
 $(BUILD)/go-metro: $(BUILD)/obj/main.o $(BUILD)/libgometro.a
-	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libgometro.a: $(OBJECTS)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/obj/%.o: native/%.c $(BUILD)/.flags | $(BUILD)/obj probe
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libgometro.a $(BUILD)/.flags | $(BUILD)/unit
-	$(COMPILE) -I. -MMD -MP -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) -lcmocka $(LIBS)
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -I. -MMD -MP -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) -lcmocka $(LIBS)
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libgometro.a $(BUILD)/.flags | $(BUILD)/fuzz
-	$(COMPILE) -I. -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -I. -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
 
 $(BUILD)/relay: tests/system/relay.c $(BUILD)/.flags | $(BUILD)/obj
-	$(COMPILE) -pie $(LDFLAGS) -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $<
 
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
-	mkdir -p $@
+	@mkdir -p $@
 
 # Holds the flags, and is only written when they change: then everything is compiled anew.
 $(BUILD)/.flags: FORCE
@@ -77,18 +87,20 @@ probe:
 # --- the extension --------------------------------------------------------------------------------
 
 $(PYTHON2):
-	tests/setup/python2.sh $(BUILD)
+	@tests/setup/python2.sh $(BUILD)
 
 $(BUILD)/.python3: FORCE
 	@mkdir -p $(BUILD)
 	@$(PYTHON3) -c 'import sys; print(sys.executable, sys.version)' >$@.new && { cmp -s $@.new $@ || cp $@.new $@; }; rm -f $@.new
 
 $(BUILD)/python2/.built: $(PYTHON2) setup.py $(SOURCES)
-	CFLAGS="$(CFLAGS)" $(PYTHON2) -W ignore::UserWarning setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python2
+	$(call say,EXT,$(@D))
+	$(Q)CFLAGS="$(CFLAGS)" $(PYTHON2) -W ignore::UserWarning setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python2
 	@touch $@
 
 $(BUILD)/python3/.built: $(BUILD)/.python3 setup.py $(SOURCES)
-	CFLAGS="$(CFLAGS)" $(PYTHON3) setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python3
+	$(call say,EXT,$(@D))
+	$(Q)CFLAGS="$(CFLAGS)" $(PYTHON3) setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python3
 	@touch $@
 
 # --- set-up ---------------------------------------------------------------------------------------

@@ -1,0 +1,133 @@
+"""Commands and child processes: whoever starts one here ends it, even when killed. Waiting is for a condition, never a time."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD", REPOSITORY / "build")).resolve()
+SYSTEM = REPOSITORY / "tests" / "system"
+PYTHON2 = BUILD / "bin" / "python2.7"
+PYTHON3 = sys.executable
+# Marks the processes (their environment) and the temporary folders of this run, also those of a demo that it starts.
+RUN = os.environ.setdefault("GO_METRO_RUN", str(os.getpid()))
+PREFIX = "go-metro-run-%s-" % RUN
+
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class HarnessError(Exception):
+    """The stage could not be set up, or something on it did not happen in time."""
+
+
+def die_with_parent():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(arguments, **options):
+    """Runs a command to its end; a failure shows what it said."""
+    options.setdefault("timeout", 60)
+    result = subprocess.run([str(a) for a in arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                            start_new_session=True, preexec_fn=die_with_parent, check=False, **options)
+    if result.returncode != 0:
+        raise HarnessError("%s: exit status %d\n%s%s" % (arguments, result.returncode, result.stdout, result.stderr))
+    return result.stdout
+
+
+def wait_until(predicate, timeout=20.0, what=None, interval=0.05):
+    """Returns the first true value of predicate(); what is the text, or a function that gives it, of the failure."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            text = what() if callable(what) else what
+            raise HarnessError("not within %g s: %s" % (timeout, text or predicate))
+        time.sleep(interval)
+
+
+class Process:
+    """A child with its output in files; ends with the context, by SIGTERM and at last by SIGKILL."""
+
+    def __init__(self, arguments, folder=None, stdin=subprocess.DEVNULL):
+        self.folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder)
+        self.out_path, self.err_path = (pathlib.Path(self.folder.name, name) for name in ("stdout", "stderr"))
+        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+            # A session of its own: a terminal's ^C is for us, and we end the children in order.
+            self.popen = subprocess.Popen([str(a) for a in arguments], stdin=stdin, stdout=out, stderr=err,
+                                          start_new_session=True, preexec_fn=die_with_parent)
+        self.pid = self.popen.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.folder.cleanup()
+
+    @property
+    def out(self):
+        return self.out_path.read_text(errors="replace")
+
+    @property
+    def err(self):
+        return self.err_path.read_text(errors="replace")
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def signal(self, number):
+        if self.alive():
+            os.kill(self.target(), number)
+
+    def target(self):
+        """The process that signals are meant for."""
+        return self.pid
+
+    def wait(self, timeout=30):
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise HarnessError("pid %d still runs after %g s: %s" % (self.pid, timeout, self.err)) from None
+
+    def stop(self, tries=5):
+        """SIGTERM, again every two seconds (a process that is just starting may lose it), at last SIGKILL; the exit status."""
+        for _ in range(tries):
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.popen.wait(2)
+        self.signal(signal.SIGKILL)
+        return self.popen.wait()
+
+    def wait_for_output(self, text, timeout=20):
+        wait_until(lambda: text in self.out or not self.alive(), timeout, lambda: "%r in: %s%s" % (text, self.out, self.err))
+        if text not in self.out:
+            raise HarnessError("it ended (%s) and never said %r: %s%s" % (self.popen.returncode, text, self.out, self.err))
+
+
+def only_child(pid):
+    """The pid of this process's child, 0 while there is none."""
+    with contextlib.suppress(OSError, IndexError):
+        return int(pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text(encoding="ascii").split()[0])
+    return 0
+
+
+class Entered(Process):
+    """A process that nsenter started in another pid namespace. nsenter stays as its parent and passes no signal on, but stops
+    when its child is stopped."""
+
+    def signal(self, number):
+        super().signal(number)
+        if number in (signal.SIGCONT, signal.SIGKILL) and self.alive():
+            os.kill(self.pid, signal.SIGCONT)
+
+    def target(self):
+        return only_child(self.pid) or self.pid

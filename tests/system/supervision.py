@@ -1,0 +1,82 @@
+"""supervisord 3.3.3 with the Agent's stock program entry."""
+
+import subprocess
+
+from processes import BUILD, PYTHON2, Entered, wait_until
+
+SUPERVISOR_CONF = """
+[supervisord]
+nodaemon=true
+logfile={run}/supervisord.log
+logfile_maxbytes=0
+loglevel=info
+pidfile={run}/supervisord.pid
+childlogdir={run}
+user=root
+
+[unix_http_server]
+file={run}/supervisor.sock
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{run}/supervisor.sock
+
+[program:go-metro]
+command={program} -cfg="{configuration}"{arguments}
+stdout_logfile=NONE
+redirect_stderr=true
+startsecs=2
+startretries=2
+user={user}
+
+[group:datadog-agent]
+programs=go-metro
+"""
+
+# supervisor is a namespace package that only a site folder makes importable.
+SUPERVISOR_PROGRAM = "import site, sys; site.addsitedir(sys.argv.pop(1)); from supervisor import {0}; sys.exit({0}.main())"
+
+
+class Supervisor(Entered):
+    """supervisord 3.3.3 under CPython 2.7 with the Agent's stock program entry, on a stage."""
+
+    def __init__(self, stage, arguments=""):
+        self.stage = stage
+        self.run_folder = stage.run_folder
+        self.configuration = "%s/supervisor.conf" % self.run_folder
+        stage.write(self.configuration, SUPERVISOR_CONF.format(
+            run=self.run_folder, program=stage.program, user=stage.supervised_user, configuration=stage.configuration,
+            arguments=arguments))
+        super().__init__(stage.enter(*self._program("supervisord"), "-c", self.configuration))
+
+    def stop(self, tries=1):
+        """supervisord loses a stop that comes while it forks, and would wait ten seconds; what it started ends with the stage."""
+        return super().stop(tries)
+
+    @staticmethod
+    def _program(module):
+        return ["env", "PYTHONDONTWRITEBYTECODE=1", PYTHON2, "-c", SUPERVISOR_PROGRAM.format(module), BUILD / "python2-packages"]
+
+    def control(self, *arguments):
+        """supervisorctl; its output, whatever it returns (`status` of a program that is down is a failure to it)."""
+        command = self.stage.enter(*self._program("supervisorctl"), "-c", self.configuration, *arguments)
+        return subprocess.run([str(a) for a in command], capture_output=True, text=True, timeout=30, check=False).stdout
+
+    def state(self):
+        """RUNNING, STARTING, BACKOFF, EXITED, FATAL, ... and the pid on the stage, 0 without one."""
+        words = self.control("status", "datadog-agent:go-metro").split()
+        pid = int(words[3].rstrip(",")) if len(words) > 3 and words[2] == "pid" else 0
+        return (words[1] if len(words) > 1 else "", pid)
+
+    def wait_for(self, state, timeout=30, other_than=None):
+        """Waits for the state, under another pid than other_than; the pid."""
+        def look():
+            now, pid = self.state()
+            return (now, pid) if now == state and pid != other_than else None
+
+        def complaint():
+            return "%s; %s\n%s" % (state, self.state(), self.stage.read(self.run_folder + "/supervisord.log"))
+
+        return wait_until(look, timeout, complaint, 0.2)[1]

@@ -1,0 +1,161 @@
+"""What the owner can mend while the helper runs: each its own state and message, and it recovers by itself."""
+
+import pytest
+
+from network import Namespace
+from processes import wait_until
+from stage import CONFIGURATION as PATH
+from stage import LOG, PROGRAM, SEGMENT, USER, Stage
+
+CONFIGURATION = """
+init_config: {}
+instances:
+  - interface: lo
+    all_peers: true
+"""
+ON_GM0 = CONFIGURATION.replace("lo", "gm0")
+
+# What is at the segment's path before the helper starts: how it comes there, what the helper logs, what a reader is told.
+PLANTED = {
+    "another user's file": ("echo planted >$1; chown 1:1 $1", "belongs to daemon (uid 1), go-metro runs as dd-agent",
+                            "foreign_owner"),
+    "FIFO": ("mkfifo $1", "is a FIFO of root", "not_regular"),
+    "folder": ("mkdir $1", "is a folder of root", "not_regular"),
+    "symlink": ("ln -s /etc/passwd $1", "is a symbolic link of root", "not_regular"),
+}
+
+
+def wait_for_log(stage, text):
+    wait_until(lambda: text in stage.read(LOG), what=lambda: "%r in the log:\n%s" % (text, stage.read(LOG)))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_something_is_planted_at_the_segments_path(stage, name):
+    plant, message, state = PLANTED[name]
+    stage.configure(CONFIGURATION)
+    stage.script(plant, SEGMENT)
+    before = stage.run("stat", "-c", "%i %F %u", SEGMENT)
+    with stage.helper() as helper:
+        wait_for_log(stage, message)
+        assert "remove it" in stage.read(LOG), "what to do"
+        assert stage.status()["helper"]["state"] == state
+        assert helper.alive()
+        assert stage.run("stat", "-c", "%i %F %u", SEGMENT) == before, "it was left alone"
+        check = stage.check()
+        assert check.status == "ERROR" and check.service_status == "CRITICAL" and SEGMENT in check.service_message
+        stage.run("rm", "-rf", SEGMENT)
+        stage.wait_for_state("capturing")
+        assert stage.read(LOG).count(message) == 1, "said once"
+    assert stage.run("head", "-c5", "/etc/passwd").startswith("root:"), "nothing was written through the link"
+
+
+def test_full_dev_shm():
+    with Stage(shm_size="1m") as stage:
+        stage.configure(CONFIGURATION)
+        with stage.helper() as helper:
+            wait_for_log(stage, "max_peers")
+            assert "bytes" in stage.read(LOG) or "MiB" in stage.read(LOG), "how much it needs"
+            assert stage.status()["helper"]["state"] == "missing"
+            assert helper.alive()
+            assert stage.run("ls", "-A", "/dev/shm") == "", "nothing half made is left"
+            stage.run("mount", "-o", "remount,size=256m", "/dev/shm")
+            stage.wait_for_state("capturing")
+
+
+def test_a_removed_segment_is_made_anew(stage):
+    stage.configure(CONFIGURATION)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run("rm", SEGMENT)
+        stage.wait_for_state("capturing")
+        wait_for_log(stage, "was removed or replaced")
+
+
+def test_no_capability_and_then_setcap():
+    with Stage(capable=False) as stage:
+        stage.configure(CONFIGURATION)
+        with stage.helper() as helper:
+            status = stage.wait_for_state("failed", "setcap cap_net_raw+ep " + PROGRAM)
+            check = stage.check()
+            assert check.status == "ERROR" and "setcap cap_net_raw+ep" in check.service_message
+            stage.grant()
+            recovered = stage.wait_for_state("capturing")
+            assert helper.alive(), "the supervisor's child is the same process"
+            assert recovered["helper"]["pid"] == status["helper"]["pid"]
+            assert stage.check().service_status == "OK"
+
+
+def test_no_such_interface_then_it_comes_goes_and_comes_back():
+    with Namespace() as network, Stage(network) as stage:
+        stage.configure(ON_GM0)
+        with stage.helper() as helper:
+            stage.wait_for_state("failed", "there is no interface gm0; create it or correct `interface`")
+            assert "no interface gm0" in stage.check().error
+            pair = "link add gm0 type veth peer name gm1"
+            network.ip(pair)
+            stage.wait_for_state("failed", "the interface gm0 is down; bring it up")
+            network.ip("link set gm1 up")
+            network.ip("link set gm0 up")
+            stage.wait_for_state("capturing")
+            network.ip("link del gm0")
+            stage.wait_for_state("failed", "no interface gm0")
+            network.ip(pair)
+            network.ip("link set gm1 up")
+            network.ip("link set gm0 up")
+            stage.wait_for_state("capturing")
+            assert helper.alive()
+            assert stage.check().service_status == "OK"
+
+
+def test_one_interface_missing_does_not_stop_the_other(stage):
+    stage.configure(CONFIGURATION + "  - interface: gm0\n    all_peers: true\n")
+    with stage.helper():
+        status = stage.wait_for_state("degraded", "no interface gm0")
+        assert {i["interface"]: i["state"] for i in status["instances"]} == {"lo": "capturing", "gm0": "failed"}
+
+
+def test_wrong_configuration_and_then_corrected(stage):
+    stage.configure(CONFIGURATION + "    group_by: planet\n")
+    with stage.helper() as helper:
+        stage.wait_for_state("failed", "go-metro.yaml:6:")
+        assert "group_by" in stage.status()["helper"]["error"]
+        assert stage.check().service_status == "CRITICAL"
+        stage.configure(CONFIGURATION)
+        stage.wait_for_state("capturing")
+        # A mistake in a file that was right leaves the right one in force.
+        stage.configure(CONFIGURATION + "    sample: [no\n")
+        status = stage.wait_for_state("degraded", "go-metro.yaml:")
+        assert status["instances"][0]["state"] == "capturing"
+        stage.configure(CONFIGURATION)
+        stage.wait_for_state("capturing")
+        assert helper.alive()
+
+
+def test_the_configuration_is_removed_and_put_back(stage):
+    stage.configure(CONFIGURATION)
+    with stage.helper() as helper:
+        stage.wait_for_state("capturing")
+        stage.run("rm", PATH)
+        stage.wait_for_state("degraded", "gone; put it back")
+        stage.configure(CONFIGURATION)
+        stage.wait_for_state("capturing")
+        assert helper.alive()
+
+
+def test_the_check_of_another_configuration_says_so(stage):
+    stage.configure(CONFIGURATION)
+    stage.write("/etc/dd-agent/conf.d/other.yaml", CONFIGURATION.replace("lo", "eth7"))
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        check = stage.check(configuration="/etc/dd-agent/conf.d/other.yaml")
+        assert check.service_status == "CRITICAL" and "different configurations" in check.service_message
+
+
+def test_a_stranger_reads_nothing(stage):
+    """The segment is for the Agent's user and group: peers' addresses are nobody else's business."""
+    stage.configure(CONFIGURATION)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        assert stage.run("stat", "-c", "%a %U", SEGMENT).split() == ["640", USER]
+        out = stage.run("sh", "-c", "setpriv --reuid 65534 --regid 65534 --clear-groups %s status --json || true" % PROGRAM)
+        assert '"state":"unreadable"' in out

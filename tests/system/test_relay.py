@@ -1,0 +1,50 @@
+"""The measuring rod itself: the relay delays by what it was told, says when, and lets nothing damaged through."""
+
+import statistics
+
+import pytest
+
+from network import Network
+from processes import PYTHON3
+
+# A frame to the far host with a TCP segment whose checksum is one off; sent from the near host.
+SEND_DAMAGED = """
+import socket, struct
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+addresses = socket.inet_aton("10.77.0.1") + socket.inet_aton("10.77.0.2")
+tcp = struct.pack("!HHIIBBHHH", 4000, 5000, 1, 0, 5 << 4, 2, 1000, 0, 0)
+wrong = (checksum(addresses + struct.pack("!HH", 6, 20) + tcp) + DAMAGE) & 0xffff
+tcp = tcp[:16] + struct.pack("!H", wrong) + tcp[18:]
+ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0x4000, 64, 6, 0) + addresses
+ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+near = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+near.bind(("near0", 0))
+near.send(b"\\xff" * 6 + near.getsockname()[4] + b"\\x08\\x00" + ip + tcp)
+"""
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_adds_the_delay_and_little_else(version):
+    with Network("10ms") as network:
+        with network.serve(version):
+            connection = network.exchange(version, count=100)
+        trips = [ns / 1e6 for _, ns in network.relay_round_trips(version, connection["port"], connection["peer_port"])]
+        assert len(trips) == 101
+        assert min(trips) >= 10
+        assert statistics.median(trips) < 10.5, "the far host's answer included"
+        for counter in ("queue_full 0", "bad_checksum 0", "too_long 0", "not_sent 0"):
+            assert network.relay.err.count(counter) == 2, network.relay.err
+
+
+@pytest.mark.parametrize("damage", [0, 1])
+def test_a_damaged_segment_never_leaves(damage):
+    with Network("1ms") as network:
+        network.near.run(PYTHON3, "-c", SEND_DAMAGED.replace("DAMAGE", str(damage)))
+        network.relay.stop()
+        there = network.relay.err.splitlines()[0]
+        assert "bad_checksum %d" % damage in there
+        assert (",4000," in network.relay_log.read_text(encoding="ascii")) == (damage == 0)

@@ -1,0 +1,87 @@
+"""The number is right: what the segment, the extension and the check's gauges say is what the relay and the kernel measured."""
+
+import json
+import statistics
+
+import pytest
+
+from network import Network
+from processes import BUILD, PYTHON2, PYTHON3
+from stage import SEGMENT, USER, Stage
+
+EXCHANGES = 200
+CONFIGURATION = """
+init_config:
+  extended_metrics: true
+instances:
+  - interface: near0
+    ips: [10.77.0.2, "fd77::2"]
+    tags: [path:test]
+"""
+READ_SEGMENT = """
+import json, pwd, sys
+sys.path.insert(0, sys.argv[1])
+import metro_segment
+snapshot = metro_segment.read(sys.argv[2], owner=pwd.getpwnam(sys.argv[3]).pw_uid)
+print(json.dumps(list(snapshot.rows())))
+"""
+
+
+def smoothed(values):
+    """SRTT as RFC 6298 smooths it, gain 1/8."""
+    srtt = values[0]
+    for value in values[1:]:
+        srtt += (value - srtt) / 8
+    return srtt
+
+
+class Truth:
+    """What the relay and the kernel say of one connection, in ms."""
+
+    def __init__(self, network, version, connection):
+        trips = [ns / 1e6 for _, ns in network.relay_round_trips(version, connection["port"], connection["peer_port"])]
+        self.count = len(trips)
+        self.average = smoothed(trips)
+        self.median = statistics.median(trips)
+        self.kernel = connection["rtt_us"] / 1e3
+
+    def judge(self, where, average, median):
+        for name, ours in (("avg", average), ("p50", median)):
+            for source, theirs in (("relay", self.average if name == "avg" else self.median), ("tcpi_rtt", self.kernel)):
+                allowed = 0.05 * theirs + 0.1
+                assert abs(ours - theirs) <= allowed, "%s: %s is %.3f ms, %s says %.3f ms (%.3f allowed)" % (
+                    where, name, ours, source, theirs, allowed)
+
+
+def extension_row(stage, python, peer):
+    program = {2: PYTHON2, 3: PYTHON3}[python]
+    out = stage.run(program, "-c", READ_SEGMENT, BUILD / ("python%d" % python), SEGMENT, USER, user=USER)
+    return next(row for row in json.loads(out) if row["dst"] == peer)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("delay, delay_ms", [("20ms", 20.0), ("500us", 0.5)])
+def test_measures_the_delay(delay, delay_ms, version):
+    with Network(delay) as network, Stage(network.near) as stage:
+        stage.configure(CONFIGURATION)
+        with stage.helper(), network.serve(version):
+            stage.wait_for_state("capturing")
+            connection = network.exchange(version, count=EXCHANGES)
+            peer = network.FAR[version]
+            status = stage.wait_for_status(lambda s: any(p["dst"] == peer and p["samples"] > EXCHANGES for p in s["peers"]))
+            extension = {python: extension_row(stage, python, peer) for python in (2, 3)}
+            checks = {python: stage.check(python) for python in (2, 3)}
+        truth = Truth(network, version, connection)
+
+    assert truth.count == EXCHANGES + 1, "the relay saw every request and the handshake acknowledged"
+    assert truth.median >= delay_ms
+    row, = [p for p in status["peers"] if p["dst"] == peer]
+    assert (row["iface"], row["src"]) == ("near0", network.NEAR[version])
+    assert (row["samples"], row["handshake_samples"]) == (truth.count, 1)
+    truth.judge("status --json", row["rtt_ms"]["avg"], row["rtt_ms"]["p50"])
+    for python in (2, 3):
+        truth.judge("extension, CPython %d" % python, extension[python]["avg"], extension[python]["p50"])
+        gauges = checks[python].gauges(dst=peer)
+        truth.judge("gauges, CPython %d" % python, gauges["system.net.tcp.rtt.avg"], gauges["system.net.tcp.rtt.p50"])
+        assert checks[python].status == "OK"
+        assert {"src:" + network.NEAR[version], "dst:" + peer, "iface:near0", "path:test"} == checks[python].tags(dst=peer)
