@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ struct monitor {
     enum privilege_result privilege;
     char privilege_message[PRIVILEGE_MESSAGE_MAX];
     struct links *links;
-    struct resolver *resolver;
+    struct resolver *resolver; /* NULL until the rights are settled */
+    bool is_resolver_missed;
     struct roster *roster;
     struct publisher *publisher;
     int64_t clock_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC at the last look */
@@ -119,11 +121,17 @@ static void execute_anew(struct monitor *monitor)
     log_warn("monitor", "%s: cannot be executed", path);
 }
 
+static const char *user_of(const struct monitor *monitor)
+{
+    const struct config *config = roster_config(monitor->roster);
+
+    return config == NULL ? DEFAULT_USER : config->user;
+}
+
 /* As root the segment of this process cannot be replaced by the user it becomes (a sticky folder), so it goes first. */
 static void settle(struct monitor *monitor)
 {
-    const struct config *config = roster_config(monitor->roster);
-    const char *user = config == NULL ? DEFAULT_USER : config->user;
+    const char *user = user_of(monitor);
     char message[PRIVILEGE_MESSAGE_MAX];
 
     if (geteuid() == 0)
@@ -137,13 +145,26 @@ static void settle(struct monitor *monitor)
              monitor->privilege == PRIVILEGE_OK ? "" : message);
 }
 
+/* Only now: a thread that gave up its rights before the process became its user would make setuid() fail for all. */
+static void start_resolver(struct monitor *monitor)
+{
+    if (monitor->resolver != NULL)
+        return;
+    monitor->resolver = resolver_new();
+    if (monitor->resolver == NULL && !monitor->is_resolver_missed)
+        log_warn("monitor", "the resolver's thread cannot be started (trying again): names are not resolved");
+    monitor->is_resolver_missed = monitor->resolver == NULL;
+}
+
 /* Whether captures may be opened; mends what can be mended meanwhile. */
 static bool is_privileged(struct monitor *monitor)
 {
     if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && privilege_file_is_capable())
         execute_anew(monitor);
-    else if (monitor->privilege == PRIVILEGE_FAILED)
+    else if (monitor->privilege == PRIVILEGE_FAILED && getpwnam(user_of(monitor)) != NULL)
         settle(monitor);
+    if (monitor->privilege == PRIVILEGE_OK)
+        start_resolver(monitor);
     return monitor->privilege == PRIVILEGE_OK;
 }
 
@@ -198,6 +219,8 @@ static void on_tick(struct monitor *monitor)
     }
     if (is_privileged(monitor) && publisher_ready(monitor->publisher, NULL))
         roster_check(monitor->roster, monitor->resolver, now_s());
+    if (monitor->privilege != PRIVILEGE_OK)
+        (void)publisher_ready(monitor->publisher, NULL); /* what settle() took away, so that it can be said what is wrong */
     publish(monitor);
 }
 
@@ -244,7 +267,7 @@ static void turn(struct monitor *monitor)
         [POLL_SIGNAL] = { .fd = monitor->signal_fd, .events = POLLIN },
         [POLL_TIMER] = { .fd = monitor->timer_fd, .events = POLLIN },
         [POLL_LINKS] = { .fd = links_fd(monitor->links), .events = POLLIN },
-        [POLL_RESOLVER] = { .fd = resolver_fd(monitor->resolver), .events = POLLIN },
+        [POLL_RESOLVER] = { .fd = monitor->resolver == NULL ? -1 : resolver_fd(monitor->resolver), .events = POLLIN },
     };
     size_t taps = roster_poll(monitor->roster, &fds[POLL_FIXED]);
 
@@ -336,7 +359,7 @@ static void close_all(struct monitor *monitor)
 }
 
 /* From root to the configured user; then the log and the threads, which must be that user's. */
-static int start(struct monitor *monitor, struct config *config)
+static void start(struct monitor *monitor, struct config *config)
 {
     const char *user = config == NULL ? DEFAULT_USER : config->user;
 
@@ -351,14 +374,8 @@ static int start(struct monitor *monitor, struct config *config)
         log_info("monitor", "-st has no effect: the average is always the smoothed one of RFC 6298");
     if (monitor->privilege != PRIVILEGE_OK)
         log_critical("monitor", "%s", monitor->privilege_message);
-    monitor->resolver = resolver_new();
-    if (monitor->resolver == NULL) {
-        log_warn("monitor", "the resolver's thread cannot be started");
-        return -1;
-    }
     if (config != NULL)
         apply_config(monitor, config);
-    return 0;
 }
 
 int monitor_run(const struct options *options, char *const argv[])
@@ -377,8 +394,7 @@ int monitor_run(const struct options *options, char *const argv[])
         monitor.status = not_enabled(&monitor);
         goto out;
     }
-    if (start(&monitor, config) < 0)
-        goto out;
+    start(&monitor, config);
     monitor.status = 0;
     while (!monitor.stop)
         turn(&monitor);

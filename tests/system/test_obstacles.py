@@ -151,6 +151,19 @@ def test_the_check_of_another_configuration_says_so(stage):
         assert check.service_status == "CRITICAL" and "different configurations" in check.service_message
 
 
+def test_started_by_root_without_its_user_and_then_with_it(stage):
+    stage.configure(CONFIGURATION)
+    passwd = stage.read("/etc/passwd")
+    stage.write("/etc/passwd", "".join(line for line in passwd.splitlines(True) if not line.startswith(USER)))
+    with stage.helper(user=None) as helper:
+        stage.wait_for_state("failed", USER)
+        stage.write("/etc/passwd", passwd)
+        stage.wait_for_state("capturing")
+        assert helper.alive()
+        assert stage.run("stat", "-c", "%U", SEGMENT).strip() == USER
+        assert stage.check().service_status == "OK"
+
+
 def test_a_stranger_reads_nothing(stage):
     """The segment is for the Agent's user and group: peers' addresses are nobody else's business."""
     stage.configure(CONFIGURATION)
