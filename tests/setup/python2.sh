@@ -10,7 +10,7 @@ program=$build/bin/python2.7
 root=$build/python2.7-root
 packages=(python2.7-minimal libpython2.7-minimal libpython2.7-stdlib python2.7 libpython2.7 libpython2.7-dev python2.7-dev
     libffi7 libssl1.1)
-sources='deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bullseye main'
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Whether it is a 2.7 whose modules and headers are there.
 usable() {
@@ -36,17 +36,23 @@ candidates() {
     ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7*/bin/python2.7 2>/dev/null || true
 }
 
+# The Debian mirror that this machine uses anyway.
+mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 -E '/debian/?$'
+}
+
 private_apt() {
     APT_CONFIG=$root/apt/apt.conf "$@"
 }
 
 unpack_debian() {
-    local archive libraries
+    local archive libraries uri
     command -v apt-get >/dev/null || { echo "setup: no CPython 2.7: set PYTHON2 to one, with its headers" >&2; exit 1; }
+    uri=$(mirror) || { echo "setup: apt knows no Debian mirror to take CPython 2.7 from: set PYTHON2 to one" >&2; exit 1; }
     echo "setup: unpacking CPython 2.7 of Debian 11 into ${root#"$PWD"/}"
     rm -rf "$root"
     mkdir -p "$root"/apt/{lists,cache/archives}/partial "$root/apt/deb"
-    echo "$sources" >"$root/apt/sources.list"
+    echo "deb [signed-by=$keyring] $uri bullseye main" >"$root/apt/sources.list"
     cat >"$root/apt/apt.conf" <<EOF
 Dir::Etc::SourceList "$root/apt/sources.list";
 Dir::Etc::SourceParts "/dev/null";
