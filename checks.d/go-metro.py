@@ -110,7 +110,8 @@ def process_fate(snapshot):
         fields = []
         if error.errno not in (errno.ENOENT, errno.ESRCH):
             return 'see %s and %s' % (LOG, RESTART)
-    if fields[19:20] == [str(snapshot.pid_start_ticks)]:  # field 22 of the line, counted from the third
+    # Fields 3 and 22 of the line; a process that ended and that nobody has waited for (Z, X) is gone.
+    if fields[19:20] == [str(snapshot.pid_start_ticks)] and fields[0] not in 'ZX':
         return 'its process is still there but does not get on: see %s and %s' % (LOG, RESTART)
     return 'its process is gone: see %s and %s' % (LOG, RESTART)
 

@@ -85,11 +85,17 @@ static bool is_empty_list(const struct yaml_node *value)
     return value == NULL || (value->type == YAML_TREE_LIST && value->count == 0);
 }
 
+static bool is_false(const struct yaml_node *value)
+{
+    return value->type == YAML_TREE_SCALAR && value->scalar.kind == SCALAR_BOOL && !value->scalar.boolean;
+}
+
 static void check_whitelist(const struct source *source, const struct config_instance *instance)
 {
     bool none = is_empty_list(given(source, "ips")) && is_empty_list(given(source, "hosts"));
 
-    if (none && !instance->all_peers)
+    /* Where `all_peers` is given and wrong, that has been said, and is what must be mended. */
+    if (none && !instance->all_peers && (given(source, "all_peers") == NULL || is_false(given(source, "all_peers"))))
         remark_instance(source, "no peers; list addresses under 'ips' or names under 'hosts', or write 'all_peers: true'");
     else if (!none && instance->all_peers)
         config_remark_key(source->reader->report, CONFIG_NOTE, given(source, "all_peers"), "all_peers",

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+import time
 
 import pytest
 
@@ -293,6 +294,21 @@ def test_stale_with_a_process_that_hangs(host, segment_path):
 def test_stale_with_a_process_that_is_gone(host, segment_path):
     Segment([Row(samples_ms=[1.0])], [loopback()], age_s=42, pid=2 ** 22 + 1).write(segment_path)
     assert_critical(host([LOOPBACK]).run(), '42 s', 'its process is gone')
+
+
+def test_stale_with_a_process_that_nobody_waits_for(host, segment_path):
+    zombie = os.fork()
+    if zombie == 0:
+        os._exit(0)
+    try:
+        segment = Segment([Row(samples_ms=[1.0])], [loopback()], age_s=42, pid=zombie)
+        segment.header['pid_start_ticks'] = builder.start_ticks(zombie)
+        segment.write(segment_path)
+        while ') Z ' not in open('/proc/%d/stat' % zombie).read():
+            time.sleep(0.01)
+        assert_critical(host([LOOPBACK]).run(), '42 s', 'its process is gone')
+    finally:
+        os.waitpid(zombie, 0)
 
 
 def test_stale_with_a_pid_that_was_reused(host, segment_path):
