@@ -122,7 +122,7 @@ static void add_row(const struct meter_row *row, void *arg)
         snprintf(text[1], PREFIX_STRLEN, "other");
     }
     out = &list->rows[list->count++];
-    *out = (struct report_row){ .src = text[0], .dst = text[1], .flows = stats->flows, .samples = stats->samples,
+    *out = (struct report_row){ .src = text[0], .dst = text[1], .counts_only = row->other, .flows = stats->flows, .samples = stats->samples,
                                 .handshake_samples = stats->handshake_samples, .retransmits = stats->retransmits,
                                 .timed = stats->timed, .last_ns = stats->last_ns, .avg_ns = peer_srtt_ns(stats),
                                 .jitter_ns = peer_jitter_ns(stats), .min_ns = stats->min_ns, .max_ns = stats->max_ns,

@@ -32,6 +32,11 @@ uint64_t report_quantile_ns(const struct report_row *row, double q)
     return ns > row->max_ns ? row->max_ns : ns;
 }
 
+static bool has_times(const struct report_row *row)
+{
+    return row->samples > 0 && !row->counts_only;
+}
+
 static uint64_t mean_ns(const struct report_row *row)
 {
     return row->samples == 0 ? 0 : row->sum_ns / row->samples;
@@ -96,7 +101,7 @@ void report_json_peer(FILE *stream, const struct report_row *row)
     row_times(row, times);
     for (int i = 0; i < TIME_COUNT; i++) {
         fprintf(stream, "%s\"%s\":", i > 0 ? "," : "", times[i].name);
-        if (row->samples == 0)
+        if (!has_times(row))
             fputs("null", stream);
         else
             print_ms(stream, times[i].ns);
@@ -187,10 +192,10 @@ static void table_row(FILE *stream, const struct report_row *row, int iface_widt
         fprintf(stream, "%-*s  ", iface_width, row->interface);
     fprintf(stream, "%-*s  %-*s  %8" PRIu64, src_width, row->src, dst_width, row->dst, row->samples);
     for (size_t i = 0; i < 3; i++)
-        fprintf(stream, "  %8s", row->samples == 0 ? "-" : format_time(cell, before[i]));
+        fprintf(stream, "  %8s", !has_times(row) ? "-" : format_time(cell, before[i]));
     for (size_t i = 0; i < 3; i++)
-        fprintf(stream, "  %8s", row->samples == 0 ? "-" : format_time(cell, report_quantile_ns(row, quantiles[i])));
-    fprintf(stream, "  %8s  %6" PRIu64 "\n", row->samples == 0 ? "-" : format_time(cell, row->max_ns), row->retransmits);
+        fprintf(stream, "  %8s", !has_times(row) ? "-" : format_time(cell, report_quantile_ns(row, quantiles[i])));
+    fprintf(stream, "  %8s  %6" PRIu64 "\n", !has_times(row) ? "-" : format_time(cell, row->max_ns), row->retransmits);
 }
 
 void report_table(FILE *stream, struct report_row *rows, size_t count)
@@ -291,7 +296,7 @@ void report_prometheus(FILE *stream, const struct report_row *rows, size_t count
 
         fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, metric->type);
         for (size_t i = 0; i < count; i++) {
-            if (metric->seconds && rows[i].samples == 0)
+            if (metric->seconds && !has_times(&rows[i]))
                 continue;
             fputs(metric->name, stream);
             prometheus_labels(stream, &rows[i]);

@@ -2,6 +2,7 @@
 #ifndef GO_METRO_REPORT_H
 #define GO_METRO_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct report_row {
     const char *interface; /* NULL: none (a capture file) */
     const char *src, *dst; /* what the tags say; "other" rows have an empty src */
     uint16_t dst_port;     /* 0: all */
+    bool counts_only;      /* the row `other`: no time means anything */
     uint64_t flows, samples, handshake_samples, retransmits, timed;
     uint64_t skipped[SKIP_REASON_COUNT];
     uint64_t last_ns, avg_ns, jitter_ns, min_ns, max_ns, sum_ns;

@@ -53,7 +53,7 @@ static void fill_row(struct report_row *out, const struct status_view *view, uin
         address_format(src, &local);
     }
     *out = (struct report_row){ .interface = view->copy.instances[row->instance].interface, .src = src, .dst = row->peer_name,
-                                .dst_port = row->peer_port, .flows = row->flows, .samples = row->samples,
+                                .dst_port = row->peer_port, .counts_only = (row->flags & SEG_ROW_OTHER) != 0, .flows = row->flows, .samples = row->samples,
                                 .handshake_samples = row->handshake_samples, .retransmits = row->retransmits, .timed = row->timed,
                                 .last_ns = row->last_ns, .avg_ns = row->srtt_ns, .jitter_ns = row->jitter_ns, .min_ns = row->min_ns,
                                 .max_ns = row->max_ns, .sum_ns = row->sum_ns,

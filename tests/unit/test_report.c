@@ -73,6 +73,24 @@ static void without_a_sample_no_value_is_invented(void **state)
                    "\"retransmitted\":0,\"ambiguous\":0,\"unacked\":1,\"overflow\":0,\"clock\":0}}\n");
 }
 
+static void a_row_of_counts_has_no_times(void **state)
+{
+    struct report_row row = { .src = "", .dst = "other", .counts_only = true, .flows = 2, .samples = 9, .timed = 9 };
+    FILE *stream = start();
+
+    (void)state;
+    row.interface = "eth0";
+    report_json_peer(stream, &row);
+    report_table(stream, &row, 1);
+    report_prometheus(stream, &row, 1);
+    fclose(stream);
+    assert_non_null(strstr(printed, "\"samples\":9,\"handshake_samples\":0,\"rtt_ms\":{\"last\":null,\"avg\":null"));
+    assert_null(strstr(printed, "0.00 us"));
+    assert_null(strstr(printed, "go_metro_rtt_last_seconds{"));
+    assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth0\",src=\"\",dst=\"other\"} 9\n"));
+    free(printed);
+}
+
 static void text_is_escaped(void **state)
 {
     FILE *stream = start();
@@ -162,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_row_is_one_json_object),
         cmocka_unit_test(without_a_sample_no_value_is_invented),
+        cmocka_unit_test(a_row_of_counts_has_no_times),
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(the_total_names_only_reasons_that_count),
         cmocka_unit_test(times_have_three_digits_and_a_unit),

@@ -1,0 +1,118 @@
+"""What is measured follows the host and the configuration: addresses, names, filters, whitelists, and many peers."""
+
+from network import Network
+from processes import wait_until
+from stage import LOG, SEGMENT, Stage
+
+ON_NEAR0 = """
+init_config: {resolve_names: false}
+instances:
+  - interface: near0
+    ips: [10.77.0.0/24]
+"""
+
+
+def peer_samples(status, src):
+    return sum(p["samples"] for p in status["peers"] if p["src"] == src)
+
+
+def test_an_address_that_comes_later_is_ours():
+    with Network("1ms") as network, Stage(network.near) as stage:
+        stage.configure(ON_NEAR0)
+        with stage.helper(), network.serve():
+            stage.wait_for_state("capturing")
+            network.near.ip("addr add 10.77.0.9/24 dev near0")
+            network.exchange(count=20, bind="10.77.0.9")
+            stage.wait_for_status(lambda s: peer_samples(s, "10.77.0.9") >= 20, what="samples of the new address")
+
+
+def test_the_filter_and_the_whitelist_both_hold():
+    with Network("1ms") as network, Stage(network.near) as stage:
+        stage.configure(ON_NEAR0.replace("10.77.0.0/24", "10.77.0.2"))
+        with stage.helper("-f=tcp port 5000"), network.serve(4, 5000), network.serve(4, 5001), network.serve(6, 5000):
+            stage.wait_for_state("capturing")
+            network.exchange(4, 5001, count=30)  # not in -f
+            network.exchange(6, 5000, count=30)  # not in the whitelist
+            network.exchange(4, 5000, count=30)
+            status = stage.wait_for_status(lambda s: peer_samples(s, "10.77.0.1") >= 31)
+            assert [(p["dst"], p["samples"], p["flows"]) for p in status["peers"]] == [("10.77.0.2", 31, 1)]
+            instance, = status["instances"]
+            assert instance["ignored"] == {}, "the kernel kept back what is not wanted"
+
+
+def test_a_filter_that_does_not_compile_is_said_and_not_ignored(stage):
+    stage.configure("init_config: {}\ninstances:\n  - interface: lo\n    all_peers: true\n")
+    with stage.helper("-f=tcp and and") as helper:
+        stage.wait_for_state("failed", "-f")
+        assert helper.alive()
+        assert stage.check().service_status == "CRITICAL"
+
+
+def test_hosts_are_resolved_and_name_their_peers():
+    with Network("1ms") as network, Stage(network.near) as stage:
+        stage.write("/etc/hosts", "127.0.0.1 localhost\n10.77.0.2 far.example\nfd77::2 far.example\n")
+        stage.configure(ON_NEAR0.replace("ips: [10.77.0.0/24]", "hosts: [far.example, no-such-host.invalid]"))
+        with stage.helper(), network.serve(4), network.serve(6, 5001):
+            # The name that does not resolve does not hinder the other, and is warned of.
+            stage.wait_for_status(lambda s: s["instances"] and "no-such-host.invalid" in s["instances"][0]["warning"])
+            network.exchange(4, count=20)
+            network.exchange(6, 5001, count=20)
+            status = stage.wait_for_status(lambda s: len(s["peers"]) == 2 and all(p["samples"] > 20 for p in s["peers"]))
+            assert {p["dst"] for p in status["peers"]} == {"far.example"}
+            check = stage.check()
+            assert check.service_status == "WARNING"
+            assert "no-such-host.invalid" in check.warnings[0] and "does not resolve" in check.warnings[0]
+
+
+def test_what_this_version_does_not_do_is_said(stage):
+    stage.configure("""
+init_config: {submit_via: dogstatsd}
+instances:
+  - {interface: lo, all_peers: true, sample: true, sample_duration: 10, sample_interval: 50}
+  - {interface: file, pcap: /tmp/some.pcap, all_peers: true}
+""")
+    with stage.helper():
+        stage.wait_for_state("degraded", "go-metro read")
+        log = stage.read(LOG)
+        assert "submit_via: dogstatsd is not done by this version" in log
+        assert "lo: sample: true is not done by this version" in log
+
+
+MANY_PEERS = """
+import socket, sys
+listeners = []
+for n in range(int(sys.argv[1])):
+    address = "127.1.%d.%d" % divmod(n, 250)
+    listener = socket.create_server((address, 0))
+    client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+    server = listener.accept()[0]
+    client.sendall(b"x"); server.recv(1); server.sendall(b"y"); client.recv(1)
+    client.close(); server.close(); listener.close()
+"""
+
+
+def test_the_segment_grows_with_its_rows(stage):
+    """Two rows a peer on the loopback: well over what the segment has room for at first. The check goes on undisturbed."""
+    stage.configure("init_config: {resolve_names: false}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n")
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        small = int(stage.run("stat", "-c", "%s", SEGMENT))
+        stage.run("python3", "-c", MANY_PEERS, "400")
+        status = stage.wait_for_status(lambda s: len(s["peers"]) == 800, what="every peer has its rows")
+        assert sum(p["samples"] for p in status["peers"]) >= 1600
+        assert int(stage.run("stat", "-c", "%s", SEGMENT)) > 2 * small
+        assert stage.run("ls", "/dev/shm").split() == ["go-metro"], "the smaller one is gone"
+        check = stage.check()
+        assert check.service_status == "OK", check
+        assert len(check.gauges(iface="lo")) > 0
+
+
+def test_max_peers_bounds_the_rows(stage):
+    stage.configure("init_config: {max_peers: 10}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n")
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run("python3", "-c", MANY_PEERS, "50")
+        status = stage.wait_for_status(lambda s: s["instances"][0]["refused_peers"] > 0 and len(s["peers"]) == 11)
+        other, = [p for p in status["peers"] if p["dst"] == "other"]
+        assert other["samples"] > 0 and other["rtt_ms"]["avg"] is None, "counts only"
+        wait_until(lambda: sum(p["flows"] for p in stage.status()["peers"]) >= 100, what="the totals add up")
