@@ -17,7 +17,9 @@ except ImportError:  # a bare interpreter
     except ImportError:  # 3.12 and later
         sys.exit('setup.py: setuptools is missing; install it with: %s -m pip install setuptools' % sys.executable)
 
-SOURCES = ('metro_segment', 'interval', 'segment_reader', 'segment_check', 'crc32c', 'histogram')
+PARTS = ('metro_segment', 'metro_segment_snapshot', 'metro_segment_rows', 'metro_segment_value')
+MODULES = ('interval', 'segment_reader', 'segment_check', 'crc32c', 'histogram')  # the helper has these too
+HEADERS = PARTS[:1] + MODULES + ('peer', 'segment', 'version')
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -42,8 +44,8 @@ if __name__ == '__main__':
         ext_modules=[
             Extension(
                 'metro_segment',
-                sources=['native/%s.c' % name for name in SOURCES],
-                depends=['native/%s.h' % name for name in SOURCES[1:] + ('peer', 'segment', 'version')],
+                sources=['native/%s.c' % name for name in PARTS + MODULES],
+                depends=['native/%s.h' % name for name in HEADERS],
                 include_dirs=['native'],
                 define_macros=[('_GNU_SOURCE', '1')],
                 # Python's own headers are not ours to mend: the caller's CFLAGS may ask for every warning.

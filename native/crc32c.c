@@ -2,7 +2,8 @@
  *
  * The register is the CRC without its initial and final xor. It is linear: what a block makes of a register is the xor of what
  * zeros of the block's length make of the register and of what the block makes of 0. So three lanes can be computed side by side,
- * which hides the instruction's latency of three cycles, and joined by `over_zeros`. */
+ * which hides the instruction's latency of three cycles, and joined by `over_zeros`. For the same reason many zeros cost one
+ * multiplication, modulo the polynomial, by a power of x. */
 #include "crc32c.h"
 
 #include <stdbool.h>
@@ -14,15 +15,18 @@
 #endif
 
 #define POLYNOMIAL 0x82f63b78u /* 0x1edc6f41, reflected */
-#define LANE 1024u             /* bytes a lane takes in one round of three */
+#define LANE 256u              /* bytes a lane takes in one round of three */
 #define LANE_WORDS (LANE / 8)
+#define RUN_WORDS 1023u        /* of four bytes: zeros that are taken in one step */
 
+_Static_assert(LANE / 4 <= RUN_WORDS, "a lane is one step over zeros");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight bytes are taken as one little-endian word");
 
 typedef uint32_t update_function(uint32_t reg, const uint8_t *data, size_t size);
 
 static uint32_t by_byte[8][256];    /* [n][b]: the register after byte b and n zero bytes */
 static uint32_t over_zeros[4][256]; /* [n][b]: the register after LANE zero bytes, from one whose byte n is b */
+static uint32_t run[RUN_WORDS + 1]; /* [n]: what n words of zeros multiply the register by */
 
 static uint64_t load8(const uint8_t *data)
 {
@@ -144,18 +148,32 @@ static void fill_by_byte(void)
             by_byte[n][byte] = table_byte(by_byte[n - 1][byte], 0);
 }
 
-/* Each single bit is sent through the zeros; all other values are xors of those. */
+/* The product of two registers taken as polynomials (the highest bit is x^0). */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (; a != 0; a <<= 1) {
+        product ^= b & -(a >> 31);
+        b = (b >> 1) ^ (POLYNOMIAL & -(b & 1));
+    }
+    return product;
+}
+
+static void fill_run(void)
+{
+    uint32_t reg = UINT32_C(1) << 31;
+    for (unsigned n = 0; n <= RUN_WORDS; n++) {
+        run[n] = reg;
+        for (unsigned byte = 0; byte < 4; byte++)
+            reg = table_byte(reg, 0);
+    }
+}
+
 static void fill_over_zeros(void)
 {
-    for (unsigned bit = 0; bit < 32; bit++) {
-        uint32_t reg = UINT32_C(1) << bit;
-        for (unsigned n = 0; n < LANE; n++)
-            reg = table_byte(reg, 0);
-        over_zeros[bit / 8][1u << (bit % 8)] = reg;
-    }
     for (unsigned n = 0; n < 4; n++)
-        for (unsigned value = 1; value < 256; value++)
-            over_zeros[n][value] = over_zeros[n][value & (value - 1)] ^ over_zeros[n][value & -value];
+        for (uint32_t value = 0; value < 256; value++)
+            over_zeros[n][value] = multiply(value << (8 * n), run[LANE / 4]);
 }
 
 static update_function *update = table_update;
@@ -164,6 +182,7 @@ static update_function *update = table_update;
 __attribute__((constructor)) static void crc32c_prepare(void)
 {
     fill_by_byte();
+    fill_run();
     fill_over_zeros();
     update = best_update();
 }
@@ -171,4 +190,16 @@ __attribute__((constructor)) static void crc32c_prepare(void)
 uint32_t crc32c(uint32_t crc, const void *data, size_t size)
 {
     return ~update(~crc, data, size);
+}
+
+uint32_t crc32c_zeros(uint32_t crc, size_t size)
+{
+    uint32_t reg = ~crc;
+    for (; size % 4 != 0; size--)
+        reg = table_byte(reg, 0);
+    for (size_t words = size / 4, step; words > 0; words -= step) {
+        step = words < RUN_WORDS ? words : RUN_WORDS;
+        reg = multiply(reg, run[step]);
+    }
+    return ~reg;
 }

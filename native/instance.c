@@ -122,18 +122,13 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
     return true;
 }
 
-void instance_peer_name(const struct instance *instance, const struct meter_row *row, char out[static SEG_NAME_MAX])
+const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)
 {
-    struct ip_prefix prefix = { row->peer, row->peer_bits };
-    const char *name = NULL;
-    char text[PREFIX_STRLEN];
     uint32_t index;
 
     if (row->other)
-        name = "other";
-    else if (row->peer_bits == 128 && instance->whitelist != NULL && netset_lookup(instance->whitelist, &row->peer, &index))
-        name = targets_name(instance->targets, index);
-    if (name == NULL)
-        name = row->peer_bits == 128 ? address_format(text, &row->peer) : prefix_format(text, &prefix);
-    snprintf(out, SEG_NAME_MAX, "%s", name);
+        return "other";
+    if (row->peer_bits != 128 || instance->whitelist == NULL || !netset_lookup(instance->whitelist, &row->peer, &index))
+        return NULL;
+    return targets_name(instance->targets, index);
 }

@@ -46,7 +46,7 @@ void instance_refresh(const struct instance *instance, struct meter *meter, cons
 bool instance_answer(struct instance *instance, const struct resolve_answer *answer, struct meter *meter,
                      const struct instance_host *host);
 
-/* What the tag dst: says of a row: a configured or resolved name, else the address or block itself. */
-void instance_peer_name(const struct instance *instance, const struct meter_row *row, char out[static SEG_NAME_MAX]);
+/* What the tag dst: says of a row: a configured or resolved name; NULL: the address or block itself. */
+const char *instance_peer_name(const struct instance *instance, const struct meter_row *row);
 
 #endif

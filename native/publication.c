@@ -2,6 +2,7 @@
 #include "publication.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 
 struct publication {
     struct seg_instance instances[SEG_MAX_INSTANCES];
-    struct seg_row *rows;
-    struct seg_histogram *histograms;
+    struct seg_row *rows;                /* kept for the next call */
+    const struct histogram **histograms; /* the meter's */
+    bool *shows_address;                 /* [n]: rows[n].peer_name is the text of its own peer and peer_bits */
     size_t capacity, count, missing;
     /* for the row callback */
     const struct instance *sources;
@@ -34,25 +36,29 @@ void publication_free(struct publication *publication)
         return;
     free(publication->rows);
     free(publication->histograms);
+    free(publication->shows_address);
     free(publication);
 }
 
 static int make_room(struct publication *publication)
 {
-    size_t capacity = publication->capacity + publication->capacity / 2 + ROWS_A_STEP;
+    const size_t had = publication->capacity, capacity = had + had / 2 + ROWS_A_STEP;
+    const struct histogram **histograms;
     struct seg_row *rows;
-    struct seg_histogram *histograms;
+    bool *shows_address;
 
-    if (publication->count < publication->capacity)
+    if (publication->count < had)
         return 0;
-    rows = realloc(publication->rows, capacity * sizeof *rows);
-    if (rows == NULL)
+    if ((rows = realloc(publication->rows, capacity * sizeof *rows)) != NULL)
+        publication->rows = rows;
+    if ((histograms = realloc(publication->histograms, capacity * sizeof *histograms)) != NULL)
+        publication->histograms = histograms;
+    if ((shows_address = realloc(publication->shows_address, capacity * sizeof *shows_address)) != NULL)
+        publication->shows_address = shows_address;
+    if (rows == NULL || histograms == NULL || shows_address == NULL)
         return -1;
-    publication->rows = rows;
-    histograms = realloc(publication->histograms, capacity * sizeof *histograms);
-    if (histograms == NULL)
-        return -1;
-    publication->histograms = histograms;
+    memset(rows + had, 0, (capacity - had) * sizeof *rows);
+    memset(shows_address + had, 0, (capacity - had) * sizeof *shows_address);
     publication->capacity = capacity;
     return 0;
 }
@@ -107,9 +113,23 @@ static const struct instance *find_source(const struct publication *publication,
     return NULL;
 }
 
+/* Before fill_identity(): a row keeps its place as a rule, and then the text of its address is there already. */
+static void fill_name(struct seg_row *out, const char *name, const struct meter_row *row, bool *shows_address)
+{
+    const struct ip_prefix prefix = { row->peer, row->peer_bits };
+    const bool same_address = memcmp(out->peer, row->peer.bytes, sizeof out->peer) == 0 && out->peer_bits == row->peer_bits;
+    char text[PREFIX_STRLEN];
+
+    if (name == NULL && *shows_address && same_address)
+        return;
+    *shows_address = name == NULL;
+    snprintf(out->peer_name, sizeof out->peer_name, "%s", name == NULL ? prefix_format(text, &prefix) : name);
+}
+
 static void add_row(const struct meter_row *row, void *arg)
 {
     struct publication *publication = arg;
+    const size_t at = publication->count;
     size_t index = 0;
     const struct instance *source = find_source(publication, row->instance, &index);
     struct seg_row *out;
@@ -118,13 +138,11 @@ static void add_row(const struct meter_row *row, void *arg)
         publication->missing++;
         return;
     }
-    out = &publication->rows[publication->count];
-    memset(out, 0, sizeof *out);
+    out = &publication->rows[at];
+    fill_name(out, instance_peer_name(source, row), row, &publication->shows_address[at]);
     fill_identity(out, row, index);
     fill_statistics(out, row->stats, (uint32_t)(publication->time->boottime_ns / 1000000000u));
-    instance_peer_name(source, row, out->peer_name);
-    memcpy(publication->histograms[publication->count].count, row->stats->histogram.count, sizeof row->stats->histogram.count);
-    publication->histograms[publication->count].reserved = 0;
+    publication->histograms[at] = &row->stats->histogram;
     publication->count++;
 }
 

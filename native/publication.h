@@ -1,6 +1,6 @@
 /* publication.h: the meter's rows and the instances' states -> the contents of a snapshot.
  *
- * publication_new() once for a row capacity; publication_build() about once a second; publication_free(). Memory is taken in steps as
+ * publication_new() once; publication_build() about once a second; publication_free(). Memory is taken in steps as
  * rows appear, never for a packet. */
 #ifndef GO_METRO_PUBLICATION_H
 #define GO_METRO_PUBLICATION_H
@@ -23,8 +23,9 @@ struct publication;
 struct publication *publication_new(void); /* NULL: out of memory */
 void publication_free(struct publication *publication);
 
-/* Fills *out; its arrays are the publication's until the next call. state and error are the helper's own. Rows that no memory could
- * be had for are missing: the number of them is returned (0: all are there). */
+/* Fills *out; its arrays are the publication's until the next call, the histograms are the meter's own: publish it before the
+ * meter takes a frame. state and error are the helper's own. Rows that no memory could be had for are missing: the number of
+ * them is returned (0: all are there). */
 size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
                          const struct publication_time *time, struct segment_contents *out);
 

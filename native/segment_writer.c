@@ -2,7 +2,8 @@
  *
  * A generation is stored in this order: the sequence becomes odd; instances, rows, histograms; the rest of the head with the
  * CRCs; the sequence becomes even. The other snapshot is not touched. So wherever the process ends, one of two things is in the
- * file: an odd sequence, which no reader looks behind, or a whole generation. All is stored by STORE and store_sequence(). */
+ * file: an odd sequence, which no reader looks behind, or a whole generation. All is stored by STORE, STORE_ZEROS and
+ * store_sequence(). */
 #include "segment_writer.h"
 
 #include <errno.h>
@@ -20,13 +21,14 @@
 
 #ifndef STORE /* the unit test stops inside and after each of them */
 #define STORE(to, from, size) memcpy(to, from, size)
+#define STORE_ZEROS(to, size) memset(to, 0, size)
 #define STORED() ((void)0)
 #endif
 
-#define OPEN_ATTEMPTS 100    /* each but the last was overtaken by another helper */
+#define OPEN_ATTEMPTS 100 /* each but the last was overtaken by another helper */
 #define OPEN_PAUSE_NS 1000000L
-#define PART_ALIGNMENT 64    /* a cache line */
-#define HISTOGRAMS_A_TIME 16 /* their CRC finds them in the first cache */
+#define PART_ALIGNMENT 64 /* a cache line */
+#define ROWS_A_TIME 16    /* fit the first cache, and give the CRC's lanes something to do */
 #define NS_PER_S UINT64_C(1000000000)
 
 struct segment_writer {
@@ -206,7 +208,7 @@ static bool state_ok(uint32_t state)
     return state >= SEG_STARTING && state <= SEG_STOPPED;
 }
 
-/* What every reader would refuse is refused here, before anything is stored. */
+/* What every reader would refuse, or what is no range of buckets, is refused here, before anything is stored. */
 static bool contents_ok(const struct segment_writer *writer, const struct segment_contents *contents)
 {
     if (contents->instance_count > writer->header.instance_capacity || contents->row_count > writer->header.row_capacity)
@@ -215,7 +217,7 @@ static bool contents_ok(const struct segment_writer *writer, const struct segmen
     for (uint32_t n = 0; n < contents->instance_count; n++)
         ok = ok && state_ok(contents->instances[n].state);
     for (uint32_t n = 0; n < contents->row_count; n++)
-        ok = ok && contents->rows[n].instance < contents->instance_count;
+        ok = ok && contents->rows[n].instance < contents->instance_count && contents->rows[n].min_ns <= contents->rows[n].max_ns;
     return ok;
 }
 
@@ -243,27 +245,36 @@ static uint32_t store_instances(uint8_t *to, const struct segment_contents *cont
 
 static uint32_t store_rows(uint8_t *to, const struct segment_contents *contents)
 {
+    struct seg_row clean[ROWS_A_TIME];
     uint32_t crc = 0;
-    for (uint32_t n = 0; n < contents->row_count; n++, to += sizeof(struct seg_row)) {
-        struct seg_row clean = contents->rows[n];
-        segment_clean_text(clean.peer_name, sizeof clean.peer_name, clean.peer_name);
-        crc = crc32c(crc, &clean, sizeof clean);
-        STORE(to, &clean, sizeof clean);
+    for (uint32_t n = 0, count; n < contents->row_count; n += count) {
+        const uint32_t left = contents->row_count - n;
+        count = left < ROWS_A_TIME ? left : ROWS_A_TIME;
+        memcpy(clean, &contents->rows[n], count * sizeof *clean);
+        for (uint32_t i = 0; i < count; i++)
+            segment_clean_text(clean[i].peer_name, sizeof clean[i].peer_name, clean[i].peer_name);
+        crc = crc32c(crc, clean, count * sizeof *clean);
+        STORE(to, clean, count * sizeof *clean);
+        to += count * sizeof *clean;
     }
     return crc;
 }
 
+/* Round trips to one peer are much alike: few buckets are in use. Only they are read, and stored over zeros. */
 static uint32_t store_histograms(uint8_t *to, const struct segment_contents *contents)
 {
     uint32_t crc = 0;
-    for (uint32_t n = 0; n < contents->row_count; n += HISTOGRAMS_A_TIME) {
-        const uint32_t left = contents->row_count - n;
-        const size_t size = sizeof(struct seg_histogram) * (left < HISTOGRAMS_A_TIME ? left : HISTOGRAMS_A_TIME);
-        crc = crc32c(crc, &contents->histograms[n], size);
-        STORE(to, &contents->histograms[n], size);
-        to += size;
+    size_t zeros = 0; /* that the CRC does not know of yet */
+    STORE_ZEROS(to, contents->row_count * sizeof(struct seg_histogram));
+    for (uint32_t n = 0; n < contents->row_count; n++, to += sizeof(struct seg_histogram)) {
+        const uint32_t first = histogram_bucket(contents->rows[n].min_ns), last = histogram_bucket(contents->rows[n].max_ns);
+        const size_t before = first * sizeof(uint32_t), size = (last + 1 - first) * sizeof(uint32_t);
+        const uint32_t *used = &contents->histograms[n]->count[first];
+        crc = crc32c(crc32c_zeros(crc, zeros + before), used, size);
+        STORE(to + before, used, size);
+        zeros = sizeof(struct seg_histogram) - before - size;
     }
-    return crc;
+    return crc32c_zeros(crc, zeros);
 }
 
 static void store_head(uint8_t *base, struct seg_snapshot *head, const struct segment_contents *contents)

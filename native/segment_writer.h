@@ -30,8 +30,9 @@ struct segment_writer_options {
                                               passes on without a gap, the start times stay. Close it afterwards in any case. */
 };
 
-/* What is published. Arrays are the caller's; histograms[i] belongs to rows[i]. The writer fills the CRCs, the sequence and the
- * generation, and cleans the text fields (printable ASCII, NUL-terminated, zero-padded). */
+/* What is published. Arrays are the caller's; histograms[i] belongs to rows[i] and counts only from the bucket of its min_ns to
+ * that of its max_ns: no other is looked at. The writer fills the CRCs, the sequence and the generation, and cleans the text
+ * fields (printable ASCII, NUL-terminated, zero-padded). */
 struct segment_contents {
     enum seg_state state;
     const char *error;
@@ -39,7 +40,7 @@ struct segment_contents {
     const struct seg_instance *instances;
     uint32_t instance_count;
     const struct seg_row *rows;
-    const struct seg_histogram *histograms;
+    const struct histogram *const *histograms;
     uint32_t row_count;
 };
 
@@ -51,7 +52,8 @@ struct segment_writer;
 enum segment_writer_result segment_writer_open(const struct segment_writer_options *options, struct segment_writer **out,
                                                char message[static SEG_ERROR_MAX], pid_t *holder);
 
-/* Writes one generation. 0; -1 (errno) when rows or instances are more than the capacity (EINVAL). Never blocks on a reader. */
+/* Writes one generation. 0; -1 (errno) when rows or instances are more than the capacity, or are none that a reader would take
+ * (EINVAL). Never blocks on a reader. */
 int segment_writer_publish(struct segment_writer *writer, const struct segment_contents *contents);
 
 /* Rows that there is room for. */

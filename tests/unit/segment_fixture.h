@@ -16,6 +16,7 @@ struct fixture {
     struct seg_instance *instances;
     struct seg_row *rows;
     struct seg_histogram *histograms;
+    const struct histogram **live; /* where the writer finds them */
     struct segment_contents contents;
 };
 
@@ -46,6 +47,7 @@ static inline void fixture_row(struct seg_row *row, uint64_t key, uint32_t n, ui
     row->birth = n + 1;
     row->samples = fixture_value(key, n);
     row->sum_ns = fixture_value(key, n + 7);
+    row->max_ns = UINT64_MAX; /* every bucket is in use */
     snprintf(row->peer_name, sizeof row->peer_name, "peer-%llu-%u", (unsigned long long)key, n);
 }
 
@@ -55,15 +57,18 @@ static inline void fixture_init(struct fixture *fixture, uint64_t key, uint32_t 
     fixture->instances = calloc(instance_count + 1, sizeof *fixture->instances);
     fixture->rows = calloc(row_count + 1, sizeof *fixture->rows);
     fixture->histograms = calloc(row_count + 1, sizeof *fixture->histograms);
-    if (fixture->instances == NULL || fixture->rows == NULL || fixture->histograms == NULL)
+    fixture->live = calloc(row_count + 1, sizeof *fixture->live);
+    if (fixture->instances == NULL || fixture->rows == NULL || fixture->histograms == NULL || fixture->live == NULL)
         abort();
     for (uint32_t n = 0; n < instance_count; n++)
         fixture_instance(&fixture->instances[n], key, n);
     for (uint32_t n = 0; n < row_count; n++)
         fixture_row(&fixture->rows[n], key, n, instance_count);
-    for (uint32_t n = 0; n < row_count; n++)
+    for (uint32_t n = 0; n < row_count; n++) {
         for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++)
             fixture->histograms[n].count[bucket] = (uint32_t)fixture_value(key, n + bucket);
+        fixture->live[n] = (const struct histogram *)&fixture->histograms[n]; /* it begins with the same array */
+    }
     fixture->contents = (struct segment_contents){
         .state = SEG_CAPTURING,
         .error = "",
@@ -72,7 +77,7 @@ static inline void fixture_init(struct fixture *fixture, uint64_t key, uint32_t 
         .instances = fixture->instances,
         .instance_count = instance_count,
         .rows = fixture->rows,
-        .histograms = fixture->histograms,
+        .histograms = fixture->live,
         .row_count = row_count,
     };
 }
@@ -82,6 +87,7 @@ static inline void fixture_free(struct fixture *fixture)
     free(fixture->instances);
     free(fixture->rows);
     free(fixture->histograms);
+    free(fixture->live);
 }
 
 /* Whether the copy is what was published from this fixture, to the byte. */

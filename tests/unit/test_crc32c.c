@@ -115,12 +115,25 @@ static void test_parts_give_the_whole(void **state)
         assert_int_equal(crc32c(crc32c(0, data, cut), data + cut, sizeof data - cut), whole);
 }
 
+static void test_zeros_are_as_bytes(void **state)
+{
+    static const uint8_t zeros[3 * 4 * RUN_WORDS];
+    static const size_t joints[] = {4 * RUN_WORDS, 8 * RUN_WORDS};
+    (void)state;
+    for (size_t size = 0; size < 100; size++)
+        assert_int_equal(crc32c_zeros(0x12345678, size), reference(0x12345678, zeros, size));
+    for (size_t n = 0; n < sizeof joints / sizeof joints[0]; n++)
+        for (size_t size = joints[n] - 8; size <= joints[n] + 8; size++)
+            assert_int_equal(crc32c_zeros(7, size), reference(7, zeros, size));
+    assert_int_equal(crc32c_zeros(7, sizeof zeros), reference(7, zeros, sizeof zeros));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors_of_rfc_3720),       cmocka_unit_test(test_tables_are_right_at_any_length),
         cmocka_unit_test(test_hardware_is_right_at_any_length), cmocka_unit_test(test_every_joint),
-        cmocka_unit_test(test_parts_give_the_whole),
+        cmocka_unit_test(test_parts_give_the_whole),      cmocka_unit_test(test_zeros_are_as_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,7 @@ static void handshake(struct scene *scene, const char *peer, uint16_t port, int6
 
 static void a_row_carries_its_identity_and_its_statistics(void **state)
 {
+    static const struct seg_row zero;
     struct scene scene = set_up(10, NULL);
     struct publication_time time = { UINT64_C(20000000000), UINT64_C(1700000000000000000) };
     struct segment_contents contents;
@@ -99,7 +100,10 @@ static void a_row_carries_its_identity_and_its_statistics(void **state)
     assert_int_equal(contents.rows[0].srtt_ns, 2500000);
     assert_int_equal(contents.rows[0].window_min_ns, 2500000);
     assert_int_equal(contents.rows[0].last_sample_boottime_ns, UINT64_C(15000000000));
-    assert_int_equal(contents.histograms[0].count[histogram_bucket(2500000)], 1);
+    assert_int_equal(contents.histograms[0]->count[histogram_bucket(2500000)], 1);
+    assert_memory_equal(contents.rows[0].reserved, zero.reserved, sizeof zero.reserved);
+    for (size_t i = SKIP_REASON_COUNT; i < SEG_SKIPS; i++)
+        assert_int_equal(contents.rows[0].skipped[i], 0);
     tear_down(&scene);
 }
 
@@ -140,6 +144,76 @@ static void what_is_over_max_peers_is_one_row_of_counts(void **state)
     tear_down(&scene);
 }
 
+static void assert_named(struct publication *publication, struct scene *scene, const char *name)
+{
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+
+    assert_int_equal(publication_build(publication, scene->meter, &scene->instance, 1, &time, &contents), 0);
+    assert_int_equal(contents.row_count, 1);
+    assert_string_equal(contents.rows[0].peer_name, name);
+}
+
+static void a_name_comes_and_goes(void **state)
+{
+    static char *hosts[] = { (char *)"db.example" };
+    static const struct config_instance named = { .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 },
+                                                  .ip_prefixes = prefixes };
+    struct scene scene = set_up(10, NULL);
+    const struct instance_host host = { .own = scene.own };
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
+    struct ip_address address;
+
+    (void)state;
+    assert_true(address_parse("192.0.2.7", &address));
+    answer.addresses = &address;
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    assert_int_equal(instance_change(&scene.instance, &named, false, scene.meter, &host), 0);
+    assert_true(instance_answer(&scene.instance, &answer, scene.meter, &host));
+    assert_named(scene.publication, &scene, "db.example");
+    assert_named(scene.publication, &scene, "db.example");
+    assert_int_equal(instance_change(&scene.instance, &wanted, false, scene.meter, &host), 0);
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    tear_down(&scene);
+}
+
+/* As after a reload that makes the meter anew: places and births begin again. */
+static void a_row_never_has_the_name_of_the_one_before_it(void **state)
+{
+    struct scene first = set_up(10, NULL), second = set_up(10, NULL), other = set_up(0, NULL);
+
+    (void)state;
+    handshake(&first, "192.0.2.7", 4000, 15000000000, 2500000);
+    handshake(&second, "192.0.2.70", 4000, 15000000000, 2500000);
+    handshake(&other, "192.0.2.7", 4000, 15000000000, 2500000);
+    assert_named(first.publication, &first, "192.0.2.7");
+    assert_named(first.publication, &second, "192.0.2.70");
+    assert_named(first.publication, &first, "192.0.2.7");
+    assert_named(first.publication, &other, "other");
+    assert_named(first.publication, &first, "192.0.2.7");
+    tear_down(&first);
+    tear_down(&second);
+    tear_down(&other);
+}
+
+static void a_block_is_not_its_first_address(void **state)
+{
+    struct meter_row row = { .peer_bits = 120 };
+    struct seg_row out = { .instance = 0 };
+    bool shows_address = false;
+
+    (void)state;
+    assert_true(address_parse("192.0.2.0", &row.peer));
+    fill_name(&out, NULL, &row, &shows_address);
+    fill_identity(&out, &row, 0);
+    assert_string_equal(out.peer_name, "192.0.2.0/24");
+    row.peer_bits = 128;
+    fill_name(&out, NULL, &row, &shows_address);
+    assert_string_equal(out.peer_name, "192.0.2.0");
+}
+
 static void more_rows_than_a_step_keep_their_histograms(void **state)
 {
     struct scene scene = set_up(2000, NULL);
@@ -157,7 +231,7 @@ static void more_rows_than_a_step_keep_their_histograms(void **state)
     assert_int_equal(publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents), 0);
     assert_int_equal(contents.row_count, ROWS);
     for (unsigned i = 0; i < ROWS; i++)
-        assert_int_equal(contents.histograms[i].count[histogram_bucket(contents.rows[i].last_ns)], 1);
+        assert_int_equal(contents.histograms[i]->count[histogram_bucket(contents.rows[i].last_ns)], 1);
     tear_down(&scene);
 }
 
@@ -203,6 +277,9 @@ int main(void)
         cmocka_unit_test(a_row_carries_its_identity_and_its_statistics),
         cmocka_unit_test(what_is_ignored_is_named),
         cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
+        cmocka_unit_test(a_name_comes_and_goes),
+        cmocka_unit_test(a_row_never_has_the_name_of_the_one_before_it),
+        cmocka_unit_test(a_block_is_not_its_first_address),
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),
         cmocka_unit_test(an_instance_that_is_refused_says_why),
         cmocka_unit_test(the_state_of_all_follows_from_the_states_of_each),

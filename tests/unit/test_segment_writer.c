@@ -41,7 +41,15 @@ static void test_store(void *to, const void *from, size_t size)
     }
 }
 
+static void test_store_zeros(void *to, size_t size)
+{
+    static const uint64_t zero = 0;
+    for (size_t done = 0; done < size; done += sizeof zero)
+        test_store((char *)to + done, &zero, size - done < sizeof zero ? size - done : sizeof zero);
+}
+
 #define STORE(to, from, size) test_store(to, from, size)
+#define STORE_ZEROS(to, size) test_store_zeros(to, size)
 #define STORED() test_stored()
 #include "segment_writer.c"
 #include "tests/unit/segment_fixture.h"
@@ -223,6 +231,67 @@ static void test_texts_are_cleaned(void **state)
     fixture_free(&fixture);
 }
 
+/* Buckets from..to of the row count their own number, and are what its least and most say. */
+static void use_buckets(struct fixture *fixture, uint32_t row, uint32_t from, uint32_t to)
+{
+    memset(&fixture->histograms[row], 0, sizeof fixture->histograms[row]);
+    for (uint32_t bucket = from; bucket <= to; bucket++)
+        fixture->histograms[row].count[bucket] = bucket + 1;
+    fixture->rows[row].min_ns = histogram_lower_ns(from);
+    fixture->rows[row].max_ns = histogram_upper_ns(to) - 1;
+}
+
+static void assert_published(struct segment_writer *writer, const struct fixture *fixture)
+{
+    assert_int_equal(segment_writer_publish(writer, &fixture->contents), 0);
+    struct segment_copy copy = read_back(true); /* its CRCs hold */
+    assert_true(fixture_equals(fixture, &copy));
+    segment_copy_free(&copy);
+}
+
+static void test_used_buckets_are_stored_over_zeros(void **state)
+{
+    static const uint32_t last = HISTOGRAM_BUCKETS - 1;
+    struct fixture full, some, none;
+    struct segment_writer *writer = open_writer();
+    (void)state;
+    fixture_init(&full, 1, 2, 4);
+    fixture_init(&some, 2, 2, 4);
+    fixture_init(&none, 3, 2, 4);
+    for (uint32_t row = 0; row < 4; row++)
+        use_buckets(&none, row, 0, 0);
+    for (uint32_t n = 0; n < 4; n++) { /* whatever was in the two slots before */
+        use_buckets(&some, n % 4, 0, 0);
+        use_buckets(&some, (n + 1) % 4, 100 + n, 140);
+        use_buckets(&some, (n + 2) % 4, last, last);
+        use_buckets(&some, (n + 3) % 4, 7, last);
+        assert_published(writer, &some);
+        assert_published(writer, &some);
+        assert_published(writer, n % 2 == 0 ? &full : &none);
+    }
+    segment_writer_close(writer);
+    fixture_free(&full);
+    fixture_free(&some);
+    fixture_free(&none);
+}
+
+/* More than the writer takes at a time, and not a multiple of it. */
+static void test_many_rows(void **state)
+{
+    const uint32_t rows = 3 * ROWS_A_TIME + 5;
+    const struct segment_writer_options options = options_for(rows, 2);
+    struct segment_writer *writer;
+    struct fixture fixture;
+    (void)state;
+    assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_OK);
+    for (uint32_t count = rows - ROWS_A_TIME; count <= rows; count++) {
+        fixture_init(&fixture, count, 2, count);
+        assert_published(writer, &fixture);
+        fixture_free(&fixture);
+    }
+    segment_writer_close(writer);
+}
+
 static void assert_einval(struct segment_writer *writer, const struct segment_contents *contents)
 {
     errno = 0;
@@ -256,6 +325,10 @@ static void test_what_readers_would_refuse_is_not_stored(void **state)
     assert_einval(writer, &good);
     fixture.instances[1].state = SEG_FAILED;
     fixture.rows[3].instance = 2;
+    assert_einval(writer, &good);
+    fixture.rows[3].instance = 1;
+    fixture.rows[3].min_ns = 8;
+    fixture.rows[3].max_ns = 7;
     assert_einval(writer, &good);
     struct segment_copy copy = read_back(true);
     assert_int_equal(copy.snapshot.generation, 1);
@@ -825,6 +898,8 @@ int main(void)
         cmocka_unit_test_setup(test_header, fresh),
         cmocka_unit_test_setup(test_generations_alternate, fresh),
         cmocka_unit_test_setup(test_texts_are_cleaned, fresh),
+        cmocka_unit_test_setup(test_used_buckets_are_stored_over_zeros, fresh),
+        cmocka_unit_test_setup(test_many_rows, fresh),
         cmocka_unit_test_setup(test_what_readers_would_refuse_is_not_stored, fresh),
         cmocka_unit_test_setup(test_stopped_after_each_store, fresh),
         cmocka_unit_test_setup(test_stopped_in_the_first_generation, fresh),
