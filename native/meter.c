@@ -27,7 +27,13 @@ struct meter *meter_new(const struct meter_options *options)
         meter_free(meter);
         return NULL;
     }
+    meter->peers.births = options->births;
     return meter;
+}
+
+uint64_t meter_births(const struct meter *meter)
+{
+    return meter->peers.births;
 }
 
 void meter_free(struct meter *meter)

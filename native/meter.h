@@ -36,6 +36,7 @@ struct meter_options {
     uint32_t exp_ttl_s;  /* an ended flow leaves after so long */
     bool keep_rows;      /* rows never leave, however long they are idle (`read`: the table at the end is of the whole capture) */
     uint64_t hash_seed[2];
+    uint64_t births; /* rows born before, in a meter that this one follows (meter_births()); 0: none */
     void (*on_sample)(const struct meter_sample *sample, void *arg); /* NULL: none */
     void *on_sample_arg;
 };
@@ -79,6 +80,9 @@ struct meter;
 
 struct meter *meter_new(const struct meter_options *options); /* NULL: out of memory */
 void meter_free(struct meter *meter);
+
+/* Rows born so far, for the meter that follows: so a row's birth stays unique in the process. */
+uint64_t meter_births(const struct meter *meter);
 
 /* The instance's number, 0..63, or -1 (no room). The struct is copied. */
 int meter_instance_add(struct meter *meter, const struct meter_instance *instance);

@@ -175,6 +175,7 @@ static int ensure_meter(struct roster *roster, const struct config *config)
         .idle_ttl_s = config->idle_ttl_s,
         .exp_ttl_s = config->exp_ttl_s,
         .hash_seed = { roster->hash_seed[0], roster->hash_seed[1] },
+        .births = roster->meter == NULL ? 0 : meter_births(roster->meter),
     };
 
     if (roster->meter != NULL && !meter_differs(roster->config, config))

@@ -1,8 +1,10 @@
 """What is measured follows the host and the configuration: addresses, names, filters, whitelists, and many peers."""
 
+import json
+
 from network import Network
-from processes import wait_until
-from stage import LOG, SEGMENT, Stage
+from processes import BUILD, PYTHON3, wait_until
+from stage import LOG, SEGMENT, USER, Stage
 
 ON_NEAR0 = """
 init_config: {resolve_names: false}
@@ -76,6 +78,31 @@ instances:
         log = stage.read(LOG)
         assert "submit_via: dogstatsd is not done by this version" in log
         assert "lo: sample: true is not done by this version" in log
+
+
+BIRTHS = """
+import json, pwd, sys
+sys.path.insert(0, sys.argv[1])
+import metro_segment
+snapshot = metro_segment.read(sys.argv[2], owner=pwd.getpwnam("dd-agent").pw_uid)
+print(json.dumps([row["birth"] for row in snapshot.rows()]))
+"""
+
+
+def test_rows_that_begin_anew_are_other_rows(stage):
+    """Another exp_ttl begins all flows and rows anew in the same helper: readers must not take differences over that."""
+    text = "init_config: {exp_ttl: 60}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n"
+    births = []
+    stage.configure(text)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        for exp_ttl in (60, 61):
+            stage.configure(text.replace("60", str(exp_ttl)))
+            stage.wait_for_status(lambda s: exp_ttl == 60 or not s["peers"], what="rows anew")
+            stage.run("python3", "-c", MANY_PEERS, "5")
+            stage.wait_for_status(lambda s: len(s["peers"]) == 10)
+            births.append(set(json.loads(stage.run(PYTHON3, "-c", BIRTHS, BUILD / "python3", SEGMENT, user=USER))))
+    assert len(births[0]) == len(births[1]) == 10 and not births[0] & births[1]
 
 
 MANY_PEERS = """
