@@ -26,13 +26,16 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 PYTHON2  := $(BUILD)/bin/python2.7
 PACKAGES := tests/setup/apt.sh
 SOURCES  := $(wildcard native/*.c native/*.h)
-MODULES  := $(filter-out native/main.c native/metro_segment.c,$(wildcard native/*.c))
+MODULES  := $(filter-out native/main.c $(wildcard native/metro_segment*.c),$(wildcard native/*.c))
+HEADERS  := $(filter-out native/metro_segment.h,$(wildcard native/*.h)) # that one needs Python.h: check-clang compiles it
 OBJECTS  := $(MODULES:native/%.c=$(BUILD)/obj/%.o)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+THREADED := $(BUILD)/unit/test_log $(BUILD)/unit/test_resolve
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # The flavours: the same rules in a folder of their own.
 ASAN := $(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g $(SANITIZE)" HARDEN=
+TSAN := $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread -Wno-tsan" HARDEN=
 FUZZ := $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzing CC=$(CLANG) HARDEN= \
         CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link"
 
@@ -42,7 +45,7 @@ AT_ROOT  = $(AS_ROOT) env BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PY
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python test-system \
-        check-headers check-clang units run-units fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
+        check-headers check-clang test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
 
@@ -91,7 +94,12 @@ $(PYTHON2):
 
 $(BUILD)/.python3: FORCE
 	@mkdir -p $(BUILD)
-	@$(PYTHON3) -c 'import sys; print(sys.executable, sys.version)' >$@.new && { cmp -s $@.new $@ || cp $@.new $@; }; rm -f $@.new
+	@printf '#include <Python.h>\n' | $(CC) -fsyntax-only -x c - \
+	    -I$$($(PYTHON3) -c 'import sysconfig; print(sysconfig.get_path("include"))') 2>/dev/null || \
+	{ echo "make: no $(PYTHON3) with its headers: 'make setup' installs them (root or sudo)" >&2; exit 1; }
+	@$(PYTHON3) -c 'import sys; print(sys.executable, sys.version)' >$@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+	@rm -f $@.new
 
 $(BUILD)/python2/.built: $(PYTHON2) setup.py $(SOURCES)
 	$(call say,EXT,$(@D))
@@ -130,13 +138,22 @@ demo: setup-demo ## Watch it measure real TCP traffic over a delay that it sets 
 	@$(AT_ROOT) $(PYTHON3) tests/demo/demo.py
 
 test: setup-test ## Run every test: C under ASan and UBSan, Python 2.7 and 3, system, fuzzers for 20 s each (does its own set-up)
-	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-headers check-clang test-unit fuzz-short test-python test-system
+	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-headers check-clang test-unit test-threads fuzz-short test-python test-system
 
 test-unit: ## Run the C unit tests under ASan and UBSan
 	@+$(ASAN) -j2 units
 	@+$(ASAN) run-units
 
+test-threads: ## Run the tests of what has threads under TSan
+	@+$(TSAN) -j2 threaded
+	@+$(TSAN) run-threaded
+
 units: $(UNITS)
+
+threaded: $(THREADED)
+
+run-threaded:
+	@tests/unit/run.sh $(THREADED)
 
 run-units:
 	@tests/unit/run.sh $(UNITS)
@@ -153,17 +170,17 @@ test-system: all $(BUILD)/relay ## Run the system tests: supervisord, namespaces
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
 
 check-headers: | probe ## Compile each header alone and twice
-	@for header in native/*.h; do \
+	@for header in $(HEADERS); do \
 	    printf '#include "%s"\n' $$header $$header | $(COMPILE) -I. -fsyntax-only -x c - || \
 	    { echo "$$header: not self-contained" >&2; exit 1; }; \
-	done; echo "$(words $(wildcard native/*.h)) headers compile alone and twice"
+	done; echo "$(words $(HEADERS)) headers compile alone and twice"
 
 check-clang: $(PYTHON2) ## Compile all C with clang, warnings being errors
 	@$(CLANG) -std=c11 $(CPPFLAGS) -I. -O2 $(WARNINGS) -fsyntax-only $(MODULES) native/main.c $(wildcard tests/*/*.c)
 	@for python in $(PYTHON2) $(PYTHON3); do \
 	    include=$$($$python -c 'import sysconfig; print(sysconfig.get_path("include"))') && \
 	    $(CLANG) -std=c11 $(CPPFLAGS) -O2 -Wall -Wextra -Werror -isystem $$include -isystem $$(dirname $$include) -fsyntax-only \
-	        native/metro_segment.c || exit 1; \
+	        $(wildcard native/metro_segment*.c) || exit 1; \
 	done; echo "$(words $(MODULES)) modules, the program, the extension and the tests compile with $(CLANG) without a warning"
 
 fuzz-short: ## Fuzz each door for 20 s
