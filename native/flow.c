@@ -10,7 +10,8 @@
 #define CACHE_LINE 64
 #define SHARD_MIN_SIZE 8U
 #define NO_FLOW UINT32_MAX
-#define TIME_SHIFT 10 /* of flow_recent.time */
+#define TIME_SHIFT 14 /* of flow_recent.time_* */
+#define COARSE_MASK 0xffffffU
 
 _Static_assert(sizeof(struct flow_key) == HASH_KEY_SIZE, "hashed whole");
 
@@ -227,15 +228,25 @@ static uint32_t index_of(const struct flow_table *table, const struct flow *flow
     }
 }
 
-void flow_end(struct flow_table *table, struct flow *flow)
+static void set_ended(struct flow_table *table, struct flow *flow, bool ended)
 {
-    if (flow->flags & FLOW_ENDED) {
+    if (((flow->flags & FLOW_ENDED) != 0) == ended) {
         return;
     }
     const uint32_t index = index_of(table, flow, flow_hash(table, &flow->key));
-    flow->flags |= FLOW_ENDED;
+    flow->flags ^= FLOW_ENDED;
     wheel_remove(&table->wheel, index);
-    wheel_add(&table->wheel, index, flow->last_s + table->exp_ttl_s);
+    wheel_add(&table->wheel, index, flow->last_s + (ended ? table->exp_ttl_s : table->idle_ttl_s));
+}
+
+void flow_end(struct flow_table *table, struct flow *flow)
+{
+    set_ended(table, flow, true);
+}
+
+void flow_reopen(struct flow_table *table, struct flow *flow)
+{
+    set_ended(table, flow, false);
 }
 
 static void release(struct flow_table *table, struct flow *flow, uint32_t index, uint64_t hash)
@@ -275,27 +286,33 @@ struct flow *flow_due(struct flow_table *table, uint32_t now_s)
 
 static uint32_t coarse_time(int64_t time_ns)
 {
-    return (uint32_t)((uint64_t)time_ns >> TIME_SHIFT);
+    return (uint32_t)((uint64_t)time_ns >> TIME_SHIFT) & COARSE_MASK;
+}
+
+/* Units of coarse time from `before` to `now`; huge if time went back. */
+static uint32_t coarse_age(uint32_t now, uint32_t before)
+{
+    return (now - before) & COARSE_MASK;
 }
 
 /* Two packets of one identity: one packet that was captured twice, or something sent again? In doubt it was sent again, for
  * that loses samples and gives no false one.
- * - What takes up sequence space: an IPv4 packet with an identity of its own is a copy. Without that (no IP ID; over IPv6 only
- *   a TSval, which ticks as slowly as its host likes) it is one if it comes at once: sending again takes a sign of a hole,
- *   after which copies are forgotten, or a timer, none of which is so short.
+ * - What takes up sequence space: an IPv4 packet with an identity of its own is a copy, unless a retransmission timer may have
+ *   run out. Without that (no IP ID; over IPv6 only a TSval, which ticks as slowly as its host likes) it is one if it comes at
+ *   once: sending again takes a sign of a hole, after which copies are forgotten, or a timer, none of which is so short.
  * - A pure ACK that comes again is a duplicate ACK, and within a tick of TSval it looks the same. It is a copy only if nothing
  *   but the IP ID can have made it unique, or if this flow's data was seen twice as well. */
-static bool means_copy(const struct flow *flow, const struct tcp_segment *segment, bool at_once)
+static bool means_copy(const struct flow *flow, const struct tcp_segment *segment, uint32_t age)
 {
     const bool has_ip_id = segment->identity_is_unique && address_is_v4(&segment->src);
 
-    if (segment->payload_len > 0 || (segment->flags & (TCP_SYN | TCP_FIN))) {
-        return has_ip_id || at_once;
-    }
-    if (!segment->identity_is_unique) {
+    if (age > (has_ip_id ? FLOW_UNIQUE_COPY_NS : FLOW_COPY_NS) >> TIME_SHIFT) {
         return false;
     }
-    return !segment->has_timestamps || ((flow->flags & FLOW_TWICE) && (has_ip_id || at_once));
+    if (segment->payload_len > 0 || (segment->flags & (TCP_SYN | TCP_FIN))) {
+        return true;
+    }
+    return segment->identity_is_unique && (!segment->has_timestamps || (flow->flags & FLOW_TWICE));
 }
 
 bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
@@ -303,20 +320,31 @@ bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *se
     struct flow_recent *recent = &flow->recent[side];
     const uint32_t identity = segment->identity == 0 ? 1 : segment->identity;
     const uint32_t now = coarse_time(time_ns);
+    const unsigned at = flow->recent_at[side];
 
     for (unsigned n = 0; n < FLOW_RECENT; n++) {
         if (recent->identity[n] != identity) {
             continue;
         }
-        if (means_copy(flow, segment, now - recent->time[n] <= (FLOW_COPY_NS >> TIME_SHIFT))) {
+        if (means_copy(flow, segment, coarse_age(now, (uint32_t)recent->time_high[n] << 16 | recent->time_low[n]))) {
             flow->flags |= FLOW_TWICE;
             return true;
         }
     }
-    recent->identity[flow->recent_at[side]] = identity;
-    recent->time[flow->recent_at[side]] = now;
-    flow->recent_at[side] = (uint8_t)((flow->recent_at[side] + 1U) % FLOW_RECENT);
+    recent->identity[at] = identity;
+    recent->time_low[at] = (uint16_t)now;
+    recent->time_high[at] = (uint8_t)(now >> 16);
+    flow->recent_at[side] = (uint8_t)((at + 1U) % FLOW_RECENT);
     return false;
+}
+
+bool flow_is_late_copy(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns)
+{
+    if (!means_copy(flow, segment, coarse_age(coarse_time(time_ns), coarse_time(first_ns)))) {
+        return false;
+    }
+    flow->flags |= FLOW_TWICE;
+    return true;
 }
 
 void flow_forget_copies(struct flow *flow, unsigned side)

@@ -16,8 +16,9 @@
 #include "rtt.h"
 #include "wheel.h"
 
-#define FLOW_RECENT 4               /* packets of a side that a copy is looked for among */
-#define FLOW_COPY_NS 1000000        /* how late a copy may come, where a retransmission could look the same */
+#define FLOW_RECENT 4                 /* packets of a side that a copy is looked for among */
+#define FLOW_COPY_NS 1000000          /* how late a copy may come, where a retransmission could look the same */
+#define FLOW_UNIQUE_COPY_NS 100000000 /* and where none should: below an RTO, as some hosts send one IP ID in all packets */
 #define FLOW_MAX 0x7fff0000U
 #define FLOW_CHUNK_BITS 10
 #define FLOW_SHARDS 256
@@ -25,7 +26,8 @@
 enum flow_flag {
     FLOW_OPEN = 1,  /* the record is in use */
     FLOW_ENDED = 2, /* RST, or FIN from both sides */
-    FLOW_TWICE = 4  /* a segment of it was captured twice */
+    FLOW_TWICE = 4, /* a segment of it was captured twice */
+    FLOW_ASKED = 8  /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1: side 1 has */
 };
 
 /* Without padding: it is hashed and compared as bytes. Ends are in an order of their own, so that both directions are one
@@ -38,7 +40,8 @@ struct flow_key {
 
 struct flow_recent {
     uint32_t identity[FLOW_RECENT]; /* 0: none */
-    uint32_t time[FLOW_RECENT];     /* capture time in units of 1,024 ns, modulo 2^32 */
+    uint16_t time_low[FLOW_RECENT]; /* capture time in units of 16,384 ns, modulo 2^24: 275 s, longer than any RTO */
+    uint8_t time_high[FLOW_RECENT];
 };
 
 /* Three cache lines: what finds the flow, what measures it, what knows copies. Index 0 or 1: of the side key.address[0] or
@@ -56,6 +59,7 @@ struct flow {
 };
 
 _Static_assert(sizeof(struct flow_key) == 40, "no padding");
+_Static_assert(sizeof(struct flow_recent) == 28, "no padding");
 _Static_assert(sizeof(struct flow) == 192, "three cache lines");
 
 struct flow_slot {
@@ -95,6 +99,8 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
 struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uint64_t hash, uint32_t now_s);
 /* It ended: it leaves exp_ttl after its last packet instead of idle_ttl. */
 void flow_end(struct flow_table *table, struct flow *flow);
+/* The next connection of its tuple begins. */
+void flow_reopen(struct flow_table *table, struct flow *flow);
 /* Forgets it. Its pending segments must be gone. */
 void flow_close(struct flow_table *table, struct flow *flow);
 /* A flow whose time has come, for the caller to close; NULL: no more up to now_s, which never goes back. */
@@ -106,8 +112,12 @@ static inline struct flow *flow_at(const struct flow_table *table, uint32_t inde
     return &table->chunks[index >> FLOW_CHUNK_BITS][index & ((1U << FLOW_CHUNK_BITS) - 1)];
 }
 
-/* Whether `side` sent this very packet a moment ago, so that it was captured twice. Otherwise remembers it. */
+/* Whether `side` sent this very packet a moment ago, so that it was captured twice. Otherwise remembers it. A copy is known among
+ * the last FLOW_RECENT packets, or by the caller as long as it waits for its ACK; one that comes after that, or after a sign of
+ * a hole, counts as a retransmission. */
 bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns);
+/* The same of data whose first transmission of the same identity was captured at first_ns. */
+bool flow_is_late_copy(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns);
 /* From here on what `side` sends again is no copy (its peer misses something). */
 void flow_forget_copies(struct flow *flow, unsigned side);
 

@@ -124,11 +124,13 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)
 {
-    uint32_t index;
+    uint32_t value;
 
     if (row->other)
         return "other";
-    if (row->peer_bits != 128 || instance->whitelist == NULL || !netset_lookup(instance->whitelist, &row->peer, &index))
+    if (row->shared != 0)
+        return targets_name(instance->targets, row->shared);
+    if (row->peer_bits != 128 || instance->whitelist == NULL || !netset_lookup(instance->whitelist, &row->peer, &value))
         return NULL;
-    return targets_name(instance->targets, index);
+    return targets_name(instance->targets, value);
 }

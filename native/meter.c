@@ -2,6 +2,7 @@
 #include "meter.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "meter_state.h"
 #include "sides.h"
@@ -98,6 +99,16 @@ void meter_frame(struct meter *meter, uint64_t instances, int linktype, const ui
     }
 }
 
+void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason reason)
+{
+    for (; instances != 0; instances &= instances - 1) {
+        struct metered *metered = meter->instances[__builtin_ctzll(instances)];
+        if (metered != NULL) {
+            count_packet(&metered->counters, reason);
+        }
+    }
+}
+
 /* --- time --- */
 
 static void remove_row(struct meter *meter, uint32_t index)
@@ -171,6 +182,20 @@ static bool groups_alike(const struct meter_instance *a, const struct meter_inst
                                     (a->subnet_bits_v4 == b->subnet_bits_v4 && a->subnet_bits_v6 == b->subnet_bits_v6));
 }
 
+/* Rows of peers that the instance does not want any more would show what is not measured. A subnet's row may still hold others. */
+static void drop_unwanted_rows(struct meter *meter, int number)
+{
+    const struct netset *whitelist = meter->instances[number]->spec.whitelist;
+
+    for (uint32_t index = 0; index < meter->peers.high && whitelist != NULL; index++) {
+        const struct peer_row *row = peer_row_at(&meter->peers, index);
+        if (row->birth != 0 && row->key.instance == (uint32_t)number && row->open_flows == 0 && row->key.peer_bits == 128 &&
+            !netset_lookup(whitelist, &row->key.peer, NULL)) {
+            remove_row(meter, index);
+        }
+    }
+}
+
 void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance)
 {
     struct metered *metered = metered_at(meter, number);
@@ -181,6 +206,7 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
     const bool alike = groups_alike(&metered->spec, instance);
     metered->spec = *instance;
     each_flow(meter, UINT64_C(1) << number, alike ? close_unless_wanted : meter_close_flow);
+    drop_unwanted_rows(meter, number);
 }
 
 void meter_instance_remove(struct meter *meter, int number)
@@ -202,6 +228,16 @@ void meter_instance_remove(struct meter *meter, int number)
 }
 
 /* --- reading --- */
+
+static uint32_t shared_value(const struct peer_key *key)
+{
+    uint32_t value = 0;
+
+    if (key->peer_bits == 0) {
+        memcpy(&value, key->peer.bytes, sizeof value);
+    }
+    return value;
+}
 
 const struct meter_counters *meter_counters(const struct meter *meter, int number)
 {
@@ -252,6 +288,7 @@ static void give_row(const struct peer_row *row, void (*fn)(const struct meter_r
         .local = row->key.local,
         .peer = row->key.peer,
         .peer_bits = (uint8_t)row->key.peer_bits,
+        .shared = shared_value(&row->key),
         .peer_port = row->key.port,
         .birth = row->birth,
         .birth_time_ns = row->birth_time_ns,

@@ -17,6 +17,10 @@
 
 #define METER_MAX_INSTANCES 64
 
+/* A whitelist value with this bit: all peers that have the same value are one row (the addresses of one name), but for
+ * METER_GROUP_SUBNET. */
+#define METER_SHARED_ROW UINT32_C(0x80000000)
+
 enum meter_group { METER_GROUP_PEER, METER_GROUP_PEER_PORT, METER_GROUP_SUBNET };
 
 /* One round trip, for `read --samples`. */
@@ -67,7 +71,8 @@ struct meter_row {
     int instance;
     bool other;
     struct ip_address local, peer; /* peer: the subnet's base address under METER_GROUP_SUBNET */
-    uint8_t peer_bits;             /* 128, or the subnet's length in the 16-byte form */
+    uint8_t peer_bits;             /* 128, or the subnet's length in the 16-byte form; 0: see shared */
+    uint32_t shared;               /* the whitelist value of a METER_SHARED_ROW, which has no one address; else 0 */
     uint16_t peer_port;            /* METER_GROUP_PEER_PORT, else 0 */
     uint64_t birth;                /* unique in this process: a row that left and came back has another */
     int64_t birth_time_ns;         /* capture time of its first packet */
@@ -95,6 +100,9 @@ void meter_instance_remove(struct meter *meter, int number);
  * since the epoch; now_s: monotonic seconds, for expiry and windows (for files: derived from the timestamps). */
 void meter_frame(struct meter *meter, uint64_t instances, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen,
                  int64_t time_ns, uint32_t now_s);
+
+/* A frame that is not looked at, for each of the instances: counted as ignored for that reason. */
+void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason reason);
 
 void meter_expire(struct meter *meter, uint32_t now_s);
 /* The wall clock was set: everything pending -> clock. */

@@ -1,6 +1,8 @@
 /* meter_flow.c: see meter_state.h. */
 #include "meter_state.h"
 
+#include <string.h>
+
 #include "sides.h"
 
 /* --- flows and their rows --- */
@@ -24,15 +26,34 @@ static unsigned subnet_bits(const struct meter_instance *spec, const struct ip_a
     return bits < 128 ? bits : 128;
 }
 
+/* The peer as far as it makes a row of its own. A shared row's key holds the whitelist's value, of length 0. */
+static struct ip_address row_peer(const struct meter_instance *spec, const struct ip_address *peer, unsigned *bits)
+{
+    struct ip_address shared = {{0}};
+    uint32_t value = 0;
+
+    if (spec->group == METER_GROUP_SUBNET) {
+        *bits = subnet_bits(spec, peer);
+        return masked(peer, *bits);
+    }
+    if (spec->whitelist != NULL && netset_lookup(spec->whitelist, peer, &value) && (value & METER_SHARED_ROW)) {
+        *bits = 0;
+        memcpy(shared.bytes, &value, sizeof value);
+        return shared;
+    }
+    *bits = 128;
+    return *peer;
+}
+
 static uint32_t take_row(struct meter *meter, struct flow *flow, unsigned side, int64_t time_ns)
 {
     const unsigned number = flow_instance(flow);
     const struct meter_instance *spec = &meter->instances[number]->spec;
-    const struct ip_address *peer = &flow->key.address[1 - side];
-    const unsigned bits = spec->group == METER_GROUP_SUBNET ? subnet_bits(spec, peer) : 128;
+    unsigned bits;
+    const struct ip_address peer = row_peer(spec, &flow->key.address[1 - side], &bits);
     const struct peer_key key = {
         .local = flow->key.address[side],
-        .peer = masked(peer, bits),
+        .peer = peer,
         .instance = number,
         .port = spec->group == METER_GROUP_PEER_PORT ? flow->key.port[1 - side] : 0,
         .peer_bits = (uint16_t)bits,
@@ -88,6 +109,19 @@ void meter_close_flow(struct meter *meter, struct flow *flow)
 
 /* --- one segment --- */
 
+/* Copies come at once on most hosts. Where a packet is captured above and below a queue (a bond and its slave) they come a burst
+ * later: data is then known as long as it waits for its ACK. */
+static bool is_copy(const struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                    int64_t time_ns)
+{
+    if (flow_is_copy(flow, side, segment, time_ns)) {
+        return true;
+    }
+    const struct pending *first = rtt_find_copied(&flow->half[side], &meter->pending, segment);
+
+    return first != NULL && flow_is_late_copy(flow, segment, first->time_ns, time_ns);
+}
+
 static void restart_half(struct meter *meter, struct flow *flow, unsigned side)
 {
     struct rtt_half *half = &flow->half[side];
@@ -109,8 +143,9 @@ static bool has_other_isn(const struct rtt_half *half, const struct tcp_segment 
     return (half->flags & (RTT_SENT | RTT_STARTED)) != 0;
 }
 
-/* A SYN for another connection on the same tuple begins a new flow in the same record. A SYN|ACK that answers the known SYN
- * does not: a listener without state (SYN cookies) may answer each SYN with another ISN. */
+/* A SYN for another connection on the same tuple begins a new flow in the same record. What the other side has sent stays until
+ * that accepts the connection: the SYN may be forged, or older than what it meets. A SYN|ACK that answers the known SYN begins
+ * none: a listener without state (SYN cookies) may answer each SYN with another ISN. */
 static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment)
 {
     const struct rtt_half *other = &flow->half[1 - side];
@@ -122,9 +157,34 @@ static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, co
     if ((segment->flags & TCP_ACK) && (other->flags & RTT_ISN) && segment->ack == other->isn + 1) {
         return;
     }
-    restart_half(meter, flow, 1 - side);
-    flow->flags &= (uint8_t)~FLOW_ENDED;
+    if (flow->flags & FLOW_ASKED << (1 - side)) {
+        flow->flags &= (uint8_t)~(FLOW_ASKED << (1 - side)); /* both ask: neither half holds anything old */
+    } else {
+        flow->flags = (uint8_t)(flow->flags | FLOW_ASKED << side);
+    }
+    flow_reopen(&meter->flows, flow);
     meter_account_flow(meter, flow);
+}
+
+/* This side was asked for another connection. Its first acknowledgment of that SYN, mostly its SYN|ACK, begins it; a challenge
+ * ACK of the old one (RFC 5961, 4.2) does not. */
+static void accept_syn(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment)
+{
+    const struct rtt_half *asking = &flow->half[1 - side];
+
+    if ((segment->flags & TCP_ACK) && (asking->flags & RTT_ISN) && segment->ack == asking->isn + 1) {
+        flow->flags &= (uint8_t)~(FLOW_ASKED << (1 - side));
+        restart_half(meter, flow, side);
+    }
+}
+
+/* RFC 9293, 3.10.7.4 and RFC 5961, 3.2: a RST that is not in the window of an established connection changes nothing there. */
+static bool is_reset_believed(const struct flow *flow, unsigned side, const struct tcp_segment *segment)
+{
+    if (!(flow->half[0].flags & flow->half[1].flags & RTT_ACKED)) {
+        return true;
+    }
+    return segment->seq - flow->half[side].una <= RTT_MAX_DISTANCE;
 }
 
 static void take_reset(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
@@ -185,13 +245,18 @@ enum packet_reason meter_take_segment(struct meter *meter, unsigned number, cons
     if (flow == NULL && (flow = open_flow(meter, number, &key, hash, segment, time_ns, &reason)) == NULL) {
         return reason;
     }
-    if (flow_is_copy(flow, side, segment, time_ns)) {
+    if (is_copy(meter, flow, side, segment, time_ns)) {
         return PACKET_DUPLICATE;
     }
     flow->last_s = meter->now_s;
     if (segment->flags & TCP_RST) {
-        take_reset(meter, flow, side, segment, time_ns);
+        if (is_reset_believed(flow, side, segment)) {
+            take_reset(meter, flow, side, segment, time_ns);
+        }
         return PACKET_OK;
+    }
+    if (flow->flags & FLOW_ASKED << (1 - side)) {
+        accept_syn(meter, flow, side, segment);
     }
     if (segment->flags & TCP_SYN) {
         follow_syn(meter, flow, side, segment);

@@ -58,6 +58,7 @@ struct tcp_segment {
     X(PACKET_DUPLICATE, "duplicate")             /* the same packet captured again */                                      \
     X(PACKET_UNWANTED, "unwanted")               /* TCP of a peer that the instance does not ask for */                    \
     X(PACKET_NOT_OURS, "not_ours")               /* neither side is this host's */                                         \
+    X(PACKET_CLOCK_STEP, "clock_step")           /* captured around a step of the wall clock: its time stamp may be either's */ \
     X(PACKET_NO_FLOW, "no_flow")                 /* max_flows reached, or a segment that opens no flow (a stray RST) */
 
 enum packet_reason {

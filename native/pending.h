@@ -19,7 +19,7 @@ struct pending {
     uint32_t start, end; /* SEG.SEQ, SEG.SEQ + SEG.LEN */
     int64_t time_ns;     /* capture time of the first transmission */
     uint32_t ts_val;     /* its TSval, under has_ts */
-    uint32_t again_ts_val; /* of the last retransmission, under has_again */
+    uint32_t again_ts_val; /* of the last retransmission, under has_again; the packet's identity until it is retransmitted */
     uint64_t next : PENDING_INDEX_BITS;
     uint64_t again_ns : PENDING_AGAIN_BITS; /* from the first transmission to the last */
     uint64_t is_syn : 1;

@@ -65,7 +65,7 @@ static int make_room(struct publication *publication)
 
 static uint8_t family(const struct meter_row *row, const struct ip_address *address)
 {
-    if (row->other)
+    if (row->other || (row->shared != 0 && address == &row->peer))
         return SEG_FAMILY_NONE;
     return address_is_v4(address) ? SEG_FAMILY_V4 : SEG_FAMILY_V6;
 }
@@ -76,6 +76,8 @@ static void fill_identity(struct seg_row *out, const struct meter_row *row, size
     out->flags = row->other ? SEG_ROW_OTHER : 0;
     memcpy(out->local, row->local.bytes, sizeof out->local);
     memcpy(out->peer, row->peer.bytes, sizeof out->peer);
+    if (row->shared != 0)
+        memset(out->peer, 0, sizeof out->peer);
     out->local_family = family(row, &row->local);
     out->peer_family = family(row, &row->peer);
     out->peer_bits = row->other ? 0 : row->peer_bits;
@@ -132,14 +134,18 @@ static void add_row(const struct meter_row *row, void *arg)
     const size_t at = publication->count;
     size_t index = 0;
     const struct instance *source = find_source(publication, row->instance, &index);
+    const char *name;
     struct seg_row *out;
 
     if (source == NULL || make_room(publication) < 0) {
         publication->missing++;
         return;
     }
+    name = instance_peer_name(source, row);
+    if (row->shared != 0 && name == NULL)
+        return; /* of a host that the configuration does not name any more; it leaves when it is idle */
     out = &publication->rows[at];
-    fill_name(out, instance_peer_name(source, row), row, &publication->shows_address[at]);
+    fill_name(out, name, row, &publication->shows_address[at]);
     fill_identity(out, row, index);
     fill_statistics(out, row->stats, (uint32_t)(publication->time->boottime_ns / 1000000000u));
     publication->histograms[at] = &row->stats->histogram;

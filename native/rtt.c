@@ -38,6 +38,7 @@ static void begin(struct rtt_half *half, uint32_t seq)
     half->next = seq;
     half->una = seq;
     half->ambiguous_end = seq;
+    half->trusted_from = seq;
     half->flags |= RTT_STARTED;
 }
 
@@ -45,6 +46,14 @@ static void note_hole(struct rtt_half *half, struct rtt_outcome *outcome)
 {
     half->ambiguous_end = half->next;
     outcome->hole = true;
+}
+
+/* Ambiguous segments below `end` may have overtaken another, or been sent again unmarked. */
+static void distrust(struct rtt_half *half, uint32_t end)
+{
+    if (seq_before(half->trusted_from, end)) {
+        half->trusted_from = end;
+    }
 }
 
 void rtt_note(struct rtt_half *half, const struct tcp_segment *segment)
@@ -92,12 +101,54 @@ void rtt_restart(struct rtt_half *half, struct pending_pool *pool, struct rtt_ou
 
 /* --- segments of this side --- */
 
+const struct pending *rtt_find_copied(const struct rtt_half *half, const struct pending_pool *pool,
+                                      const struct tcp_segment *segment)
+{
+    const uint32_t end = segment_end(segment);
+
+    if (!seq_before(segment->seq, half->next) || !seq_before(half->ambiguous_end, end) || segment->payload_len == 0 ||
+        half->waiting.count == 0) {
+        return NULL;
+    }
+    const struct pending *entry = pending_head(&half->waiting, pool);
+    const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
+
+    for (uint32_t n = 0; n < most && seq_before(entry->start, segment->seq); n++) {
+        entry = pending_at(pool, (uint32_t)entry->next);
+    }
+    const bool is_same = entry->start == segment->seq && entry->end == end && !entry->retransmitted &&
+                         entry->again_ts_val == segment->identity;
+    return is_same ? entry : NULL;
+}
+
+/* What has waited so long gives no sample any more: at a bound it makes room. */
+static void reclaim(struct rtt_half *half, struct pending_pool *pool, int64_t time_ns, struct rtt_outcome *outcome)
+{
+    while (half->waiting.count > 0) {
+        const int64_t sent_ns = pending_head(&half->waiting, pool)->time_ns;
+        if (time_ns < sent_ns || (uint64_t)time_ns - (uint64_t)sent_ns <= (uint64_t)RTT_MAX_NS) {
+            return;
+        }
+        outcome->skipped[SKIP_CLOCK]++;
+        pending_pop(&half->waiting, pool);
+    }
+}
+
+static uint32_t take_entry(struct rtt_half *half, struct pending_pool *pool)
+{
+    return half->waiting.count < RTT_MAX_PENDING ? pending_take(pool) : PENDING_NONE;
+}
+
 /* start: where its new part begins, behind SEG.SEQ when the front of it is a retransmission. */
 static void time_segment(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, uint32_t start,
                          uint32_t end, int64_t time_ns, struct rtt_outcome *outcome)
 {
     outcome->timed++;
-    const uint32_t index = half->waiting.count < RTT_MAX_PENDING ? pending_take(pool) : PENDING_NONE;
+    uint32_t index = take_entry(half, pool);
+    if (index == PENDING_NONE) {
+        reclaim(half, pool, time_ns, outcome);
+        index = take_entry(half, pool);
+    }
     if (index == PENDING_NONE) {
         outcome->skipped[SKIP_OVERFLOW]++; /* evicting an older one instead would favour short round trips */
         return;
@@ -108,6 +159,7 @@ static void time_segment(struct rtt_half *half, struct pending_pool *pool, const
         .end = end,
         .time_ns = time_ns,
         .ts_val = segment->ts_val,
+        .again_ts_val = segment->identity,
         .is_syn = (segment->flags & TCP_SYN) != 0,
         .has_ts = segment->has_timestamps,
         .retransmitted = start != segment->seq,
@@ -133,8 +185,8 @@ static void mark_retransmitted(struct pending *entry, const struct tcp_segment *
     }
 }
 
-/* The search is bounded: an entry that it does not reach is ambiguous anyway and gives no sample. */
-static void mark_range(const struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment,
+/* The search is bounded: an entry that it does not reach is ambiguous, and not trusted. */
+static void mark_range(struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment,
                        uint32_t end, int64_t time_ns)
 {
     if (half->waiting.count == 0) {
@@ -143,11 +195,18 @@ static void mark_range(const struct rtt_half *half, const struct pending_pool *p
     struct pending *entry = pending_head(&half->waiting, pool);
     const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
 
-    for (uint32_t n = 0; n < most && seq_before(entry->start, end); n++) {
+    for (uint32_t n = 0; n < most; n++) {
+        if (!seq_before(entry->start, end)) {
+            return;
+        }
         if (seq_before(segment->seq, entry->end)) {
             mark_retransmitted(entry, segment, time_ns);
         }
         entry = pending_at(pool, (uint32_t)entry->next);
+    }
+    if (most < half->waiting.count) {
+        half->flags |= RTT_UNREACHED;
+        distrust(half, end);
     }
 }
 
@@ -178,7 +237,7 @@ void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp
         begin(half, segment->seq);
     } else if (seq_is_far(segment->seq, half->next)) {
         rtt_drop(half, pool, SKIP_UNACKED, outcome); /* another connection, whose SYN was not captured */
-        half->flags &= (uint8_t)~RTT_ACKED;
+        half->flags &= (uint8_t)~(RTT_ACKED | RTT_UNREACHED | RTT_SACK);
         begin(half, segment->seq);
     }
     if (end == segment->seq || segment->payload_len > RTT_MAX_DISTANCE || rtt_is_probe(half, segment)) {
@@ -217,19 +276,17 @@ static uint32_t skip_if_marked(const struct rtt_half *half, const struct pending
     return 0;
 }
 
-/* Which transmission of a retransmitted segment this ACK answers (RFC 7323, 4.3: TSecr is the TSval of the segment that last
- * advanced the left edge). Only where the segment was that edge: were an older one missing too, its arrival and not this one's
- * would be echoed. */
+/* Whether this ACK answers the last transmission of a retransmitted segment. Only the echo of that one's TSval says so (RFC 7323,
+ * 4.3): where an earlier one had arrived and its ACK was lost, the last is answered with the earlier one's TSval again, which
+ * therefore names no transmission. And only where the segment was the left edge: were an older one missing too, its arrival
+ * and not this one's would be echoed. */
 static bool tell_apart(const struct pending *entry, const struct tcp_segment *segment, uint32_t left_edge, int64_t *sent_ns)
 {
     if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start)) {
         return false;
     }
-    if (segment->ts_ecr == entry->again_ts_val) {
-        *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
-        return true;
-    }
-    return segment->ts_ecr == entry->ts_val;
+    *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
+    return segment->ts_ecr == entry->again_ts_val;
 }
 
 static void take_sample(struct rtt_half *half, const struct pending *entry, uint64_t rtt_ns, struct rtt_outcome *outcome)
@@ -245,14 +302,39 @@ static void take_sample(struct rtt_half *half, const struct pending *entry, uint
     half->previous_high = (uint8_t)(rtt_ns >> 32);
 }
 
+/* What an ACK covers of the pending segments. */
+struct covered {
+    struct pending newest;
+    uint32_t count;
+    uint32_t unmarked; /* without the newest: why they give no sample is for that to say */
+    bool once; /* all from the left edge on was sent once */
+};
+
+/* Whether an ambiguous segment waited for no hole after all. The peer had acknowledged what lies before the left edge, so a
+ * segment that begins there and was sent once came in order, and an ACK of exactly its end says that nothing beyond it was
+ * there to be acknowledged at once. If there are more of them, the newest may have overtaken another: a peer that does SACK
+ * would have reported a block above the left edge. */
+static bool came_in_order(const struct rtt_half *half, const struct covered *covered, uint32_t left_edge)
+{
+    const bool is_trusted = !seq_before(left_edge, half->trusted_from);
+
+    if (!covered->once || !(half->flags & RTT_ACKED)) {
+        return false;
+    }
+    return covered->count == 1 ? is_trusted || !(half->flags & RTT_UNREACHED) : is_trusted && (half->flags & RTT_SACK);
+}
+
 /* The newest segment that the ACK covers, matched exactly. */
-static void judge(struct rtt_half *half, const struct pending *entry, const struct tcp_segment *segment, uint32_t left_edge,
+static void judge(struct rtt_half *half, const struct covered *covered, const struct tcp_segment *segment, uint32_t left_edge,
                   int64_t time_ns, struct rtt_outcome *outcome)
 {
+    const struct pending *entry = &covered->newest;
     int64_t sent_ns = entry->time_ns;
     enum skip_reason reason = own_reason(half, entry);
 
     if (reason == SKIP_RETRANSMITTED && tell_apart(entry, segment, left_edge, &sent_ns)) {
+        reason = NO_SKIP;
+    } else if (reason == SKIP_AMBIGUOUS && came_in_order(half, covered, left_edge)) {
         reason = NO_SKIP;
     }
     const uint64_t rtt_ns = (uint64_t)time_ns - (uint64_t)sent_ns;
@@ -272,49 +354,64 @@ static bool is_syn_alone(const struct pending *entry, uint32_t ack)
     return entry->is_syn && ack == entry->start + 1;
 }
 
-/* Retires what `ack` covers. fin_end: the ACK is for exactly our FIN. */
-static void retire(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, uint32_t left_edge,
-                   bool fin_end, int64_t time_ns, struct rtt_outcome *outcome)
+/* Takes off what `ack` covers. */
+static void take_covered(struct rtt_half *half, struct pending_pool *pool, uint32_t ack, uint32_t left_edge,
+                         struct covered *covered, struct rtt_outcome *outcome)
 {
-    const uint32_t ack = segment->ack;
-    struct pending newest = {0};
-    uint32_t older = 0; /* unmarked: the newest decides why they give no sample */
-    bool any = false;
+    uint32_t expected = left_edge;
 
     while (half->waiting.count > 0) {
         const struct pending *entry = pending_head(&half->waiting, pool);
         if (seq_before(ack, entry->end) && !is_syn_alone(entry, ack)) {
-            break;
+            return;
         }
-        older += any ? skip_if_marked(half, &newest, outcome) : 0;
-        newest = *entry;
-        any = true;
+        covered->unmarked += covered->count > 0 ? skip_if_marked(half, &covered->newest, outcome) : 0;
+        covered->once = covered->once && entry->start == expected && !entry->retransmitted;
+        covered->newest = *entry;
+        covered->count++;
+        expected = entry->end;
         pending_pop(&half->waiting, pool);
-    }
-    if (any && (newest.end == ack || is_syn_alone(&newest, ack))) {
-        judge(half, &newest, segment, left_edge, time_ns, outcome);
-        outcome->skipped[SKIP_COVERED] += older;
-    } else if (any) {
-        older += skip_if_marked(half, &newest, outcome);
-        outcome->skipped[fin_end ? SKIP_COVERED : SKIP_INEXACT] += older;
     }
 }
 
+/* fin_end: the ACK is for exactly our FIN. */
+static void retire(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, uint32_t left_edge,
+                   bool fin_end, int64_t time_ns, struct rtt_outcome *outcome)
+{
+    const uint32_t ack = segment->ack;
+    struct covered covered = { .once = true };
+
+    take_covered(half, pool, ack, left_edge, &covered, outcome);
+    if (covered.count == 0) {
+        return;
+    }
+    if (covered.newest.end == ack || is_syn_alone(&covered.newest, ack)) {
+        judge(half, &covered, segment, left_edge, time_ns, outcome);
+        outcome->skipped[SKIP_COVERED] += covered.unmarked;
+    } else {
+        covered.unmarked += skip_if_marked(half, &covered.newest, outcome);
+        outcome->skipped[fin_end ? SKIP_COVERED : SKIP_INEXACT] += covered.unmarked;
+    }
+}
+
+/* An ACK of what this side has not sent moves nothing beyond what it has: the data may only have escaped us, but the number may
+ * as well be forged or meant for another connection, and whatever is sent next must not look like a retransmission. */
 static void advance(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
                     struct rtt_outcome *outcome)
 {
     const uint32_t left_edge = half->una;
     const bool fin_end = (half->flags & RTT_FIN) && segment->ack == half->next;
 
-    half->una = segment->ack;
-    if (seq_before(half->next, segment->ack)) {
-        half->next = segment->ack; /* data that we did not see */
-    }
+    half->una = seq_before(half->next, segment->ack) ? half->next : segment->ack;
     if (half->waiting.count > 0) {
         retire(half, pool, segment, left_edge, fin_end, time_ns, outcome);
     }
-    if (seq_before(half->ambiguous_end, segment->ack)) {
-        half->ambiguous_end = segment->ack;
+    if (seq_before(half->ambiguous_end, half->una)) {
+        half->ambiguous_end = half->una;
+    }
+    if (!seq_before(half->una, half->trusted_from)) {
+        half->trusted_from = half->una;
+        half->flags &= (uint8_t)~RTT_UNREACHED;
     }
 }
 
@@ -332,15 +429,27 @@ static bool is_duplicate_ack(const struct rtt_half *half, const struct tcp_segme
            segment->ack == half->una && segment->window == half->window && !probe && !is_dsack(segment);
 }
 
-static bool has_sacked_above(const struct rtt_half *half, const struct tcp_segment *segment)
+/* Whether a block lies above the greatest ACK: the peer misses what is before it. */
+static bool note_sacked(struct rtt_half *half, const struct tcp_segment *segment)
 {
+    bool above = false;
+
+    half->flags |= RTT_SACK;
     for (uint32_t n = 0; n < segment->sack_count && n < PACKET_MAX_SACK; n++) {
         const struct sack_block *block = &segment->sack[n];
-        if (seq_before(half->una, block->left) && seq_before(block->left, block->right)) {
-            return true;
+        if (!seq_before(half->una, block->left) || !seq_before(block->left, block->right)) {
+            continue;
         }
+        above = true;
+        distrust(half, block->right);
     }
-    return false;
+    return above;
+}
+
+/* While a SYN waits, an ACK of more than was sent is the challenge of a connection that the peer still holds (RFC 5961, 4.2). */
+static bool is_challenge(const struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment)
+{
+    return seq_before(half->next, segment->ack) && half->waiting.count > 0 && pending_head(&half->waiting, pool)->is_syn;
 }
 
 void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, bool probe, int64_t time_ns,
@@ -352,11 +461,10 @@ void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tc
     if (!(half->flags & RTT_STARTED)) {
         begin(half, segment->ack);
     }
-    if (seq_is_far(segment->ack, half->next)) {
+    if (seq_is_far(segment->ack, half->next) || is_challenge(half, pool, segment)) {
         return;
     }
     if (!(half->flags & RTT_ACKED)) {
-        half->flags |= RTT_ACKED;
         if (seq_before(segment->ack, half->una)) {
             half->una = segment->ack; /* picked up in the middle: older data was in flight */
         }
@@ -366,7 +474,8 @@ void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tc
     if (seq_before(half->una, segment->ack)) {
         advance(half, pool, segment, time_ns, outcome);
     }
-    if (segment->sack_count > 0 && has_sacked_above(half, segment)) {
+    half->flags |= RTT_ACKED; /* only now: the left edge that this ACK moved was not yet the peer's word */
+    if (segment->sack_count > 0 && note_sacked(half, segment)) {
         note_hole(half, outcome);
     }
     half->window = segment->window;

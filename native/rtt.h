@@ -7,7 +7,8 @@
  * RFC 5681 section 2 (duplicate ACK), RFC 2018 and RFC 2883 (SACK, DSACK).
  *
  * The sign of a hole at the peer makes everything that is pending ambiguous. Sequence space is handed out in order, so one
- * number says which that are (ambiguous_end): marking costs the same for one segment as for thousands. */
+ * number says which that are (ambiguous_end): marking costs the same for one segment as for thousands. Of these only what begins
+ * at the left edge, was sent once and came in order by all that the peer has said gives a sample nevertheless. */
 #ifndef GO_METRO_RTT_H
 #define GO_METRO_RTT_H
 
@@ -28,13 +29,16 @@ enum rtt_flag {
     RTT_SENT = 2,    /* this side has sent a segment */
     RTT_ACKED = 4,   /* una is the peer's word; before that it is where we began to listen */
     RTT_ISN = 8,     /* isn is known */
-    RTT_FIN = 16     /* this side has sent its FIN */
+    RTT_FIN = 16,    /* this side has sent its FIN */
+    RTT_UNREACHED = 32, /* a retransmission below trusted_from was beyond RTT_MAX_SEARCH: what looks sent once may not be */
+    RTT_SACK = 64    /* the other side does SACK */
 };
 
 struct rtt_half {
     uint32_t next;          /* SND.NXT, as far as it was seen */
     uint32_t una;           /* SND.UNA: the greatest ACK */
     uint32_t ambiguous_end; /* pending segments that end here or before are ambiguous */
+    uint32_t trusted_from;  /* from here on (or from una) nothing was SACKed, and nothing sent again that was not found */
     uint32_t isn;
     struct pending_list waiting; /* for their ACK, oldest first */
     uint32_t previous_low;  /* the sample before, ns: low 32 bits */
@@ -43,7 +47,7 @@ struct rtt_half {
     uint8_t flags;          /* enum rtt_flag */
 };
 
-_Static_assert(sizeof(struct rtt_half) == 32, "two to a cache line");
+_Static_assert(sizeof(struct rtt_half) == 36, "two of them and what knows copies take two cache lines");
 _Static_assert(RTT_MAX_PENDING <= UINT16_MAX, "count holds it");
 _Static_assert(RTT_MAX_NS >> 40 == 0, "previous_* hold it");
 
@@ -71,6 +75,11 @@ void rtt_follow(struct rtt_half *half, const struct tcp_segment *segment);
 /* Whether a segment of this side is a keep-alive or a zero-window probe: a byte or none at SND.UNA - 1 (RFC 9293, 3.8.4 and
  * 3.8.6.1). */
 bool rtt_is_probe(const struct rtt_half *half, const struct tcp_segment *segment);
+
+/* The pending segment that this one of the same side may be a copy of: the same range and identity, sent once, and no sign of a
+ * hole since. NULL: none among the oldest RTT_MAX_SEARCH. Costs nothing where new data is sent. */
+const struct pending *rtt_find_copied(const struct rtt_half *half, const struct pending_pool *pool,
+                                      const struct tcp_segment *segment);
 
 /* A segment of this side (not a RST). */
 void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,

@@ -107,7 +107,8 @@ struct seg_row {
     uint8_t peer[16];
     uint8_t local_family; /* enum seg_family */
     uint8_t peer_family;
-    uint8_t peer_bits;    /* length in the 16-byte form: 128, or a subnet's */
+    uint8_t peer_bits;    /* length in the 16-byte form: 128, or a subnet's; 0 with SEG_FAMILY_NONE: a name's addresses together, or
+                             the row `other` */
     uint8_t reserved0;
     uint16_t peer_port;   /* 0: all */
     uint16_t reserved1;

@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
+#include "meter.h"
+
+#define FAILED_AGAIN_S 15 /* a name that fails is asked for again so soon: resolvers come up after the helper */
+
 enum target_kind { TARGET_HOST, TARGET_ADDRESS, TARGET_BLOCK };
 
 struct target {
@@ -14,15 +19,56 @@ struct target {
     struct ip_address *addresses; /* TARGET_HOST: the last good answer */
     size_t address_count;
     char name[RESOLVE_NAME_MAX];  /* TARGET_ADDRESS: its reverse name, "" while there is none */
+    bool is_name_shared;          /* another target has the same reverse name: it would make one series of two */
+    uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
+    bool was_asked;
+    uint32_t asked_s;
     const char *error;            /* of the newest answer; NULL: fine */
 };
 
 struct targets {
     struct target *items;
+    struct target **sorted; /* by kind and what an answer names: 100,000 targets are found without a walk */
     size_t count;
+    uint32_t next_id;
     bool resolve_names;
-    uint32_t next_ask_s; /* 0: at once */
+    bool are_names_new;     /* is_name_shared is out of date */
 };
+
+static int compare(const struct target *a, const struct target *b)
+{
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->kind == TARGET_ADDRESS)
+        return memcmp(a->prefix.base.bytes, b->prefix.base.bytes, sizeof a->prefix.base.bytes);
+    return strcmp(a->text, b->text);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    return compare(*(struct target *const *)a, *(struct target *const *)b);
+}
+
+/* The place in `sorted` of the first target that is like `key`; `count` when none is. */
+static size_t find_first(const struct targets *targets, const struct target *key)
+{
+    size_t low = 0, high = targets->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare(targets->sorted[middle], key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < targets->count && compare(targets->sorted[low], key) == 0 ? low : targets->count;
+}
+
+static bool is_like(const struct targets *targets, size_t place, const struct target *key)
+{
+    return place < targets->count && compare(targets->sorted[place], key) == 0;
+}
 
 /* A single address is asked for by its name; a block is not. Names under `hosts` that are addresses need no resolver. */
 static int fill_target(struct target *target, enum target_kind kind, const char *text, const struct ip_prefix *prefix)
@@ -36,59 +82,116 @@ static int fill_target(struct target *target, enum target_kind kind, const char 
     return target->text == NULL ? -1 : 0;
 }
 
-struct targets *targets_new(const struct config_instance *instance, bool resolve_names)
+/* The addresses of one name are one row: two rows with the same tags would overwrite each other's gauges. */
+static uint32_t whitelist_value(const struct targets *targets, size_t index)
 {
-    struct targets *targets = calloc(1, sizeof *targets);
+    return targets->items[index].kind == TARGET_HOST ? METER_SHARED_ROW | targets->items[index].id : (uint32_t)index;
+}
+
+static int fill_all(struct targets *targets, const struct config_instance *instance)
+{
     struct ip_prefix prefix;
 
-    if (targets == NULL)
-        return NULL;
-    targets->resolve_names = resolve_names;
-    targets->items = calloc(instance->ips.count + instance->hosts.count + 1, sizeof *targets->items);
-    if (targets->items == NULL)
-        goto fail;
     for (size_t i = 0; i < instance->ips.count; i++)
         if (fill_target(&targets->items[targets->count++], TARGET_BLOCK, instance->ips.items[i], &instance->ip_prefixes[i]) < 0)
-            goto fail;
+            return -1;
     for (size_t i = 0; i < instance->hosts.count; i++) {
         bool literal = prefix_parse(instance->hosts.items[i], &prefix, NULL) && prefix.bits == 128;
 
         if (fill_target(&targets->items[targets->count++], TARGET_HOST, instance->hosts.items[i], literal ? &prefix : NULL) < 0)
-            goto fail;
+            return -1;
+    }
+    for (size_t i = 0; i < targets->count; i++) {
+        targets->sorted[i] = &targets->items[i];
+        targets->items[i].id = targets->next_id++;
+    }
+    qsort(targets->sorted, targets->count, sizeof *targets->sorted, compare_items);
+    return 0;
+}
+
+struct targets *targets_new(const struct config_instance *instance, bool resolve_names)
+{
+    struct targets *targets = calloc(1, sizeof *targets);
+    size_t most = instance->ips.count + instance->hosts.count + 1;
+
+    if (targets == NULL)
+        return NULL;
+    targets->resolve_names = resolve_names;
+    targets->items = calloc(most, sizeof *targets->items);
+    targets->sorted = calloc(most, sizeof *targets->sorted);
+    if (targets->items == NULL || targets->sorted == NULL || fill_all(targets, instance) < 0) {
+        targets_free(targets);
+        return NULL;
     }
     return targets;
-fail:
-    targets_free(targets);
-    return NULL;
 }
 
 void targets_free(struct targets *targets)
 {
     if (targets == NULL)
         return;
-    for (size_t i = 0; i < targets->count; i++) {
+    for (size_t i = 0; targets->items != NULL && i < targets->count; i++) {
         free(targets->items[i].text);
         free(targets->items[i].addresses);
     }
     free(targets->items);
+    free(targets->sorted);
     free(targets);
+}
+
+static bool is_due(const struct target *target, uint32_t now_s, uint32_t interval_s)
+{
+    uint32_t wait_s = target->error != NULL && interval_s > FAILED_AGAIN_S ? FAILED_AGAIN_S : interval_s;
+
+    return !target->was_asked || now_s - target->asked_s >= wait_s;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct target *left = *(struct target *const *)a, *right = *(struct target *const *)b;
+    int order = strcmp(left->name, right->name);
+
+    return order != 0 ? order : memcmp(left->prefix.base.bytes, right->prefix.base.bytes, sizeof left->prefix.base.bytes);
+}
+
+/* Marks the reverse names that several addresses have. Out of memory leaves the marks as they were, for the next time. */
+static void find_shared_names(struct targets *targets)
+{
+    struct target **order;
+
+    if (!targets->are_names_new || (order = malloc((targets->count + 1) * sizeof *order)) == NULL)
+        return;
+    memcpy(order, targets->sorted, targets->count * sizeof *order);
+    qsort(order, targets->count, sizeof *order, by_name);
+    for (size_t first = 0, end; first < targets->count; first = end) {
+        for (end = first + 1; end < targets->count && strcmp(order[first]->name, order[end]->name) == 0; end++)
+            continue;
+        for (size_t i = first; i < end; i++)
+            order[i]->is_name_shared = !address_equal(&order[first]->prefix.base, &order[end - 1]->prefix.base);
+    }
+    free(order);
+    targets->are_names_new = false;
 }
 
 void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s)
 {
-    if (targets->next_ask_s != 0 && (int32_t)(now_s - targets->next_ask_s) < 0)
-        return;
-    targets->next_ask_s = now_s + interval_s;
+    find_shared_names(targets);
     for (size_t i = 0; i < targets->count; i++) {
-        const struct target *target = &targets->items[i];
-        int rc = 0;
+        struct target *target = &targets->items[i];
+        int rc = -1;
 
+        if (!is_due(target, now_s, interval_s))
+            continue;
         if (target->kind == TARGET_HOST)
             rc = resolver_submit_name(resolver, target->text);
         else if (target->kind == TARGET_ADDRESS && targets->resolve_names)
             rc = resolver_submit_address(resolver, &target->prefix.base);
+        else
+            continue;
         if (rc < 0)
-            targets->next_ask_s = now_s + 1; /* the queue is full: the rest follows when it has been worked off */
+            return; /* the queue is full: the rest follows when it has been worked off */
+        target->was_asked = true;
+        target->asked_s = now_s;
     }
 }
 
@@ -113,6 +216,11 @@ static int set_addresses(struct target *target, const struct ip_address *address
 
 static bool take_addresses(struct target *target, const struct resolve_answer *answer)
 {
+    if (target->error == NULL && answer->error != NULL)
+        log_warnx("target", "the host '%s' does not resolve: %s (asking again every %d s)", target->text, answer->error,
+                  FAILED_AGAIN_S);
+    else if (target->error != NULL && answer->error == NULL)
+        log_info("target", "the host '%s' resolves now", target->text);
     target->error = answer->error;
     if (answer->error != NULL || has_addresses(target, answer->addresses, answer->count))
         return false;
@@ -122,62 +230,68 @@ static bool take_addresses(struct target *target, const struct resolve_answer *a
     return false;
 }
 
-static const struct target *find_same(const struct targets *targets, const struct target *wanted)
-{
-    for (size_t i = 0; i < targets->count; i++)
-        if (targets->items[i].kind == wanted->kind && strcmp(targets->items[i].text, wanted->text) == 0)
-            return &targets->items[i];
-    return NULL;
-}
-
 bool targets_inherit(struct targets *targets, const struct targets *old)
 {
     bool complete = true;
 
+    targets->next_id = old->next_id;
     for (size_t i = 0; i < targets->count; i++) {
         struct target *target = &targets->items[i];
-        const struct target *same = find_same(old, target);
+        size_t place = find_first(old, target);
+        const struct target *same = place < old->count ? old->sorted[place] : NULL;
 
+        target->id = same == NULL ? targets->next_id++ : same->id;
         if (same == NULL)
             continue;
         snprintf(target->name, sizeof target->name, "%s", targets->resolve_names ? same->name : "");
+        target->was_asked = same->was_asked;
+        target->asked_s = same->asked_s;
         target->error = same->error;
         if (set_addresses(target, same->addresses, same->address_count) < 0)
             complete = false;
     }
+    targets->are_names_new = true;
+    find_shared_names(targets);
     return complete;
 }
 
 /* A name that once was good stays: a tag that flaps makes two series of one. */
-static void take_name(struct target *target, const struct resolve_answer *answer)
+static void take_name(struct targets *targets, struct target *target, const struct resolve_answer *answer)
 {
-    if (answer->error == NULL && answer->name[0] != '\0')
-        snprintf(target->name, sizeof target->name, "%s", answer->name);
+    if (answer->error != NULL || answer->name[0] == '\0' || strcmp(target->name, answer->name) == 0)
+        return;
+    snprintf(target->name, sizeof target->name, "%s", answer->name);
+    target->is_name_shared = true; /* until that has been looked at */
+    targets->are_names_new = true;
 }
 
 bool targets_answer(struct targets *targets, const struct resolve_answer *answer)
 {
+    char name[RESOLVE_NAME_MAX];
+    struct target key = { .kind = answer->kind == RESOLVE_FORWARD ? TARGET_HOST : TARGET_ADDRESS,
+                          .text = name,
+                          .prefix = { .base = answer->address, .bits = 128 } };
     bool changed = false;
 
-    for (size_t i = 0; i < targets->count; i++) {
-        struct target *target = &targets->items[i];
-
-        if (answer->kind == RESOLVE_FORWARD && target->kind == TARGET_HOST && strcmp(target->text, answer->name) == 0)
-            changed |= take_addresses(target, answer);
-        else if (answer->kind == RESOLVE_REVERSE && target->kind == TARGET_ADDRESS && targets->resolve_names
-                 && address_equal(&target->prefix.base, &answer->address))
-            take_name(target, answer);
+    if (answer->kind == RESOLVE_REVERSE && !targets->resolve_names)
+        return false;
+    snprintf(name, sizeof name, "%s", answer->name);
+    for (size_t place = find_first(targets, &key); is_like(targets, place, &key); place++) {
+        if (answer->kind == RESOLVE_FORWARD)
+            changed |= take_addresses(targets->sorted[place], answer);
+        else
+            take_name(targets, targets->sorted[place], answer);
     }
     return changed;
 }
 
-static int add_addresses(struct netset *set, const struct target *target, uint32_t index)
+static int add_addresses(struct netset *set, const struct target *target, uint32_t value)
 {
     struct ip_prefix prefix = { .bits = 128 };
 
     for (size_t i = 0; i < target->address_count; i++) {
         prefix.base = target->addresses[i];
-        if (netset_add(set, &prefix, index) < 0)
+        if (netset_add(set, &prefix, value) < 0)
             return -1;
     }
     return 0;
@@ -190,8 +304,8 @@ struct netset *targets_whitelist(const struct targets *targets)
     /* From the last to the first: what stands first in the YAML gives an address that two targets share its name. */
     for (size_t i = targets->count; set != NULL && i-- > 0;) {
         const struct target *target = &targets->items[i];
-        int rc = target->kind == TARGET_HOST ? add_addresses(set, target, (uint32_t)i)
-                                             : netset_add(set, &target->prefix, (uint32_t)i);
+        uint32_t value = whitelist_value(targets, i);
+        int rc = target->kind == TARGET_HOST ? add_addresses(set, target, value) : netset_add(set, &target->prefix, value);
 
         if (rc < 0) {
             netset_free(set);
@@ -201,16 +315,24 @@ struct netset *targets_whitelist(const struct targets *targets)
     return set;
 }
 
-const char *targets_name(const struct targets *targets, uint32_t index)
+static const char *host_name(const struct targets *targets, uint32_t id)
+{
+    for (size_t i = 0; i < targets->count; i++)
+        if (targets->items[i].kind == TARGET_HOST && targets->items[i].id == id)
+            return targets->items[i].text;
+    return NULL;
+}
+
+const char *targets_name(const struct targets *targets, uint32_t value)
 {
     const struct target *target;
 
-    if (index >= targets->count)
+    if ((value & METER_SHARED_ROW) != 0)
+        return host_name(targets, value & ~METER_SHARED_ROW);
+    if (value >= targets->count)
         return NULL;
-    target = &targets->items[index];
-    if (target->kind == TARGET_HOST)
-        return target->text;
-    return target->kind == TARGET_ADDRESS && target->name[0] != '\0' ? target->name : NULL;
+    target = &targets->items[value];
+    return target->kind == TARGET_ADDRESS && target->name[0] != '\0' && !target->is_name_shared ? target->name : NULL;
 }
 
 void targets_warning(const struct targets *targets, char *out, size_t size)

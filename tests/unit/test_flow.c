@@ -232,6 +232,25 @@ static void ended_flow_is_due_sooner(void **state)
     assert_ptr_equal(flow_due(&table, 5100 + EXP_S), flow);
 }
 
+static void reopened_flow_is_due_as_an_idle_one(void **state)
+{
+    struct flow_table eager;
+    const struct tcp_segment segment = segment_of(1);
+    struct flow_key key;
+
+    (void)state;
+    assert_true(flow_table_init(&eager, 10, 20, 500, seed));
+    flow_key_make(&key, &segment, 0);
+    struct flow *flow = flow_open(&eager, &key, flow_hash(&eager, &key), 100);
+    flow_end(&eager, flow);
+    assert_null(flow_due(&eager, 150));
+    flow->last_s = 150;
+    flow_reopen(&eager, flow);
+    assert_null(flow_due(&eager, 169));
+    assert_ptr_equal(flow_due(&eager, 170), flow);
+    flow_table_destroy(&eager);
+}
+
 static void long_pause_gives_each_once(void **state)
 {
     unsigned count = 0;
@@ -334,6 +353,25 @@ static void over_ipv6_a_tsval_ticks_slowly(void **state)
     assert_true(is_copy(segment, 3 * MS + MS / 2));
 }
 
+/* Some hosts send each packet with the same IP ID; none has a retransmission timer so short. */
+static void unique_identity_counts_below_any_timer(void **state)
+{
+    const struct tcp_segment data = packet(5, true, 10);
+
+    (void)state;
+    copies = (struct flow){0};
+    assert_false(is_copy(data, 0));
+    assert_true(is_copy(data, 99 * MS));
+    assert_false(is_copy(data, 200 * MS));
+    assert_true(flow_is_late_copy(&copies, &data, 10 * MS, 60 * MS));
+    assert_false(flow_is_late_copy(&copies, &data, 10 * MS, 210 * MS));
+    for (int64_t later_s = 1; later_s < 275; later_s++) { /* nor does a time of so few bits come round before the last timer */
+        copies = (struct flow){0};
+        assert_false(is_copy(data, 0));
+        assert_false(is_copy(data, later_s * 1000 * MS - 200 * MS));
+    }
+}
+
 static void pure_ack_with_timestamps_needs_more_proof(void **state)
 {
     struct tcp_segment pure = packet(5, true, 0);
@@ -376,12 +414,14 @@ int main(void)
         CASE(idle_flow_is_due_to_the_second),
         CASE(busy_flow_is_due_after_its_last_packet),
         CASE(ended_flow_is_due_sooner),
+        CASE(reopened_flow_is_due_as_an_idle_one),
         CASE(long_pause_gives_each_once),
         CASE(time_to_live_beyond_the_wheel),
         CASE(same_packet_again_is_a_copy),
         CASE(the_sides_do_not_mix),
         CASE(without_an_identity_only_at_once),
         CASE(over_ipv6_a_tsval_ticks_slowly),
+        CASE(unique_identity_counts_below_any_timer),
         CASE(pure_ack_with_timestamps_needs_more_proof),
         CASE(forgotten_packets_have_no_copies),
     };

@@ -536,6 +536,44 @@ static void another_answer_to_the_same_syn_is_no_new_flow(void **state)
     assert_int_equal(stats_of(2, 1)->skipped[SKIP_UNACKED], 1);
 }
 
+/* Forged, or older than what it meets: our side goes on, and what it sends again was sent before. */
+static void a_peers_syn_that_is_not_accepted_changes_nothing(void **state)
+{
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    play(from_to(1, 2, TCP_ACK, 1001, 6001, 50), 2 * S);
+    play(from_to(2, 1, TCP_SYN, 77, 0, 0), 2 * S + MS);
+    play(from_to(1, 2, TCP_ACK, 1051, 6001, 0), 2 * S + MS); /* the challenge ACK */
+    play(from_to(1, 2, TCP_ACK, 1001, 6001, 50), 2 * S + 206 * MS);
+    play(from_to(2, 1, TCP_ACK, 6001, 1051, 0), 2 * S + 210 * MS);
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+    assert_int_equal(stats_of(1, 2)->retransmits, 1);
+    assert_int_equal(stats_of(1, 2)->skipped[SKIP_RETRANSMITTED], 1);
+}
+
+static void a_peers_syn_that_is_accepted_begins_anew(void **state)
+{
+    (void)state;
+    for (int with_syn_ack = 0; with_syn_ack < 2; with_syn_ack++) {
+        const uint32_t isn = 1000 - 500 * (uint32_t)with_syn_ack; /* below the one before: no new data to the old flow */
+        const int64_t now = (1 + 10 * with_syn_ack) * S;
+        open_connection(2, 1, 90000 * (1 + (uint32_t)with_syn_ack), now);
+        play(from_to(1, 2, TCP_ACK, 20000, 0, 50), now + S);
+        play(from_to(2, 1, TCP_SYN, 70000, 0, 0), now + 2 * S);
+        if (with_syn_ack == 1) {
+            play(from_to(1, 2, TCP_SYN | TCP_ACK, isn, 70001, 0), now + 2 * S);
+            play(from_to(2, 1, TCP_ACK, 70001, isn + 1, 0), now + 2 * S + 3 * MS);
+            assert_int_equal(stats_of(1, 2)->last_ns, 3 * MS);
+        }
+        const uint64_t before = stats_of(1, 2)->retransmits;
+        play(from_to(1, 2, TCP_ACK, isn + 1, 70001, 50), now + 3 * S);
+        play(from_to(2, 1, TCP_ACK, 70001, isn + 51, 0), now + 3 * S + 7 * MS);
+        assert_int_equal(stats_of(1, 2)->last_ns, 7 * MS);
+        assert_int_equal(stats_of(1, 2)->retransmits, before);
+    }
+    assert_int_equal(counters()->flows, 4);
+}
+
 static void simultaneous_open(void **state)
 {
     (void)state;
@@ -548,6 +586,31 @@ static void simultaneous_open(void **state)
     play(from_to(2, 1, TCP_ACK, 6001, 1011, 0), S + 15 * MS);
     assert_int_equal(stats_of(1, 2)->last_ns, 5 * MS);
     assert_int_equal(stats_of(1, 2)->samples, 1);
+}
+
+/* Each SYN is the other's first answer: the SYN|ACK that follows sends the SYN again. */
+static void simultaneous_open_of_the_next_connection(void **state)
+{
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    play(from_to(1, 2, TCP_SYN, 21000, 0, 0), 2 * S);
+    play(from_to(2, 1, TCP_SYN, 26000, 0, 0), 2 * S + MS);
+    play(from_to(1, 2, TCP_SYN | TCP_ACK, 21000, 26001, 0), 2 * S + 2 * MS);
+    play(from_to(2, 1, TCP_SYN | TCP_ACK, 26000, 21001, 0), 2 * S + 3 * MS);
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+    assert_int_equal(stats_of(1, 2)->retransmits, 1);
+}
+
+static void the_next_connection_lives_as_long_as_the_first(void **state)
+{
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    play(from_to(2, 1, TCP_RST, 6001, 0, 0), S + 20 * MS);
+    open_connection(1, 2, 21000, 2 * S);
+    meter_expire(meter, 2 + IDLE_S - 1);
+    assert_int_equal(counters()->open_flows, 1);
+    meter_expire(meter, 2 + IDLE_S);
+    assert_int_equal(counters()->open_flows, 0);
 }
 
 static void a_refused_connection_is_a_handshake(void **state)
@@ -573,6 +636,20 @@ static void a_reset_ends_what_is_pending(void **state)
     play(from_to(2, 1, TCP_RST | TCP_ACK, 6001, 1051, 0), S + 25 * MS); /* not a round trip: data was not what it answers */
     assert_int_equal(meter_pending(meter, number), 0);
     assert_int_equal(stats_of(1, 2)->samples, 1);
+    assert_int_equal(stats_of(1, 2)->skipped[SKIP_UNACKED], 1);
+}
+
+static void a_reset_outside_the_window_changes_nothing(void **state)
+{
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    play(from_to(1, 2, TCP_ACK, 1001, 6001, 50), S + 20 * MS);
+    play(from_to(2, 1, TCP_RST, 6000, 0, 0), S + 21 * MS);
+    play(from_to(2, 1, TCP_RST, 3000000000U, 0, 0), S + 22 * MS);
+    play(from_to(2, 1, TCP_ACK, 6001, 1051, 0), S + 25 * MS);
+    assert_int_equal(stats_of(1, 2)->last_ns, 5 * MS);
+    play(from_to(1, 2, TCP_ACK, 1051, 6001, 50), S + 30 * MS);
+    play(from_to(2, 1, TCP_RST, 6001, 0, 0), S + 31 * MS);
     assert_int_equal(stats_of(1, 2)->skipped[SKIP_UNACKED], 1);
 }
 
@@ -786,6 +863,39 @@ static void a_packet_captured_twice_is_ignored(void **state)
     assert_int_equal(stats_of(1, 2)->last_ns, 5 * MS);
 }
 
+/* A bond and its slave, with a queue between them. */
+static void copies_that_come_a_burst_later_are_ignored(void **state)
+{
+    struct shot data = from_to(1, 2, TCP_ACK, 1001, 6001, 50);
+
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    for (unsigned n = 0; n < 128; n++) {
+        data.seq = 1001 + 50 * (n % 64);
+        data.ip_id = (uint16_t)(4000 + n % 64);
+        feed(&data, BIT(number), 2 * S + n * MS / 50);
+    }
+    check_balance();
+    assert_int_equal(counters()->ignored[PACKET_DUPLICATE], 64);
+    assert_int_equal(stats_of(1, 2)->retransmits, 0);
+    play(from_to(2, 1, TCP_ACK, 6001, 1001 + 50 * 64, 0), 2 * S + 20 * MS);
+    assert_int_equal(stats_of(1, 2)->last_ns, 20 * MS - 63 * MS / 50);
+}
+
+static void a_constant_ip_id_hides_no_retransmission(void **state)
+{
+    struct shot data = from_to(1, 2, TCP_ACK, 1001, 6001, 50);
+
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    data.ip_id = 7;
+    feed(&data, BIT(number), 2 * S);
+    feed(&data, BIT(number), 2 * S + 300 * MS);
+    play(from_to(2, 1, TCP_ACK, 6001, 1051, 0), 2 * S + 302 * MS);
+    assert_int_equal(stats_of(1, 2)->retransmits, 1);
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+}
+
 /* Over IPv6 nothing but a TSval could tell them apart, and it has not ticked. */
 static void duplicate_acks_within_a_tick_are_no_copies(void **state)
 {
@@ -917,7 +1027,7 @@ static void a_change_ends_only_what_is_no_longer_wanted(void **state)
     change(&(struct meter_instance){ .both_sides = true, .whitelist = wanted });
     check_balance();
     assert_int_equal(counters()->open_flows, 1);
-    assert_int_equal(stats_of(1, 3)->skipped[SKIP_UNACKED], 1);
+    assert_false(look(1, 3).any); /* what is not measured any more is not shown any more */
     play(from_to(2, 1, TCP_ACK, 6001, 1051, 0), 2 * S + 5 * MS);
     assert_int_equal(stats_of(1, 2)->last_ns, 5 * MS);
     change(&(struct meter_instance){ .both_sides = true, .whitelist = wanted, .group = METER_GROUP_PEER_PORT });
@@ -1171,9 +1281,14 @@ int main(void)
         CASE(a_syn_on_a_flow_picked_up_in_the_middle),
         CASE(a_peers_late_ack_before_our_syn_does_not_spoil_it),
         CASE(another_answer_to_the_same_syn_is_no_new_flow),
+        CASE(a_peers_syn_that_is_not_accepted_changes_nothing),
+        CASE(a_peers_syn_that_is_accepted_begins_anew),
         CASE(simultaneous_open),
+        CASE(simultaneous_open_of_the_next_connection),
+        CASE(the_next_connection_lives_as_long_as_the_first),
         CASE(a_refused_connection_is_a_handshake),
         CASE(a_reset_ends_what_is_pending),
+        CASE(a_reset_outside_the_window_changes_nothing),
         CASE(fin_from_both_sides_ends_a_flow),
         CASE(an_idle_flow_leaves),
         CASE(a_frame_alone_moves_the_time),
@@ -1185,6 +1300,8 @@ int main(void)
         CASE(rows_by_peer_port),
         CASE(rows_by_subnet),
         CASE(a_packet_captured_twice_is_ignored),
+        CASE(copies_that_come_a_burst_later_are_ignored),
+        CASE(a_constant_ip_id_hides_no_retransmission),
         CASE(duplicate_acks_within_a_tick_are_no_copies),
         CASE(a_fast_retransmission_within_a_tick_is_no_copy),
         CASE(a_peers_keep_alive_is_no_duplicate_ack),

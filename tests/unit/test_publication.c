@@ -235,6 +235,42 @@ static void more_rows_than_a_step_keep_their_histograms(void **state)
     tear_down(&scene);
 }
 
+static void the_addresses_of_a_name_are_one_row(void **state)
+{
+    static char *hosts[] = { (char *)"db.example" };
+    static const struct config_instance named = { .interface = (char *)"eth0", .hosts = { hosts, 1 } };
+    struct scene scene = set_up(10, NULL);
+    struct instance_host host = { .own = scene.own };
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+    struct ip_address addresses[2];
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .addresses = addresses, .count = 2 };
+
+    (void)state;
+    instance_stop(&scene.instance, scene.meter);
+    assert_int_equal(instance_start(&scene.instance, &named, false, NULL, NULL, scene.meter, &host), 0);
+    assert_true(address_parse("192.0.2.7", &addresses[0]) && address_parse("192.0.2.8", &addresses[1]));
+    assert_true(instance_answer(&scene.instance, &answer, scene.meter, &host));
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2000000);
+    handshake(&scene, "192.0.2.8", 4001, 15000000000, 4000000);
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(contents.row_count, 1); /* two with the same tags would overwrite each other's gauges */
+    assert_string_equal(contents.rows[0].peer_name, "db.example");
+    assert_int_equal(contents.rows[0].samples, 2);
+    assert_int_equal(contents.rows[0].peer_family, SEG_FAMILY_NONE);
+    assert_int_equal(contents.rows[0].local_family, SEG_FAMILY_V4);
+    /* A reload that puts another name in front keeps the row and its name. */
+    static char *more[] = { (char *)"a.example", (char *)"db.example" };
+    static const struct config_instance reloaded = { .interface = (char *)"eth0", .hosts = { more, 2 } };
+    assert_int_equal(instance_change(&scene.instance, &reloaded, false, scene.meter, &host), 0);
+    handshake(&scene, "192.0.2.8", 4002, 15000000000, 4000000);
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(contents.row_count, 1);
+    assert_string_equal(contents.rows[0].peer_name, "db.example");
+    assert_int_equal(contents.rows[0].samples, 3);
+    tear_down(&scene);
+}
+
 static void an_instance_that_is_refused_says_why(void **state)
 {
     struct scene scene = set_up(10, "not in this version");
@@ -281,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_row_never_has_the_name_of_the_one_before_it),
         cmocka_unit_test(a_block_is_not_its_first_address),
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),
+        cmocka_unit_test(the_addresses_of_a_name_are_one_row),
         cmocka_unit_test(an_instance_that_is_refused_says_why),
         cmocka_unit_test(the_state_of_all_follows_from_the_states_of_each),
     };

@@ -109,7 +109,7 @@ static void asks_names_and_single_addresses(void **state)
     targets_free(targets);
 }
 
-static void a_full_queue_is_asked_again_soon(void **state)
+static void a_full_queue_gets_the_rest_later(void **state)
 {
     struct targets *targets = make(true);
 
@@ -118,9 +118,9 @@ static void a_full_queue_is_asked_again_soon(void **state)
     room = 1;
     targets_ask(targets, NULL, 100, 300);
     room = 8;
-    asked_count = 0;
     targets_ask(targets, NULL, 101, 300);
-    assert_int_equal(asked_count, 3);
+    assert_int_equal(asked_count, 3); /* each once, the first not again */
+    assert_string_equal(asked[1], "db.example");
     targets_free(targets);
 }
 
@@ -186,10 +186,50 @@ static void an_address_takes_its_reverse_name(void **state)
 
     (void)state;
     assert_false(targets_answer(targets, &answer));
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
     assert_string_equal(name_of(targets, "192.0.2.1"), "web.example");
     answer = (struct resolve_answer){ .kind = RESOLVE_REVERSE, .address = prefix_of("192.0.2.1").base, .error = "no" };
     assert_false(targets_answer(targets, &answer));
     assert_string_equal(name_of(targets, "192.0.2.1"), "web.example"); /* a tag does not flap */
+    targets_free(targets);
+}
+
+static void a_name_that_two_addresses_have_names_neither(void **state)
+{
+    struct targets *targets = make(true);
+    struct resolve_answer one = { .kind = RESOLVE_REVERSE, .name = "gate.example", .address = prefix_of("192.0.2.1").base };
+    struct resolve_answer two = { .kind = RESOLVE_REVERSE, .name = "gate.example", .address = prefix_of("192.0.2.9").base };
+
+    (void)state;
+    room = asked_count = 8;
+    targets_answer(targets, &one);
+    targets_answer(targets, &two);
+    targets_ask(targets, NULL, 100, 300);
+    assert_null(name_of(targets, "192.0.2.1")); /* two series with the same tags would overwrite each other */
+    assert_null(name_of(targets, "192.0.2.9"));
+    snprintf(two.name, sizeof two.name, "other.example");
+    targets_answer(targets, &two);
+    targets_ask(targets, NULL, 101, 300);
+    assert_string_equal(name_of(targets, "192.0.2.1"), "gate.example");
+    assert_string_equal(name_of(targets, "192.0.2.9"), "other.example");
+    targets_free(targets);
+}
+
+static void a_name_that_fails_is_asked_again_soon(void **state)
+{
+    struct targets *targets = make(false);
+    struct resolve_answer answer = forward("db.example", NULL, 0, "Temporary failure in name resolution");
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    targets_answer(targets, &answer);
+    targets_ask(targets, NULL, 114, 300);
+    assert_int_equal(asked_count, 1);
+    targets_ask(targets, NULL, 115, 300);
+    assert_int_equal(asked_count, 2);
     targets_free(targets);
 }
 
@@ -212,11 +252,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_wanted_at_once),
         cmocka_unit_test(asks_names_and_single_addresses),
-        cmocka_unit_test(a_full_queue_is_asked_again_soon),
+        cmocka_unit_test(a_full_queue_gets_the_rest_later),
         cmocka_unit_test(without_resolve_names_only_hosts_are_asked),
         cmocka_unit_test(a_host_becomes_wanted_and_follows),
         cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),
         cmocka_unit_test(an_address_takes_its_reverse_name),
+        cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
+        cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
         cmocka_unit_test(a_reload_inherits),
     };
 
