@@ -32,26 +32,32 @@ int64_t capture_now_ns(clockid_t clock)
     return (int64_t)now.tv_sec * CAPTURE_NS_PER_S + now.tv_nsec;
 }
 
+/* libpcap puts the name in front of some of its messages. */
+static const char *without_interface(const struct capture *capture, const char *text)
+{
+    size_t length = strlen(capture->interface);
+
+    return strncmp(text, capture->interface, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2 : text;
+}
+
 enum capture_result capture_explain(const struct capture *capture, int status, char message[static CAPTURE_ERROR_MAX])
 {
     char path[PROGRAM_PATH_MAX];
 
     switch (status) {
     case PCAP_ERROR_NO_SUCH_DEVICE:
-        return capture_say(message, CAPTURE_NO_INTERFACE, "%s: no such interface; \"ip link\" lists those that are there",
-                           capture->interface);
+        return capture_say(message, CAPTURE_NO_INTERFACE, "no such interface; \"ip link\" lists those that are there");
     case PCAP_ERROR_IFACE_NOT_UP:
-        return capture_say(message, CAPTURE_DOWN, "%s: the interface is down; ip link set %s up", capture->interface,
-                           capture->interface);
+        return capture_say(message, CAPTURE_DOWN, "the interface is down; ip link set %s up", capture->interface);
     case PCAP_ERROR_PERM_DENIED:
     case PCAP_ERROR_PROMISC_PERM_DENIED:
         privilege_program_path(path, sizeof path);
         return capture_say(message, CAPTURE_NO_PERMISSION,
-                           "%s: no right to capture: sudo setcap cap_net_raw+ep %s, or start it as root", capture->interface,
+                           "no right to capture: sudo setcap cap_net_raw+ep %s, or start it as root",
                            path[0] != '\0' ? path : "on the program's file");
     default:
-        return capture_say(message, CAPTURE_FAILED, "%s: %s", capture->interface,
-                           status == PCAP_ERROR ? pcap_geterr(capture->pcap) : pcap_statustostr(status));
+        return capture_say(message, CAPTURE_FAILED, "%s", status == PCAP_ERROR
+                           ? without_interface(capture, pcap_geterr(capture->pcap)) : pcap_statustostr(status));
     }
 }
 
@@ -65,19 +71,19 @@ void capture_free(struct capture *capture)
     if (capture == NULL)
         return;
     capture_close(capture);
+    free(capture->user.expression);
     free(capture);
 }
 
 /* ---- packets ---- */
 
-/* pcapng has 64 bits of seconds: what does not fit is the end of time, which the matcher takes for a clock error. */
+/* pcapng has 64 bits of seconds. */
 static int64_t time_of(const struct timeval *ts)
 {
-    const int64_t last = INT64_MAX / CAPTURE_NS_PER_S - 1;
     int64_t ns = ts->tv_usec; /* nanoseconds: that is what the precision was set to */
 
-    if (ts->tv_sec > last || ts->tv_sec < -last)
-        return INT64_MAX;
+    if (ts->tv_sec < 0 || ts->tv_sec >= CAPTURE_NO_TIME / CAPTURE_NS_PER_S)
+        return CAPTURE_NO_TIME;
     if (ns < 0 || ns >= CAPTURE_NS_PER_S)
         ns = 0;
     return ts->tv_sec * CAPTURE_NS_PER_S + ns;
@@ -97,19 +103,32 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
     capture->fn(capture->arg, capture->linktype, frame, header->caplen, header->len, time_ns);
 }
 
+static bool ask_interface(const struct capture *capture, unsigned long question, struct ifreq *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    memcpy(answer->ifr_name, capture->interface, sizeof answer->ifr_name);
+    return ioctl(pcap_fileno(capture->pcap), question, answer) == 0;
+}
+
+bool capture_is_current(const struct capture *capture)
+{
+    struct ifreq answer;
+
+    if (capture->pcap == NULL || !capture->live || capture->ifindex == 0)
+        return true;
+    return ask_interface(capture, SIOCGIFINDEX, &answer) && answer.ifr_ifindex == capture->ifindex;
+}
+
 /* Gone, another one of the same name, or down? libpcap itself keeps quiet about an interface that is only down. */
 static enum capture_result check_interface(const struct capture *capture, char message[static CAPTURE_ERROR_MAX])
 {
-    struct ifreq request;
-    int fd = pcap_fileno(capture->pcap);
+    struct ifreq answer;
 
     if (capture->ifindex == 0)
         return CAPTURE_OK;
-    memset(&request, 0, sizeof request);
-    memcpy(request.ifr_name, capture->interface, sizeof request.ifr_name);
-    if (ioctl(fd, SIOCGIFINDEX, &request) < 0 || request.ifr_ifindex != capture->ifindex)
-        return capture_say(message, CAPTURE_DOWN, "%s: the interface went away", capture->interface);
-    if (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) == 0)
+    if (!capture_is_current(capture))
+        return capture_say(message, CAPTURE_DOWN, "the interface went away");
+    if (ask_interface(capture, SIOCGIFFLAGS, &answer) && (answer.ifr_flags & IFF_UP) == 0)
         return capture_explain(capture, PCAP_ERROR_IFACE_NOT_UP, message);
     return CAPTURE_OK;
 }
@@ -190,5 +209,6 @@ void capture_close(struct capture *capture)
     capture->pcap = NULL;
     capture->settled_at_ns = 0;
     capture->program.has_whitelist = false;
+    capture->ring_bytes = 0;
     memset(&capture->last, 0, sizeof capture->last);
 }

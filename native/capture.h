@@ -14,6 +14,10 @@
 
 #define CAPTURE_ERROR_MAX 256
 
+/* The time of a frame whose time stamp is before 1970 or behind the year 2115, as only a file can have it: above every other, and
+ * the difference of any two times fits into an int64_t. Nothing can be measured with such a frame. */
+#define CAPTURE_NO_TIME (INT64_C(1) << 62)
+
 struct capture;
 
 enum capture_result {
@@ -36,20 +40,23 @@ struct capture_live_options {
     const struct netset *whitelist;   /* NULL: all peers */
 };
 
-/* linktype: DLT_. time_ns: ns since the epoch. */
+/* linktype: DLT_. time_ns: ns since the epoch, 0 or more, or CAPTURE_NO_TIME. */
 typedef void (*capture_frame_fn)(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns);
 
 struct capture *capture_new(void); /* NULL: out of memory */
 void capture_free(struct capture *capture);
 
 /* Opens with the kernel filter in place: a packet that came before it is not handed over (nor one of the first millisecond).
- * Needs CAP_NET_RAW effective. Otherwise message says cause and cure. Link types: Ethernet, raw IP, Linux cooked ("any"); for
- * others CAPTURE_FAILED (with a user_filter CAPTURE_BAD_FILTER). A whitelist that the kernel cannot take is left to the caller
- * (capture_filter_has_whitelist()). snaplen 0: whole packets. buffer_bytes 0: libpcap's default. */
+ * Needs CAP_NET_RAW effective. CAPTURE_OK: message is "", or says that the ring is small and what to do. Otherwise it says cause
+ * and cure, without the interface's name in front, which is the caller's to add. user_filter is compiled once for a link type,
+ * and what may not do with it is tried with the least ring before the whole one is made. Link types: Ethernet, raw IP, Linux
+ * cooked ("any"); for others CAPTURE_FAILED (with a user_filter CAPTURE_BAD_FILTER). A whitelist that the kernel cannot take is
+ * left to the caller (capture_filter_has_whitelist()). snaplen 0: whole packets. buffer_bytes 0: libpcap's default. */
 enum capture_result capture_open_live(struct capture *capture, const struct capture_live_options *options,
                                       char message[static CAPTURE_ERROR_MAX]);
 /* path "-": standard input. pcap and pcapng, micro- and nanoseconds, either byte order. user_filter: NULL or a pcap expression.
- * What libpcap cannot read to the end (pcapng with interfaces of different link types) ends with CAPTURE_FAILED. */
+ * The message does not name the path. What libpcap cannot read to the end (pcapng with interfaces of different link types) ends
+ * with CAPTURE_FAILED. */
 enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
                                       char message[static CAPTURE_ERROR_MAX]);
 /* Replaces the kernel filter in place, without a gap (SO_ATTACH_FILTER swaps atomically). whitelist as above; reject: nothing
@@ -70,6 +77,11 @@ struct capture_statistics {
 void capture_statistics(struct capture *capture, struct capture_statistics *out);
 /* Whether the kernel's filter holds the whitelist; false when there is none, or it is too long for the kernel. */
 bool capture_filter_has_whitelist(const struct capture *capture);
+/* The real size of the open live capture's ring; 0 when it is closed, a file, or not known (no /proc). */
+size_t capture_ring_bytes(const struct capture *capture);
+/* Whether the interface's name still stands for the interface that the open live capture is bound to (an interface that was made
+ * anew under the same name is another one). Always true for "any", a file, and when closed. */
+bool capture_is_current(const struct capture *capture);
 void capture_close(struct capture *capture);
 
 #endif

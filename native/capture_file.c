@@ -45,14 +45,14 @@ enum capture_result capture_open_file(struct capture *capture, const char *path,
     capture->live = false;
     file = open_file(path);
     if (file == NULL)
-        return capture_say(message, CAPTURE_FAILED, "%.120s: %s", path, strerror(errno));
+        return capture_say(message, CAPTURE_FAILED, "%s", strerror(errno));
     if (is_empty(file)) {
-        capture_say(message, CAPTURE_FAILED, "%.120s: the file is empty, not even a capture's header is in it", path);
+        capture_say(message, CAPTURE_FAILED, "the file is empty, not even a capture's header is in it");
         goto out;
     }
     capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, error);
     if (capture->pcap == NULL) {
-        capture_say(message, CAPTURE_FAILED, "%.120s: not a pcap or pcapng capture: %.100s", path, error);
+        capture_say(message, CAPTURE_FAILED, "not a pcap or pcapng capture: %.200s", error);
         goto out;
     }
     file = NULL; /* the pcap_t's own now */

@@ -9,6 +9,16 @@
 #include <pcap/pcap.h>
 #include <time.h>
 
+/* -f as it was compiled last: the same one on the same link type is not compiled again, whether it was good or bad. */
+struct capture_user_filter {
+    char *expression; /* NULL: none so far */
+    int linktype;
+    enum capture_result result;
+    char message[CAPTURE_ERROR_MAX]; /* when it is not CAPTURE_OK */
+    struct sock_filter code[FILTER_MAX_INSTRUCTIONS];
+    size_t length;
+};
+
 struct capture {
     pcap_t *pcap;
     bool live;
@@ -17,8 +27,9 @@ struct capture {
     int ifindex; /* 0: "any" */
     uint32_t snaplen;
     enum filter_link link;
-    struct sock_filter user[FILTER_MAX_INSTRUCTIONS];
-    size_t user_length;
+    size_t ring_bytes;      /* 0: not known */
+    bool is_doubtful;       /* the last opening failed when the ring was there */
+    struct capture_user_filter user;
     struct filter_program program;
     int64_t settled_at_ns;   /* CLOCK_REALTIME: older packets came before the filter; 0: that is over */
     int64_t settle_until_ns; /* CLOCK_MONOTONIC: however the wall clock is set meanwhile */

@@ -24,7 +24,7 @@ static struct {
     pthread_mutex_t lock;
     enum log_level level;
     int fd; /* STDOUT_FILENO and STDERR_FILENO are not ours to close */
-    char path[PATH_MAX];
+    char path[PATH_MAX]; /* also when it could not be opened; "": the log is no file */
     uint64_t lost; /* lines that could not be written */
     int lost_errno;
     bool torn; /* the last write ended within a line */
@@ -223,6 +223,7 @@ static void emit(enum log_level level, const char *module, const char *text)
 
 /* ---- public ---- */
 
+/* Keeps the path, so that log_reopen() can try it again. 0 or -1 with errno. */
 static int use_path(const char *path)
 {
     int fd;
@@ -231,11 +232,11 @@ static int use_path(const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
+    strcpy(sink.path, path);
     fd = open_file(path);
     if (fd < 0)
         return -1;
     set_fd(fd);
-    strcpy(sink.path, path);
     return 0;
 }
 
@@ -268,19 +269,22 @@ int log_open(const char *path, enum log_level level)
     return rc;
 }
 
-void log_reopen(void)
+enum log_reopened log_reopen(void)
 {
+    enum log_reopened result = LOG_NO_FILE;
     int fd;
 
     pthread_mutex_lock(&sink.lock);
     if (sink.path[0] != '\0') {
         fd = open_file(sink.path);
+        result = fd >= 0 ? LOG_REOPENED : LOG_NOT_REOPENED;
         if (fd >= 0)
             set_fd(fd);
         else
-            say_why_not(sink.path, "the old file is written on");
+            say_why_not(sink.path, sink.fd > STDERR_FILENO ? "the old file is written on" : "the log goes to stderr");
     }
     pthread_mutex_unlock(&sink.lock);
+    return result;
 }
 
 void log_close(void)

@@ -15,7 +15,13 @@ enum log_level { LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_CRITIC
  * or NULL: stdout. 0; or -1 when the file cannot be opened: then lines go to stderr, the first says why. May be called again with
  * another path or level. */
 int log_open(const char *path, enum log_level level);
-void log_reopen(void);
+/* Opens the path of log_open() anew, also when that could not be opened then. */
+enum log_reopened {
+    LOG_REOPENED,
+    LOG_NO_FILE,     /* the log is not a file: nothing to do */
+    LOG_NOT_REOPENED /* a line in the log says why; it goes on where it was */
+};
+enum log_reopened log_reopen(void);
 void log_close(void);
 /* Every level name of the old program, any case: trace debug info warn warning error err critical crit. False: none of them. */
 bool log_level_parse(const char *name, enum log_level *out);

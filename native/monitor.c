@@ -2,6 +2,7 @@
 #include "monitor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -11,22 +12,25 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "alarms.h"
+#include "clock_watch.h"
 #include "config_watch.h"
+#include "helper_log.h"
 #include "links.h"
 #include "log.h"
 #include "privilege.h"
 #include "publisher.h"
+#include "renewal.h"
 #include "resolve.h"
 #include "roster.h"
+#include "verdict.h"
 #include "version.h"
 
 #define DEFAULT_USER "dd-agent"
 #define NOT_ENABLED_WAIT_MS 5000   /* supervisord calls an exit within its startsecs a failure, even with status 0 */
-#define CLOCK_STEP_NS 5000000      /* what slewing (500 ppm) cannot do between two looks */
 
 enum { POLL_SIGNAL, POLL_TIMER, POLL_LINKS, POLL_RESOLVER, POLL_FIXED };
 
@@ -42,46 +46,36 @@ struct monitor {
     bool is_resolver_missed;
     struct roster *roster;
     struct publisher *publisher;
-    int64_t clock_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC at the last look */
+    bool is_short_of_memory; /* for the configuration in force */
+    struct clock_watch clock;
     bool stop;
     int status;
 };
 
-static int64_t clock_ns(clockid_t clock)
+static uint32_t now_s(void)
 {
     struct timespec now;
 
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint32_t)now.tv_sec;
 }
 
-static uint32_t now_s(void)
+/* Still root for want of its user, which it becomes as soon as that is there. */
+static bool may_become_user(const struct monitor *monitor)
 {
-    return (uint32_t)(clock_ns(CLOCK_BOOTTIME) / 1000000000);
-}
-
-/* Keys that are read and checked but whose work this version does not do yet: they must not be swallowed. */
-static void say_what_is_not_done(const struct config *config)
-{
-    if (config->submit_via == CONFIG_SUBMIT_DOGSTATSD)
-        log_warnx("monitor", "submit_via: dogstatsd is not done by this version: nothing is sent to %s:%u; use the check",
-                  config->statsd_ip, config->statsd_port);
-    for (size_t i = 0; i < config->instance_count; i++)
-        if (config->instances[i].sample)
-            log_warnx("monitor", "%s: sample: true is not done by this version: it captures all the time",
-                      config->instances[i].interface);
+    return monitor->privilege == PRIVILEGE_FAILED && geteuid() == 0;
 }
 
 static void apply_config(struct monitor *monitor, struct config *config)
 {
     const struct config *old = roster_config(monitor->roster);
 
-    log_open(config->log_to_file ? monitor->options->log : NULL, config->log_level);
     if (old != NULL && strcmp(old->user, config->user) != 0)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
-    say_what_is_not_done(config);
+    helper_log_undone(config);
     publisher_aim(monitor->publisher, config->segment_path, config->max_peers);
-    if (roster_apply(monitor->roster, config) == 0)
+    monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
+    if (!monitor->is_short_of_memory)
         log_info("monitor", "%s is in force: %zu instance%s", monitor->watch.path, config->instance_count,
                  config->instance_count == 1 ? "" : "s");
 }
@@ -97,6 +91,7 @@ static void reload(struct monitor *monitor, const char *why)
     config_watch_log(&monitor->watch);
     switch (result) {
     case CONFIG_OK:
+        helper_log_open(monitor->options->log, config, may_become_user(monitor));
         apply_config(monitor, config);
         break;
     case CONFIG_ABSENT:
@@ -108,17 +103,21 @@ static void reload(struct monitor *monitor, const char *why)
     }
 }
 
-/* Executes the program's file anew, because only that gives this process the capability that the file has now. */
+/* Executes the program's file anew; when that fails all goes on as before. */
 static void execute_anew(struct monitor *monitor)
 {
-    char path[4096];
+    char path[PATH_MAX];
+    int error;
 
     privilege_program_path(path, sizeof path);
     log_info("monitor", "%s has the capability now: executing it anew", path);
     publisher_close(monitor->publisher, false);
     log_close();
-    execv(path, monitor->argv);
-    log_warn("monitor", "%s: cannot be executed", path);
+    renewal_execute(monitor->argv);
+    error = errno;
+    helper_log_open(monitor->options->log, roster_config(monitor->roster), may_become_user(monitor));
+    errno = error;
+    log_warn("monitor", "%s: cannot be executed (trying again when it changes)", path);
 }
 
 static const char *user_of(const struct monitor *monitor)
@@ -137,6 +136,8 @@ static void settle(struct monitor *monitor)
     if (geteuid() == 0)
         publisher_close(monitor->publisher, true);
     monitor->privilege = privilege_settle(user, message);
+    if (!may_become_user(monitor))
+        helper_log_open(monitor->options->log, roster_config(monitor->roster), false);
     if (monitor->privilege == PRIVILEGE_OK)
         log_info("monitor", "running as uid %u with CAP_NET_RAW permitted", (unsigned)geteuid());
     else if (strcmp(message, monitor->privilege_message) != 0)
@@ -159,7 +160,7 @@ static void start_resolver(struct monitor *monitor)
 /* Whether captures may be opened; mends what can be mended meanwhile. */
 static bool is_privileged(struct monitor *monitor)
 {
-    if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && privilege_file_is_capable())
+    if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && renewal_is_due())
         execute_anew(monitor);
     else if (monitor->privilege == PRIVILEGE_FAILED && getpwnam(user_of(monitor)) != NULL)
         settle(monitor);
@@ -168,59 +169,82 @@ static bool is_privileged(struct monitor *monitor)
     return monitor->privilege == PRIVILEGE_OK;
 }
 
-static struct publisher_verdict verdict_of(const struct monitor *monitor)
+static struct verdict verdict_of(const struct monitor *monitor)
 {
     const struct config *config = roster_config(monitor->roster);
+    char memory[SEG_ERROR_MAX] = "";
+    struct verdict verdict;
 
-    if (monitor->stop)
-        return (struct publisher_verdict){ SEG_STOPPED, "stopped on request" };
-    if (monitor->privilege != PRIVILEGE_OK)
-        return (struct publisher_verdict){ SEG_FAILED, monitor->privilege_message };
-    if (monitor->watch.error[0] != '\0')
-        return (struct publisher_verdict){ config == NULL ? SEG_FAILED : SEG_DEGRADED, monitor->watch.error };
-    return (struct publisher_verdict){ 0, NULL };
+    if (monitor->is_short_of_memory)
+        snprintf(memory, sizeof memory, "out of memory for max_flows=%u and max_peers=%u; make them smaller, or free memory and send SIGHUP",
+                 config->max_flows, config->max_peers);
+    verdict_make(&verdict, &(struct verdict_causes){
+        .is_stopping = monitor->stop,
+        .is_configured = config != NULL,
+        .is_measuring = roster_meter(monitor->roster) != NULL,
+        .configuration = monitor->watch.error,
+        .privilege = monitor->privilege_message,
+        .memory = memory,
+    });
+    return verdict;
 }
 
 static void publish(struct monitor *monitor)
 {
-    struct publisher_verdict verdict = verdict_of(monitor);
+    struct verdict verdict = verdict_of(monitor);
 
     publisher_publish(monitor->publisher, monitor->roster, &verdict);
 }
 
-/* Moves what is in flight to `clock` when the wall clock was set. The frames that wait in the rings may be stamped by either clock, so
- * they are taken between two such moves. */
-static void watch_clock(struct monitor *monitor)
+static void say_clock_step(struct clock_watch *clock, const struct clock_sample *sample)
 {
-    int64_t offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-    int64_t step = offset - monitor->clock_offset_ns;
+    uint32_t steps = clock_watch_to_say(clock, sample);
 
-    monitor->clock_offset_ns = offset;
-    if (step > -CLOCK_STEP_NS && step < CLOCK_STEP_NS)
-        return;
-    log_warnx("monitor", "the wall clock was set by %lld ms: what is in flight gives no round trip", (long long)(step / 1000000));
-    roster_clock_step(monitor->roster);
-    roster_dispatch(monitor->roster, NULL, now_s());
-    roster_clock_step(monitor->roster);
+    if (steps > 0)
+        log_warnx("monitor", "the wall clock was set (%u time%s; at last by %lld ms): what is in flight gives no round trip", steps,
+                  steps == 1 ? "" : "s", (long long)(clock->step_ns / 1000000));
+}
+
+/* Around a step of the wall clock the frames in the rings may be stamped by either clock: they are skipped, and what was measured before
+ * them does not go on after them. At the end of the quiet time whatever waits goes too. */
+static void take_frames(struct monitor *monitor, const struct pollfd *polled)
+{
+    struct clock_sample sample = clock_sample();
+    enum clock_verdict verdict = clock_watch_look(&monitor->clock, &sample);
+
+    if (verdict == CLOCK_STEPPED) {
+        say_clock_step(&monitor->clock, &sample);
+        roster_clock_step(monitor->roster);
+    }
+    roster_dispatch(monitor->roster, verdict == CLOCK_QUIET_OVER ? NULL : polled, now_s(), verdict != CLOCK_STEADY);
+    if (verdict == CLOCK_QUIET_OVER)
+        roster_finish(monitor->roster);
+}
+
+/* A person who started a second one by hand wants an answer, not a wait. */
+static void give_up(struct monitor *monitor)
+{
+    fprintf(stderr, "go-metro: %s\n", publisher_trouble(monitor->publisher));
+    monitor->status = 1;
+    monitor->stop = true;
 }
 
 static void on_tick(struct monitor *monitor)
 {
-    bool is_locked;
+    bool is_allowed, is_ready, is_locked;
 
     if (config_watch_changed(&monitor->watch))
         reload(monitor, "the configuration file changed");
-    if (!publisher_ready(monitor->publisher, &is_locked) && is_locked && isatty(STDERR_FILENO)) {
-        /* A person who started a second one by hand wants an answer, not a wait. */
-        fprintf(stderr, "go-metro: %s\n", publisher_trouble(monitor->publisher));
-        monitor->status = 1;
-        monitor->stop = true;
+    is_allowed = is_privileged(monitor); /* before the segment: it may take away root's */
+    is_ready = publisher_ready(monitor->publisher, &is_locked);
+    if (is_locked && isatty(STDERR_FILENO)) {
+        give_up(monitor);
         return;
     }
-    if (is_privileged(monitor) && publisher_ready(monitor->publisher, NULL))
+    if (is_locked)
+        roster_close(monitor->roster); /* another helper measures */
+    if (is_allowed && is_ready)
         roster_check(monitor->roster, monitor->resolver, now_s());
-    if (monitor->privilege != PRIVILEGE_OK)
-        (void)publisher_ready(monitor->publisher, NULL); /* what settle() took away, so that it can be said what is wrong */
     publish(monitor);
 }
 
@@ -234,8 +258,7 @@ static void on_signal(struct monitor *monitor)
             reload(monitor, "SIGHUP");
             break;
         case SIGUSR1:
-            log_reopen();
-            log_info("monitor", "SIGUSR1: the log was opened anew");
+            helper_log_reopen();
             break;
         default:
             log_info("monitor", "%s: stopping", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -273,8 +296,11 @@ static void turn(struct monitor *monitor)
 
     if (poll(fds, POLL_FIXED + (nfds_t)taps, -1) < 0)
         return; /* EINTR; anything else would be ENOMEM, and the next turn tries again */
-    watch_clock(monitor);
-    roster_dispatch(monitor->roster, &fds[POLL_FIXED], now_s());
+    take_frames(monitor, &fds[POLL_FIXED]);
+    if (fds[POLL_SIGNAL].revents != 0)
+        on_signal(monitor);
+    if (monitor->stop)
+        return; /* before the timer, whose work may be to execute the program anew */
     if (fds[POLL_LINKS].revents != 0 && links_dispatch(monitor->links)) {
         roster_links_changed(monitor->roster);
         if (monitor->privilege == PRIVILEGE_OK && publisher_ready(monitor->publisher, NULL))
@@ -284,35 +310,6 @@ static void turn(struct monitor *monitor)
         on_answers(monitor);
     if (fds[POLL_TIMER].revents != 0)
         on_timer(monitor);
-    if (fds[POLL_SIGNAL].revents != 0)
-        on_signal(monitor);
-}
-
-static int open_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return -1;
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-static int open_timer(void)
-{
-    const struct itimerspec every_second = { .it_value = { .tv_nsec = 1 }, .it_interval = { .tv_sec = PUBLISHER_INTERVAL_MS / 1000 } };
-    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-
-    if (fd >= 0 && timerfd_settime(fd, 0, &every_second, NULL) < 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
 }
 
 /* No configuration: the owner did not enable go-metro, and that is no failure. A signal ends the wait early. */
@@ -328,12 +325,13 @@ static int not_enabled(const struct monitor *monitor)
 
 static int open_all(struct monitor *monitor)
 {
+    struct clock_sample sample;
     uint64_t seed[2];
 
     if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         return -1;
-    monitor->signal_fd = open_signals();
-    monitor->timer_fd = open_timer();
+    monitor->signal_fd = alarms_signals();
+    monitor->timer_fd = alarms_timer(PUBLISHER_INTERVAL_MS);
     monitor->links = links_open();
     monitor->roster = roster_new(monitor->options->filter, seed);
     monitor->publisher = publisher_new();
@@ -341,7 +339,8 @@ static int open_all(struct monitor *monitor)
         || monitor->publisher == NULL)
         return -1;
     publisher_aim(monitor->publisher, SEG_DEFAULT_PATH, 1); /* for what must be said before there is a configuration */
-    monitor->clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+    sample = clock_sample();
+    clock_watch_init(&monitor->clock, &sample);
     return 0;
 }
 
@@ -364,10 +363,11 @@ static void start(struct monitor *monitor, struct config *config)
     const char *user = config == NULL ? DEFAULT_USER : config->user;
 
     monitor->privilege = privilege_settle(user, monitor->privilege_message);
-    if (config != NULL)
-        log_open(config->log_to_file ? monitor->options->log : NULL, config->log_level);
-    else
-        log_open(monitor->options->log, LOG_INFO);
+    if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && renewal_was_in_vain())
+        snprintf(monitor->privilege_message, sizeof monitor->privilege_message,
+                 "the program's file has cap_net_raw+ep, but the kernel does not grant it to this process (a tracer, a user namespace?); "
+                 "start go-metro without that");
+    helper_log_open(monitor->options->log, config, may_become_user(monitor));
     log_info("monitor", "go-metro %s starts, pid %d", GO_METRO_VERSION, (int)getpid());
     config_watch_log(&monitor->watch);
     if (monitor->options->soften_given)
@@ -399,7 +399,7 @@ int monitor_run(const struct options *options, char *const argv[])
     while (!monitor.stop)
         turn(&monitor);
     if (monitor.status == 0) {
-        roster_dispatch(monitor.roster, NULL, now_s());
+        take_frames(&monitor, NULL);
         publish(&monitor);
     }
 out:

@@ -29,7 +29,7 @@ static const struct flag {
     enum flag_type type;
     size_t offset; /* of its field in struct options */
 } flags[] = {
-    { "cfg", FOR_RUN | FOR_CHECK, FLAG_TEXT, offsetof(struct options, cfg) },
+    { "cfg", FOR_RUN | FOR_STATUS | FOR_CHECK, FLAG_TEXT, offsetof(struct options, cfg) },
     { "log", FOR_RUN, FLAG_TEXT, offsetof(struct options, log) },
     { "f", FOR_RUN | FOR_READ, FLAG_TEXT, offsetof(struct options, filter) },
     { "st", FOR_RUN, FLAG_BOOL, offsetof(struct options, soften_given) },
@@ -46,7 +46,7 @@ void options_usage(FILE *stream)
           "           measure in the foreground, as supervisord wants it\n"
           "       go-metro read [--local NET]... [-f BPF] [--json|--samples] FILE...\n"
           "           round trips of pcap or pcapng files (\"-\": standard input)\n"
-          "       go-metro status [--json|--prometheus] [--segment FILE]\n"
+          "       go-metro status [-cfg FILE] [--json|--prometheus] [--segment FILE]\n"
           "           what a running go-metro says now\n"
           "       go-metro check-config [-cfg FILE]\n"
           "           say what is wrong with a configuration, with line and column\n"

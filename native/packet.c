@@ -40,9 +40,10 @@ static inline bool is_vlan_tag(uint16_t type)
     return type == 0x8100 || type == 0x88a8 || type == 0x9100;
 }
 
-static enum packet_reason decode_ethertype(struct cursor *c, struct tcp_segment *out, uint16_t type)
+/* *type: the type in front of c; afterwards the one behind the tags. */
+static enum packet_reason take_tags(struct cursor *c, struct tcp_segment *out, uint16_t *type)
 {
-    for (unsigned tags = 0; is_vlan_tag(type); tags++) {
+    for (unsigned tags = 0; is_vlan_tag(*type); tags++) {
         const uint8_t *tag;
 
         if (tags == PACKET_MAX_VLAN)
@@ -50,13 +51,25 @@ static enum packet_reason decode_ethertype(struct cursor *c, struct tcp_segment 
         if ((tag = take(c, 4)) == NULL)
             return PACKET_TRUNCATED;
         out->vlan[tags] = be16(tag) & 0x0fff;
-        type = be16(tag + 2);
+        *type = be16(tag + 2);
     }
+    return PACKET_OK;
+}
+
+static enum packet_reason decode_network(struct cursor *c, struct tcp_segment *out, uint16_t type)
+{
     for (size_t i = 0; i < sizeof ethertypes / sizeof ethertypes[0]; i++) {
         if (ethertypes[i].type == type)
             return ethertypes[i].decode != NULL ? ethertypes[i].decode(c, out) : ethertypes[i].reason;
     }
     return PACKET_NOT_IP;
+}
+
+static enum packet_reason decode_ethertype(struct cursor *c, struct tcp_segment *out, uint16_t type)
+{
+    const enum packet_reason reason = take_tags(c, out, &type);
+
+    return reason == PACKET_OK ? decode_network(c, out, type) : reason;
 }
 
 static enum packet_reason decode_ethernet(struct cursor *c, struct tcp_segment *out)
@@ -72,13 +85,40 @@ static bool is_ethertype_device(uint16_t device)
     return device != 770 && device != 803 && device != 824;
 }
 
+/* From 6.11 on Linux names the innermost protocol to a cooked socket, although of a packet that came in with two tags the inner
+ * one is still there (the kernel takes off the outer one alone): its VLAN ID and the type, then the packet. Such a tag is told by
+ * the version, which in an IP packet is always the protocol's. Where its priority bits look like that version it is not told, and
+ * the packet is counted as what it seems to be (a bad IP header, a fragment, ...). The VLAN ID is not kept: of packets that go
+ * out the kernel hides the inner tag, and both ways have to be one flow. */
+static enum packet_reason take_hidden_tag(struct cursor *c, uint16_t type)
+{
+    const unsigned version = type == 0x0800 ? 4 : 6;
+
+    if ((type != 0x0800 && type != 0x86dd) || c->end - c->at < 5 || c->at[0] >> 4 == version)
+        return PACKET_OK;
+    if (is_vlan_tag(be16(c->at + 2)))
+        return PACKET_VLAN_DEPTH;
+    if (be16(c->at + 2) == type && c->at[4] >> 4 == version)
+        take(c, 4);
+    return PACKET_OK;
+}
+
+static enum packet_reason decode_cooked_type(struct cursor *c, struct tcp_segment *out, uint16_t type)
+{
+    enum packet_reason reason = take_tags(c, out, &type);
+
+    if (reason == PACKET_OK)
+        reason = take_hidden_tag(c, type);
+    return reason == PACKET_OK ? decode_network(c, out, type) : reason;
+}
+
 static enum packet_reason decode_cooked(struct cursor *c, struct tcp_segment *out)
 {
     const uint8_t *header = take(c, 16);
 
     if (header == NULL)
         return PACKET_TRUNCATED;
-    return is_ethertype_device(be16(header + 2)) ? decode_ethertype(c, out, be16(header + 14)) : PACKET_NOT_IP;
+    return is_ethertype_device(be16(header + 2)) ? decode_cooked_type(c, out, be16(header + 14)) : PACKET_NOT_IP;
 }
 
 static enum packet_reason decode_cooked2(struct cursor *c, struct tcp_segment *out)
@@ -87,7 +127,7 @@ static enum packet_reason decode_cooked2(struct cursor *c, struct tcp_segment *o
 
     if (header == NULL)
         return PACKET_TRUNCATED;
-    return is_ethertype_device(be16(header + 8)) ? decode_ethertype(c, out, be16(header)) : PACKET_NOT_IP;
+    return is_ethertype_device(be16(header + 8)) ? decode_cooked_type(c, out, be16(header)) : PACKET_NOT_IP;
 }
 
 static enum packet_reason decode_family(struct cursor *c, struct tcp_segment *out, uint32_t family)

@@ -58,7 +58,7 @@ struct tcp_segment {
     X(PACKET_DUPLICATE, "duplicate")             /* the same packet captured again */                                      \
     X(PACKET_UNWANTED, "unwanted")               /* TCP of a peer that the instance does not ask for */                    \
     X(PACKET_NOT_OURS, "not_ours")               /* neither side is this host's */                                         \
-    X(PACKET_CLOCK_STEP, "clock_step")           /* captured around a step of the wall clock: its time stamp may be either's */ \
+    X(PACKET_CLOCK_STEP, "clock_step")           /* its time stamp is none, or of which side of a clock step is not known */ \
     X(PACKET_NO_FLOW, "no_flow")                 /* max_flows reached, or a segment that opens no flow (a stray RST) */
 
 enum packet_reason {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/if_packet.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -223,25 +224,6 @@ int privilege_drop_thread(void)
     return set_only(false, false);
 }
 
-/* What would keep the kernel from giving the file's capability on execve() counts as well. */
-bool privilege_file_is_capable(void)
-{
-    struct statvfs filesystem;
-    bool capable;
-    cap_t caps;
-
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || prctl(PR_CAPBSET_READ, CAP_NET_RAW) != 1)
-        return false;
-    if (statvfs("/proc/self/exe", &filesystem) == 0 && (filesystem.f_flag & ST_NOSUID) != 0)
-        return false;
-    caps = cap_get_file("/proc/self/exe");
-    if (caps == NULL)
-        return false;
-    capable = has_flag(caps, CAP_NET_RAW, CAP_PERMITTED) && has_flag(caps, CAP_NET_RAW, CAP_EFFECTIVE);
-    cap_free(caps);
-    return capable;
-}
-
 void privilege_program_path(char *out, size_t size)
 {
     static const char deleted[] = " (deleted)"; /* the kernel's mark for a file that was replaced */
@@ -256,4 +238,26 @@ void privilege_program_path(char *out, size_t size)
     out[n] = '\0';
     if ((size_t)n > mark && strcmp(out + (size_t)n - mark, deleted) == 0)
         out[(size_t)n - mark] = '\0';
+}
+
+/* What would keep the kernel from giving the file's capability on execve() counts as well. The file is the one at the program's path:
+ * /proc/self/exe is the old one, when it was replaced. */
+bool privilege_file_is_capable(void)
+{
+    char path[PATH_MAX];
+    struct statvfs filesystem;
+    bool capable;
+    cap_t caps;
+
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || prctl(PR_CAPBSET_READ, CAP_NET_RAW) != 1)
+        return false;
+    privilege_program_path(path, sizeof path);
+    if (statvfs(path, &filesystem) < 0 || (filesystem.f_flag & ST_NOSUID) != 0)
+        return false;
+    caps = cap_get_file(path);
+    if (caps == NULL)
+        return false;
+    capable = has_flag(caps, CAP_NET_RAW, CAP_PERMITTED) && has_flag(caps, CAP_NET_RAW, CAP_EFFECTIVE);
+    cap_free(caps);
+    return capable;
 }

@@ -21,7 +21,8 @@ struct publisher {
     uint32_t max_rows;
     struct segment_writer *writer;
     struct publication *publication;
-    char trouble[SEG_ERROR_MAX]; /* what was logged last, "" when all is well */
+    char trouble[SEG_ERROR_MAX]; /* with opening: what was logged last, "" when all is well */
+    bool is_short_of_room, is_short_of_memory, is_unwritten; /* with publishing: each was logged and is not over */
     enum seg_state state;        /* published last */
 };
 
@@ -61,24 +62,49 @@ static void set_trouble(struct publisher *publisher, const char *message)
     snprintf(publisher->trouble, sizeof publisher->trouble, "%s", message);
 }
 
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Last words in the segment that is left, for whoever still reads it. */
+static void say_moved(struct publisher *publisher, const char *path)
+{
+    char error[SEG_ERROR_MAX];
+    const struct segment_contents contents = {
+        .state = SEG_STOPPED,
+        .error = error,
+        .boottime_ns = clock_ns(CLOCK_BOOTTIME),
+        .realtime_ns = clock_ns(CLOCK_REALTIME),
+    };
+
+    if (publisher->writer == NULL)
+        return;
+    snprintf(error, sizeof error, "moved to %s", path);
+    if (segment_writer_publish(publisher->writer, &contents) < 0)
+        log_warn("publisher", "%s: saying that it moved", publisher->path);
+}
+
 void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers)
 {
-    uint32_t max_rows = max_peers < SEG_MAX_ROWS - SEG_MAX_INSTANCES ? max_peers + SEG_MAX_INSTANCES /* a row `other` for each */
-                                                                     : SEG_MAX_ROWS;
     char *copy;
 
-    if (publisher->path != NULL && strcmp(publisher->path, path) == 0 && publisher->max_rows == max_rows)
+    publisher->max_rows = max_peers < SEG_MAX_ROWS - SEG_MAX_INSTANCES ? max_peers + SEG_MAX_INSTANCES /* a row `other` for each */
+                                                                       : SEG_MAX_ROWS;
+    if (publisher->path != NULL && strcmp(publisher->path, path) == 0)
         return;
     copy = strdup(path);
     if (copy == NULL) {
         log_critical("publisher", "out of memory; the segment stays where it is");
         return;
     }
-    if (publisher->path != NULL)
-        publisher_close(publisher, false);
+    say_moved(publisher, path);
+    publisher_close(publisher, false);
     free(publisher->path);
     publisher->path = copy;
-    publisher->max_rows = max_rows;
     snprintf(publisher->trouble, sizeof publisher->trouble, " "); /* so that the first success is logged */
 }
 
@@ -117,8 +143,8 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
     return result == SEGW_OK;
 }
 
-/* Goes on in a larger file when there are more rows than the segment holds. What does not fit, because that file cannot be had, is
- * said in the log and in the segment itself. */
+/* Goes on in a larger file when there are more rows than the segment holds. When that file cannot be had, what does
+ * not fit is left out, and message says why. */
 static void make_room(struct publisher *publisher, struct segment_contents *contents, char message[static SEG_ERROR_MAX])
 {
     uint32_t capacity = segment_writer_row_capacity(publisher->writer);
@@ -134,7 +160,6 @@ static void make_room(struct publisher *publisher, struct segment_contents *cont
         publisher->writer = larger;
         return;
     }
-    set_trouble(publisher, message);
     contents->row_count = capacity;
 }
 
@@ -143,32 +168,40 @@ const char *publisher_trouble(const struct publisher *publisher)
     return publisher->trouble;
 }
 
-static uint64_t clock_ns(clockid_t clock)
+static const char *first_error(const struct segment_contents *contents)
 {
-    struct timespec now;
+    const char *error = "";
 
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    for (uint32_t i = 0; i < contents->instance_count && *error == '\0'; i++)
+        error = contents->instances[i].error;
+    return error;
 }
 
-static void judge(struct publisher *publisher, const struct publisher_verdict *verdict, struct segment_contents *contents)
+static void judge(struct publisher *publisher, struct verdict *verdict, struct segment_contents *contents)
 {
-    contents->state = verdict->state;
-    contents->error = verdict->error == NULL ? "" : verdict->error;
-    if (verdict->state == 0) {
-        contents->state = publication_overall_state(contents->instances, contents->instance_count);
-        for (uint32_t i = 0; i < contents->instance_count && *contents->error == '\0'; i++)
-            contents->error = contents->instances[i].error;
-    }
+    enum seg_state instances = publication_overall_state(contents->instances, contents->instance_count);
+
+    contents->state = verdict_with_instances(verdict, instances, first_error(contents));
+    contents->error = verdict->error;
     if (contents->state != publisher->state)
         log_info("publisher", "state: %s%s%s", segment_state_name(contents->state), *contents->error == '\0' ? "" : ": ", contents->error);
     publisher->state = contents->state;
 }
 
-void publisher_publish(struct publisher *publisher, struct roster *roster, const struct publisher_verdict *verdict)
+/* True when it begins: what goes on is not logged each second. */
+static bool begins(bool *was_so, bool is_so)
+{
+    bool begins_now = is_so && !*was_so;
+
+    *was_so = is_so;
+    return begins_now;
+}
+
+void publisher_publish(struct publisher *publisher, struct roster *roster, const struct verdict *verdict)
 {
     struct publication_time time = { clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME) };
     struct segment_contents contents;
+    struct verdict all = *verdict;
     char no_room[SEG_ERROR_MAX];
     size_t count, missing;
     struct instance *instances = roster_instances(roster, &count);
@@ -177,12 +210,14 @@ void publisher_publish(struct publisher *publisher, struct roster *roster, const
         return;
     missing = publication_build(publisher->publication, roster_meter(roster), instances, count, &time, &contents);
     make_room(publisher, &contents, no_room);
-    judge(publisher, verdict, &contents);
-    if (*no_room != '\0' && *contents.error == '\0')
+    if (begins(&publisher->is_short_of_room, *no_room != '\0'))
+        log_critical("publisher", "%s", no_room);
+    judge(publisher, &all, &contents);
+    if (*contents.error == '\0')
         contents.error = no_room;
-    if (missing > 0)
+    if (begins(&publisher->is_short_of_memory, missing > 0))
         log_errorx("publisher", "out of memory: %zu rows are not published", missing);
-    if (segment_writer_publish(publisher->writer, &contents) < 0)
+    if (begins(&publisher->is_unwritten, segment_writer_publish(publisher->writer, &contents) < 0))
         log_warn("publisher", "%s: publishing %u rows", publisher->path, contents.row_count);
 }
 

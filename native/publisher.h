@@ -11,6 +11,7 @@
 
 #include "roster.h"
 #include "segment.h"
+#include "verdict.h"
 
 #define PUBLISHER_INTERVAL_MS 1000
 
@@ -19,7 +20,8 @@ struct publisher;
 struct publisher *publisher_new(void); /* NULL: out of memory */
 void publisher_free(struct publisher *publisher);
 
-/* Where to publish and for how many rows. Another path or capacity than before: the old segment is closed with its last words. */
+/* Where to publish and for how many rows at most. Another path than before: the old segment is closed, and its last words say where the new
+ * one is. With the same path it stays as it is, and grows later. */
 void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers);
 
 /* Opens the segment if it is not open or no longer in its place. True: it is ours. False: the log says why, once for each cause; *is_locked (may be
@@ -29,14 +31,8 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked);
 /* "" or why publisher_ready() said no. */
 const char *publisher_trouble(const struct publisher *publisher);
 
-/* The helper's own state where it is not that of its instances: an error text that stands above them ("" or NULL: none). */
-struct publisher_verdict {
-    enum seg_state state; /* 0: as the instances are */
-    const char *error;
-};
-
-/* One snapshot. Without a writer nothing happens. */
-void publisher_publish(struct publisher *publisher, struct roster *roster, const struct publisher_verdict *verdict);
+/* One snapshot; `verdict` is what is wrong with the helper itself. Without a writer nothing happens. */
+void publisher_publish(struct publisher *publisher, struct roster *roster, const struct verdict *verdict);
 
 /* Unlocks the segment; the file and its last words stay, unless `remove` (a file that the next owner could not replace). */
 void publisher_close(struct publisher *publisher, bool remove);

@@ -42,8 +42,13 @@ static void on_sample(const struct meter_sample *sample, void *arg)
 static void on_frame(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
 {
     struct reading *reading = arg;
+    const uint64_t instances = UINT64_C(1) << reading->number;
     int64_t elapsed_s;
 
+    if (time_ns == CAPTURE_NO_TIME) {
+        meter_ignore(reading->meter, instances, PACKET_CLOCK_STEP);
+        return;
+    }
     if (!reading->has_time) {
         reading->has_time = true;
         reading->start_ns = time_ns;
@@ -53,7 +58,7 @@ static void on_frame(void *arg, int linktype, const uint8_t *frame, size_t caple
         reading->now_s = (uint32_t)elapsed_s;
         meter_expire(reading->meter, reading->now_s);
     }
-    meter_frame(reading->meter, UINT64_C(1) << reading->number, linktype, frame, caplen, wirelen, time_ns, reading->now_s);
+    meter_frame(reading->meter, instances, linktype, frame, caplen, wirelen, time_ns, reading->now_s);
 }
 
 /* One file, wholly. 0, or -1 after a line on stderr. */
@@ -67,7 +72,7 @@ static int read_file(struct reading *reading, struct capture *capture, const cha
     capture_close(capture);
     if (result == CAPTURE_END)
         return 0;
-    fprintf(stderr, "go-metro: %s\n", message);
+    fprintf(stderr, "go-metro: %s: %s\n", strcmp(path, "-") == 0 ? "standard input" : path, message);
     return -1;
 }
 

@@ -1,10 +1,12 @@
-/* report.c: rows -> JSON lines, a table for people, Prometheus text. */
+/* report.c: rows -> JSON lines, a table for people. */
 #include "report.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "segment.h"
 
 void report_json_string(FILE *stream, const char *text)
 {
@@ -32,7 +34,7 @@ uint64_t report_quantile_ns(const struct report_row *row, double q)
     return ns > row->max_ns ? row->max_ns : ns;
 }
 
-static bool has_times(const struct report_row *row)
+bool report_has_times(const struct report_row *row)
 {
     return row->samples > 0 && !row->counts_only;
 }
@@ -101,7 +103,7 @@ void report_json_peer(FILE *stream, const struct report_row *row)
     row_times(row, times);
     for (int i = 0; i < TIME_COUNT; i++) {
         fprintf(stream, "%s\"%s\":", i > 0 ? "," : "", times[i].name);
-        if (!has_times(row))
+        if (!report_has_times(row))
             fputs("null", stream);
         else
             print_ms(stream, times[i].ns);
@@ -168,13 +170,38 @@ static int by_samples(const void *a, const void *b)
     return strcmp(left->dst, right->dst);
 }
 
-static int column_width(const struct report_row *rows, size_t count, size_t text_offset, const char *title)
+#define DST_STRLEN (SEG_NAME_MAX + sizeof "[]:65535")
+
+static const char *format_dst(char out[static DST_STRLEN], const struct report_row *row)
+{
+    const bool is_ipv6 = strchr(row->dst, ':') != NULL;
+
+    if (row->dst_port == 0)
+        return row->dst;
+    snprintf(out, DST_STRLEN, is_ipv6 ? "[%s]:%u" : "%s:%u", row->dst, row->dst_port);
+    return out;
+}
+
+static const char *cell_interface(char out[static DST_STRLEN], const struct report_row *row)
+{
+    (void)out;
+    return row->interface == NULL ? "" : row->interface;
+}
+
+static const char *cell_src(char out[static DST_STRLEN], const struct report_row *row)
+{
+    (void)out;
+    return row->src;
+}
+
+static int column_width(const struct report_row *rows, size_t count, const char *title,
+                        const char *(*cell)(char out[static DST_STRLEN], const struct report_row *row))
 {
     size_t width = strlen(title);
+    char text[DST_STRLEN];
 
     for (size_t i = 0; i < count; i++) {
-        const char *text = *(const char *const *)((const char *)&rows[i] + text_offset);
-        size_t length = text == NULL ? 0 : strlen(text);
+        const size_t length = strlen(cell(text, &rows[i]));
 
         if (length > width)
             width = length;
@@ -186,24 +213,24 @@ static void table_row(FILE *stream, const struct report_row *row, int iface_widt
 {
     static const double quantiles[] = { 0.50, 0.95, 0.99 };
     const uint64_t before[] = { row->avg_ns, row->jitter_ns, row->min_ns };
-    char cell[16];
+    char cell[16], dst[DST_STRLEN];
 
     if (iface_width > 0)
         fprintf(stream, "%-*s  ", iface_width, row->interface);
-    fprintf(stream, "%-*s  %-*s  %8" PRIu64, src_width, row->src, dst_width, row->dst, row->samples);
+    fprintf(stream, "%-*s  %-*s  %8" PRIu64, src_width, row->src, dst_width, format_dst(dst, row), row->samples);
     for (size_t i = 0; i < 3; i++)
-        fprintf(stream, "  %8s", !has_times(row) ? "-" : format_time(cell, before[i]));
+        fprintf(stream, "  %8s", !report_has_times(row) ? "-" : format_time(cell, before[i]));
     for (size_t i = 0; i < 3; i++)
-        fprintf(stream, "  %8s", !has_times(row) ? "-" : format_time(cell, report_quantile_ns(row, quantiles[i])));
-    fprintf(stream, "  %8s  %6" PRIu64 "\n", !has_times(row) ? "-" : format_time(cell, row->max_ns), row->retransmits);
+        fprintf(stream, "  %8s", !report_has_times(row) ? "-" : format_time(cell, report_quantile_ns(row, quantiles[i])));
+    fprintf(stream, "  %8s  %6" PRIu64 "\n", !report_has_times(row) ? "-" : format_time(cell, row->max_ns), row->retransmits);
 }
 
 void report_table(FILE *stream, struct report_row *rows, size_t count)
 {
     bool with_interface = count > 0 && rows[0].interface != NULL;
-    int iface_width = with_interface ? column_width(rows, count, offsetof(struct report_row, interface), "IFACE") : 0;
-    int src_width = column_width(rows, count, offsetof(struct report_row, src), "SRC");
-    int dst_width = column_width(rows, count, offsetof(struct report_row, dst), "DST");
+    int iface_width = with_interface ? column_width(rows, count, "IFACE", cell_interface) : 0;
+    int src_width = column_width(rows, count, "SRC", cell_src);
+    int dst_width = column_width(rows, count, "DST", format_dst);
 
     if (count == 0) {
         fputs("No round trip was seen.\n", stream);
@@ -243,64 +270,4 @@ void report_table_total(FILE *stream, const struct report_total *total)
     }
     if (*comma != '\0')
         putc('\n', stream);
-}
-
-/* A label value: backslash, quote and newline escaped (the rest is printable ASCII by the reader's check). */
-static void prometheus_label(FILE *stream, const char *name, const char *value, const char *comma)
-{
-    fprintf(stream, "%s%s=", comma, name);
-    report_json_string(stream, value);
-}
-
-static void prometheus_labels(FILE *stream, const struct report_row *row)
-{
-    putc('{', stream);
-    prometheus_label(stream, "iface", row->interface == NULL ? "" : row->interface, "");
-    prometheus_label(stream, "src", row->src, ",");
-    prometheus_label(stream, "dst", row->dst, ",");
-    if (row->dst_port != 0)
-        fprintf(stream, ",dst_port=\"%u\"", row->dst_port);
-}
-
-static const struct prometheus_metric {
-    const char *name, *type, *help;
-    size_t offset; /* of a uint64_t in struct report_row */
-    bool seconds;  /* ns there, seconds here; only where there is a sample */
-} prometheus_metrics[] = {
-    { "go_metro_rtt_last_seconds", "gauge", "Newest round trip.", offsetof(struct report_row, last_ns), true },
-    { "go_metro_rtt_smoothed_seconds", "gauge", "SRTT of RFC 6298 (gain 1/8).", offsetof(struct report_row, avg_ns), true },
-    { "go_metro_rtt_jitter_seconds", "gauge", "Smoothed difference of consecutive round trips (gain 1/16, as RFC 3550).",
-      offsetof(struct report_row, jitter_ns), true },
-    { "go_metro_rtt_min_seconds", "gauge", "Least round trip since the row began.", offsetof(struct report_row, min_ns), true },
-    { "go_metro_rtt_max_seconds", "gauge", "Greatest round trip since the row began.", offsetof(struct report_row, max_ns), true },
-    { "go_metro_rtt_seconds_total", "counter", "Sum of all round trips.", offsetof(struct report_row, sum_ns), true },
-    { "go_metro_samples_total", "counter", "Round trips.", offsetof(struct report_row, samples), false },
-    { "go_metro_handshakes_total", "counter", "Round trips of handshakes.", offsetof(struct report_row, handshake_samples), false },
-    { "go_metro_flows_total", "counter", "TCP flows seen.", offsetof(struct report_row, flows), false },
-    { "go_metro_timed_segments_total", "counter", "Segments that could give a round trip.", offsetof(struct report_row, timed), false },
-    { "go_metro_retransmits_total", "counter", "Retransmitted segments seen.", offsetof(struct report_row, retransmits), false },
-};
-
-static void prometheus_value(FILE *stream, const struct prometheus_metric *metric, uint64_t value)
-{
-    if (metric->seconds)
-        fprintf(stream, "} %" PRIu64 ".%09" PRIu64 "\n", value / 1000000000, value % 1000000000);
-    else
-        fprintf(stream, "} %" PRIu64 "\n", value);
-}
-
-void report_prometheus(FILE *stream, const struct report_row *rows, size_t count)
-{
-    for (size_t m = 0; m < sizeof prometheus_metrics / sizeof prometheus_metrics[0]; m++) {
-        const struct prometheus_metric *metric = &prometheus_metrics[m];
-
-        fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, metric->type);
-        for (size_t i = 0; i < count; i++) {
-            if (metric->seconds && !has_times(&rows[i]))
-                continue;
-            fputs(metric->name, stream);
-            prometheus_labels(stream, &rows[i]);
-            prometheus_value(stream, metric, *(const uint64_t *)(const void *)((const char *)&rows[i] + metric->offset));
-        }
-    }
 }

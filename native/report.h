@@ -36,12 +36,19 @@ void report_json_peer(FILE *stream, const struct report_row *row);
 void report_json_total(FILE *stream, const struct report_total *total);
 void report_json_sample(FILE *stream, const struct meter_sample *sample);
 
-/* A table sorted by samples, widest first; times in one unit a cell (us, ms, s). `rows` is put in order. */
+/* A table sorted by samples, widest first; times in one unit a cell (us, ms, s). Where a row has a port DST is PEER:PORT, with
+ * brackets round an IPv6 address. `rows` is put in order. */
 void report_table(FILE *stream, struct report_row *rows, size_t count);
 void report_table_total(FILE *stream, const struct report_total *total);
 
-/* Prometheus text format 0.0.4 of all rows: base units (seconds), counters end in _total. */
-void report_prometheus(FILE *stream, const struct report_row *rows, size_t count);
+/* Prometheus text format 0.0.4: base units (seconds), counters end in _total. No two series have the same labels: rows that
+ * are alike in interface, src, dst and port (a name of several addresses; two instances on one interface, where what both want
+ * counts twice) become one: the counters are summed; the least minimum, the greatest maximum; last, smoothed and jitter of
+ * the row with most samples. `rows` is put in order and merged in place. */
+void report_prometheus(FILE *stream, struct report_row *rows, size_t count);
+
+/* Whether the times of a row mean anything. */
+bool report_has_times(const struct report_row *row);
 
 /* q-quantile of a row in ns, never outside [min, max]; 0 without a sample or histogram. */
 uint64_t report_quantile_ns(const struct report_row *row, double q);

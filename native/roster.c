@@ -215,6 +215,7 @@ static struct tap_settings settings_of(const struct roster *roster, const struct
     size_t interfaces = count_interfaces(config);
     struct tap_settings settings = {
         .snaplen = config->snaplen,
+        .buffer_mib = config->buffer_mib,
         .buffer_bytes = (uint32_t)(((uint64_t)config->buffer_mib << 20) / (interfaces > 0 ? interfaces : 1)),
         .user_filter = roster->user_filter,
     };
@@ -244,30 +245,28 @@ static struct tap *tap_for(struct roster *roster, const struct config *config, c
     return next->tap;
 }
 
+/* Whether an old instance can go on as this one: a capture of the same interface, grouped alike. */
 static bool is_successor(const struct instance *old, const struct config_instance *instance)
 {
     return old->config != NULL && old->config->group_by == instance->group_by && strcmp(old->config->interface, instance->interface) == 0
            && refusal_of(instance) == NULL;
 }
 
-/* The old instance that this one goes on from: the same fingerprint, else the same interface and grouping. It is taken out of `old`. */
-static bool take_predecessor(struct instance old[], size_t old_count, const struct config_instance *instance, struct instance *out)
+/* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the rows of
+ * another that is still there, then what is alike in interface and grouping. kept[i].number < 0: instance i is new. */
+static void match_instances(struct instance old[], size_t old_count, const struct config *config, struct instance kept[])
 {
-    struct instance *found = NULL;
-
-    for (size_t i = 0; i < old_count; i++) {
-        if (!is_successor(&old[i], instance))
-            continue;
-        if (found == NULL || old[i].config->fingerprint == instance->fingerprint)
-            found = &old[i];
-        if (found->config->fingerprint == instance->fingerprint)
-            break;
-    }
-    if (found == NULL)
-        return false;
-    *out = *found;
-    *found = (struct instance){ .number = -1 };
-    return true;
+    for (size_t i = 0; i < config->instance_count; i++)
+        kept[i] = (struct instance){ .number = -1 };
+    for (int exact = 1; exact >= 0; exact--)
+        for (size_t i = 0; i < config->instance_count; i++)
+            for (size_t j = 0; j < old_count && kept[i].config == NULL; j++) {
+                if (!is_successor(&old[j], &config->instances[i])
+                    || (exact && old[j].config->fingerprint != config->instances[i].fingerprint))
+                    continue;
+                kept[i] = old[j];
+                old[j] = (struct instance){ .number = -1 };
+            }
 }
 
 static int start_one(struct roster *roster, const struct config *config, const struct config_instance *instance)
@@ -287,14 +286,12 @@ static int start_one(struct roster *roster, const struct config *config, const s
 /* Those that go on keep their numbers; what is gone leaves before what is new comes, so that 64 can follow 64. */
 static int replace_instances(struct roster *roster, const struct config *config)
 {
-    struct instance old[ROSTER_MAX], kept[ROSTER_MAX] = { { .number = 0 } };
+    struct instance old[ROSTER_MAX], kept[ROSTER_MAX];
     size_t old_count = roster->count;
     int rc = 0;
 
     memcpy(old, roster->instances, sizeof old);
-    for (size_t i = 0; i < config->instance_count; i++)
-        if (!take_predecessor(old, old_count, &config->instances[i], &kept[i]))
-            kept[i] = (struct instance){ .number = -1 };
+    match_instances(old, old_count, config, kept);
     for (size_t i = 0; i < old_count; i++)
         if (old[i].config != NULL)
             instance_stop(&old[i], roster->meter);
@@ -381,7 +378,7 @@ void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
 
-        if (!tap_check(shared->tap))
+        if (!tap_check(shared->tap, now_s))
             continue;
         if (tap_fd(shared->tap) >= 0)
             refresh_own(roster, shared);
@@ -427,14 +424,29 @@ size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_
     return roster->tap_count;
 }
 
-void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s)
+void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s, bool skip)
 {
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
+        const struct tap_sink sink = { roster->meter, shared->instances, now_s, skip };
 
         if (polled != NULL && polled[i].revents == 0)
             continue;
-        if (tap_dispatch(shared->tap, roster->meter, shared->instances, now_s))
+        if (tap_dispatch(shared->tap, &sink))
             meter_finish(roster->meter, shared->instances);
     }
+}
+
+void roster_finish(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->tap_count; i++)
+        meter_finish(roster->meter, roster->taps[i].instances);
+}
+
+void roster_close(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (tap_fd(roster->taps[i].tap) >= 0)
+            tap_close(roster->taps[i].tap);
+    roster_finish(roster);
 }

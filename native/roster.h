@@ -40,7 +40,12 @@ void roster_clock_step(struct roster *roster);
 
 /* One entry a tap (fd -1 while it is closed); the number of them. */
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX]);
-/* Dispatches what poll() found, or everything when polled is NULL. */
-void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s);
+/* Dispatches what poll() found, or everything when polled is NULL. skip: frames are counted as ignored (`clock_step`) and not measured. */
+void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s, bool skip);
+
+/* After a gap: everything in flight becomes unacked and flows are forgotten; rows stay. */
+void roster_finish(struct roster *roster);
+/* Closes every capture, for roster_check() to open anew. */
+void roster_close(struct roster *roster);
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "address.h"
+#include "config.h"
 #include "report.h"
 #include "segment_reader.h"
 
@@ -29,11 +30,34 @@ static uint64_t boottime_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A path that the caller chose may be anybody's; the default one must be the Agent's, root's or the caller's. */
-static struct segment_read_options read_options(const struct options *options)
+/* The helper's configuration, for its path and user. NULL when it cannot be used or is not needed: then the defaults hold. */
+static struct config *load_config(const struct options *options)
+{
+    struct config *config = NULL;
+    struct config_report *report;
+
+    if (options->segment != NULL)
+        return NULL;
+    report = calloc(1, sizeof *report);
+    if (report == NULL)
+        return NULL;
+    (void)config_load(options->cfg, &config, report);
+    free(report);
+    return config;
+}
+
+static const char *path_of(const struct options *options, const struct config *config)
+{
+    if (options->segment != NULL)
+        return options->segment;
+    return config == NULL ? SEG_DEFAULT_PATH : config->segment_path;
+}
+
+/* A path that the caller chose may be anybody's; the helper's own must be its user's, root's or the caller's. */
+static struct segment_read_options read_options(const struct options *options, const struct config *config)
 {
     struct segment_read_options out = { .histograms = true, .any_owner = options->segment != NULL };
-    const struct passwd *user = getpwnam(DEFAULT_USER);
+    const struct passwd *user = getpwnam(config == NULL ? DEFAULT_USER : config->user);
 
     if (user != NULL) {
         out.has_owner = true;
@@ -182,8 +206,9 @@ static void print_view(const struct options *options, const struct status_view *
 
 int status_run(const struct options *options)
 {
-    const char *path = options->segment == NULL ? SEG_DEFAULT_PATH : options->segment;
-    struct segment_read_options how = read_options(options);
+    struct config *config = load_config(options);
+    const char *path = path_of(options, config);
+    struct segment_read_options how = read_options(options, config);
     struct status_view view = { .rows = NULL };
     char message[SEG_ERROR_MAX], boot_id[40];
     enum segment_status result = segment_read(path, &how, &view.copy, message);
@@ -209,5 +234,6 @@ out:
     free(view.rows);
     free(view.src);
     segment_copy_free(&view.copy);
+    config_free(config);
     return status;
 }

@@ -1,15 +1,16 @@
 /* tap.c: the capture of one live interface. */
 #include "tap.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <net/if.h>
 
 #include "links.h"
 #include "log.h"
 #include "privilege.h"
 
+#define MAX_BACKOFF_S 30
 #define FRAMES_A_TURN 4096 /* then the other interfaces, the timer and the signals have theirs */
 
 struct tap {
@@ -18,6 +19,10 @@ struct tap {
     struct tap_settings settings;
     struct capture *capture;
     struct netset *wanted; /* NULL: all */
+    enum links_state link; /* at the last look */
+    unsigned link_index;
+    uint32_t retry_s;      /* when to open again after a failure, and how long that was waited for */
+    uint32_t backoff_s;    /* 0: no failure */
     enum seg_state state;
     char error[SEG_ERROR_MAX];
 };
@@ -90,14 +95,15 @@ static void close_lost(struct tap *tap, const char *message)
 
 bool tap_configure(struct tap *tap, const struct tap_settings *settings)
 {
-    /* A ring of another size alone is not worth the gap: it changes whenever an interface is added. */
-    bool differs = settings->snaplen != tap->settings.snaplen || settings->promiscuous != tap->settings.promiscuous;
+    /* Another share of the same whole is not worth the gap: it changes whenever an interface is added. */
+    bool differs = settings->snaplen != tap->settings.snaplen || settings->promiscuous != tap->settings.promiscuous
+                   || settings->buffer_mib != tap->settings.buffer_mib;
 
     tap->settings = *settings;
+    tap->backoff_s = 0;
     if (!differs || tap_fd(tap) < 0)
         return false;
-    capture_close(tap->capture);
-    tap->state = SEG_STARTING;
+    tap_close(tap);
     return true;
 }
 
@@ -135,7 +141,9 @@ static bool open_capture(struct tap *tap)
         fail(tap, message);
         return false;
     }
-    log_info("tap", "%s: capturing%s", tap->interface,
+    if (*message != '\0')
+        log_warnx("tap", "%s: %s", tap->interface, message);
+    log_info("tap", "%s: capturing with a ring of %zu KiB%s", tap->interface, (size_t)capture_ring_bytes(tap->capture) / 1024,
              capture_filter_has_whitelist(tap->capture) || tap->wanted == NULL
                  ? "" : " all TCP: the whitelist is too long for a kernel filter and is matched by go-metro alone");
     tap->state = SEG_CAPTURING;
@@ -146,7 +154,7 @@ static bool open_capture(struct tap *tap)
 /* What the link's state forbids goes into message; false where a capture can run. */
 static bool is_obstructed(const struct tap *tap, char message[static SEG_ERROR_MAX])
 {
-    switch (links_state(tap->interface)) {
+    switch (tap->link) {
     case LINKS_ABSENT:
         snprintf(message, SEG_ERROR_MAX, "there is no interface %s; create it or correct `interface` (waiting for it)", tap->interface);
         return true;
@@ -159,39 +167,79 @@ static bool is_obstructed(const struct tap *tap, char message[static SEG_ERROR_M
     return false;
 }
 
-bool tap_check(struct tap *tap)
+/* Whether the interface is another one, or in another state, than at the last look. */
+static bool has_changed(struct tap *tap)
+{
+    enum links_state link = links_state(tap->interface);
+    unsigned index = if_nametoindex(tap->interface);
+    bool changed = link != tap->link || index != tap->link_index;
+
+    tap->link = link;
+    tap->link_index = index;
+    return changed;
+}
+
+/* Each opening takes a ring of many megabytes, and one in promiscuous mode is a link event itself: so not again and again. */
+static bool try_open(struct tap *tap, uint32_t now_s)
+{
+    if (tap->backoff_s != 0 && (int32_t)(now_s - tap->retry_s) < 0)
+        return false;
+    if (open_capture(tap)) {
+        tap->backoff_s = 0;
+        return true;
+    }
+    tap->backoff_s = tap->backoff_s == 0 ? 1 : 2 * tap->backoff_s;
+    if (tap->backoff_s > MAX_BACKOFF_S)
+        tap->backoff_s = MAX_BACKOFF_S;
+    tap->retry_s = now_s + tap->backoff_s;
+    return false;
+}
+
+bool tap_check(struct tap *tap, uint32_t now_s)
 {
     char message[SEG_ERROR_MAX];
+    bool was_open = tap_fd(tap) >= 0, closed = false;
 
+    if (has_changed(tap))
+        tap->backoff_s = 0;
     if (is_obstructed(tap, message)) {
-        bool was_open = tap_fd(tap) >= 0;
-
         close_lost(tap, message);
         return was_open;
     }
-    return tap_fd(tap) < 0 && tap->is_wanted_known && open_capture(tap);
+    if (was_open && !capture_is_current(tap->capture)) {
+        close_lost(tap, "the name stands for another interface now; opening that");
+        closed = true;
+    }
+    if (tap_fd(tap) < 0 && tap->is_wanted_known)
+        return try_open(tap, now_s) || closed;
+    return closed;
 }
-
-struct frame_target {
-    struct meter *meter;
-    uint64_t instances;
-    uint32_t now_s;
-};
 
 static void on_frame(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
 {
-    const struct frame_target *target = arg;
+    const struct tap_sink *sink = arg;
 
-    meter_frame(target->meter, target->instances, linktype, frame, caplen, wirelen, time_ns, target->now_s);
+    if (sink->skip)
+        meter_ignore(sink->meter, sink->instances, PACKET_CLOCK_STEP);
+    else
+        meter_frame(sink->meter, sink->instances, linktype, frame, caplen, wirelen, time_ns, sink->now_s);
 }
 
-bool tap_dispatch(struct tap *tap, struct meter *meter, uint64_t instances, uint32_t now_s)
+bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
 {
-    struct frame_target target = { meter, instances, now_s };
+    struct tap_sink copy = *sink;
     char message[CAPTURE_ERROR_MAX];
 
-    if (tap_fd(tap) < 0 || capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &target, message) == CAPTURE_OK)
+    if (tap_fd(tap) < 0 || capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &copy, message) == CAPTURE_OK)
         return false;
     close_lost(tap, message);
     return true;
+}
+
+void tap_close(struct tap *tap)
+{
+    capture_close(tap->capture);
+    tap->state = SEG_STARTING;
+    tap->backoff_s = 0;
+    tap->error[0] = '\0';
 }

@@ -16,7 +16,8 @@
 
 struct tap_settings {
     uint32_t snaplen;
-    uint32_t buffer_bytes;
+    uint32_t buffer_bytes; /* of this tap's ring */
+    uint32_t buffer_mib;   /* of all rings: the owner's word, of which buffer_bytes is a share */
     bool promiscuous;
     const char *user_filter; /* -f, or NULL; outlives the tap */
 };
@@ -33,18 +34,32 @@ enum seg_state tap_state(const struct tap *tap);  /* SEG_STARTING, SEG_CAPTURING
 const char *tap_error(const struct tap *tap);     /* "" or cause and cure */
 void tap_statistics(struct tap *tap, struct capture_statistics *out);
 
-/* Other settings. Where they differ in more than the ring's size the capture is closed, for tap_check() to open anew: true then. */
+/* Other settings. Where they differ in more than the share of buffer_mib the capture is closed, for tap_check() to open anew: true
+ * then. */
 bool tap_configure(struct tap *tap, const struct tap_settings *settings);
 
 /* Peers that any of its instances wants; NULL: all. The tap takes the set and frees it. The kernel filter follows without a gap.
  * Before the first call nothing is opened. */
 void tap_wanted(struct tap *tap, struct netset *wanted);
 
-/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone. True: it was opened or closed
- * just now. */
-bool tap_check(struct tap *tap);
+/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, or where its name stands for
+ * another interface now. What failed is tried again after 1, 2, 4 ... 30 s, at once only when the interface changed. now_s: monotonic
+ * seconds. True: it was opened or closed just now. */
+bool tap_check(struct tap *tap, uint32_t now_s);
 
-/* Hands the frames that are ready to the meter's instances (bits); now_s: monotonic seconds. True: the capture was lost and is closed. */
-bool tap_dispatch(struct tap *tap, struct meter *meter, uint64_t instances, uint32_t now_s);
+/* Where frames go: to these instances of the meter (bits); now_s: monotonic seconds; skip: they are counted as `clock_step` and not
+ * measured. */
+struct tap_sink {
+    struct meter *meter;
+    uint64_t instances;
+    uint32_t now_s;
+    bool skip;
+};
+
+/* Hands over the frames that are ready. True: the capture was lost and is closed. */
+bool tap_dispatch(struct tap *tap, const struct tap_sink *sink);
+
+/* Closes the capture, for tap_check() to open anew. */
+void tap_close(struct tap *tap);
 
 #endif

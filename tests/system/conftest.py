@@ -1,23 +1,20 @@
 """The system tests' skips, fixtures and their last look around."""
 
-import signal
-import sys
-
 import pytest
 
 import stage as stages
 from network import namespaces_allowed
+from processes import when_ended
 
 
 def pytest_configure():
-    # A terminated run cleans up like an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    when_ended(lambda number: pytest.exit("ended by signal %d" % number, returncode=128 + number))
 
 
 def pytest_collection_modifyitems(items):
     reason = namespaces_allowed()
     if reason is not None:
-        for item in items:
+        for item in (item for item in items if item.path.name != "test_read.py"):  # which needs neither
             item.add_marker(pytest.mark.skip(reason="the system tests need root and namespaces: " + reason))
 
 

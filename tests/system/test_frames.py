@@ -17,14 +17,15 @@ instances:
 COUNT, DELAY_MS = 30, 5
 
 
+@pytest.mark.parametrize("interface", ["gm0", "any"])
 @pytest.mark.parametrize("tags", [[], [42], [100, 42]], ids=["untagged", "802.1Q", "QinQ"])
-def test_vlan_tagged_frames(tags):
+def test_vlan_tagged_frames(tags, interface):
     with Namespace() as near, Namespace() as far, Stage(near) as stage:
         near.ip("link add gm0 type veth peer name gm1 netns %d" % far.pid)
         near.ip("addr add 10.78.0.1/24 dev gm0")
         near.ip("link set gm0 up")
         far.ip("link set gm1 up")
-        stage.configure(CONFIGURATION)
+        stage.configure(CONFIGURATION.replace("gm0", interface))
         with stage.helper():
             stage.wait_for_state("capturing")
             frames = [PYTHON3, SYSTEM / "frames.py", "gm0", far.pid, "gm1", "10.78.0.1"]

@@ -80,6 +80,25 @@ instances:
         assert "lo: sample: true is not done by this version" in log
 
 
+def test_an_instance_put_in_front_takes_nothing_from_the_other(stage):
+    """Two instances on one interface: each keeps its own flows and rows whatever stands before it, and its name is not lent."""
+    text = "init_config: {resolve_names: false}\ninstances:\n"
+    one = "  - {interface: lo, ips: [127.1.0.0/24], tags: [which:one]}\n"
+    two = "  - {interface: lo, ips: [127.2.0.0/24], tags: [which:two]}\n"
+    stage.configure(text + one)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run("python3", "-c", MANY_PEERS, "5")
+        before = stage.wait_for_status(lambda s: len(s["peers"]) == 5)
+        stage.configure(text + two + one)
+        after = stage.wait_for_status(lambda s: len(s["instances"]) == 2 and s["instances"][1]["state"] == "capturing")
+        assert [i["flows"] for i in after["instances"]] == [0, before["instances"][0]["flows"]]
+        assert [p["samples"] for p in after["peers"]] == [p["samples"] for p in before["peers"]]
+        # What is not wanted any more is not shown any more.
+        stage.configure(text + two)
+        stage.wait_for_status(lambda s: len(s["instances"]) == 1 and not s["peers"])
+
+
 BIRTHS = """
 import json, pwd, sys
 sys.path.insert(0, sys.argv[1])

@@ -168,7 +168,7 @@ static void test_reopen(void **state)
     log_info("a", "first");
     assert_int_equal(rename(path, target), 0);
     log_info("a", "second");
-    log_reopen();
+    assert_int_equal(log_reopen(), LOG_REOPENED);
     log_info("a", "third");
     read_file(target);
     assert_non_null(strstr(content, "first"));
@@ -176,6 +176,57 @@ static void test_reopen(void **state)
     read_file(path);
     assert_null(strstr(content, "second"));
     assert_non_null(strstr(content, "third"));
+}
+
+/* Runs fn in a child with its standard streams in files; returns what went to stderr in `content`. */
+static void in_child(void (*fn)(void))
+{
+    int status;
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        if (freopen(target, "w", stderr) != NULL)
+            fn();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    read_file(target);
+}
+
+/* A file that could not be opened at first is there after the folder came and log_reopen(). */
+static void open_too_early(void)
+{
+    char early[96];
+
+    snprintf(early, sizeof early, "%s.d/log", path);
+    if (log_open(early, LOG_INFO) != -1 || log_reopen() != LOG_NOT_REOPENED)
+        log_warnx("a", "there was no failure");
+    snprintf(early, sizeof early, "%s.d", path);
+    if (mkdir(early, 0700) < 0 || log_reopen() != LOG_REOPENED)
+        log_warnx("a", "not mended");
+    log_info("a", "in the file");
+    if (log_open(NULL, LOG_INFO) < 0 || log_reopen() != LOG_NO_FILE)
+        log_warnx("a", "there was a file");
+}
+
+static void test_reopen_what_could_not_be_opened(void **state)
+{
+    char late[96];
+
+    (void)state;
+    in_child(open_too_early);
+    assert_int_equal(count_lines(content), 2);
+    assert_true(matches(content, "No such file or directory; the log goes to stderr\n.*; the log goes to stderr\n$"));
+    snprintf(late, sizeof late, "%s.d/log", path);
+    read_file(late);
+    unlink(late);
+    snprintf(late, sizeof late, "%s.d", path);
+    rmdir(late);
+    assert_int_equal(count_lines(content), 1);
+    assert_true(matches(content, "in the file\n$"));
 }
 
 /* Nothing that is planted at the path is followed, or hangs; the lines go on in the file that is open. */
@@ -206,24 +257,6 @@ static void test_planted(void **state)
     assert_non_null(strstr(content, "not a regular file; the old"));
     assert_non_null(strstr(content, "Is a directory; the old"));
     assert_non_null(strstr(content, "still here"));
-}
-
-/* Runs fn in a child with its standard streams in files; returns what went to stderr in `content`. */
-static void in_child(void (*fn)(void))
-{
-    int status;
-    pid_t child;
-
-    fflush(NULL);
-    child = fork();
-    if (child == 0) {
-        if (freopen(target, "w", stderr) != NULL)
-            fn();
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    read_file(target);
 }
 
 static void open_nowhere(void)
@@ -326,6 +359,7 @@ int main(void)
         cmocka_unit_test_teardown(test_reopen, clean),    cmocka_unit_test_teardown(test_planted, clean),
         cmocka_unit_test_teardown(test_stderr, clean),    cmocka_unit_test_teardown(test_full_disk, clean),
         cmocka_unit_test_teardown(test_threads, clean),
+        cmocka_unit_test_teardown(test_reopen_what_could_not_be_opened, clean),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

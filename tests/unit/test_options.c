@@ -112,7 +112,7 @@ static void wrong_usage_says_what(void **state)
         { { (char *)"go-metro", (char *)"reed" }, "unknown command 'reed'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"-x" }, "unknown flag '-x'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"-cfg" }, "-cfg needs a value" },
-        { { (char *)"go-metro", (char *)"status", (char *)"-cfg=x" }, "unknown flag '-cfg=x'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"status", (char *)"-log=x" }, "unknown flag '-log=x'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"read" }, "read: name at least one capture file, or - for standard input" },
         { { (char *)"go-metro", (char *)"status", (char *)"x" }, "there is an argument too many; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"status", (char *)"--json", (char *)"--prometheus" }, "choose one form of output" },

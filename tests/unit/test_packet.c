@@ -371,6 +371,58 @@ static void vlan_tags(void **state)
     }
 }
 
+/* What a cooked socket hands over of a packet that came in with two tags: the type behind both, then the inner tag all the same. */
+static void hidden_tags(void **state)
+{
+    static const int linktypes[] = {DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_EN10MB};
+    static const struct {
+        int version;
+        uint16_t tci, type;
+        enum packet_reason reason;
+    } cases[] = {
+        {4, 0x0008, 0x0800, PACKET_OK},
+        {4, 0xefff, 0x0800, PACKET_OK},
+        {4, 0x6008, 0x0800, PACKET_OK},
+        {4, 0x4008, 0x0800, PACKET_BAD_IP},   /* its priority looks like IPv4 */
+        {4, 0x4fff, 0x0800, PACKET_FRAGMENT}, /* with a header length too */
+        {4, 0x0008, 0x8100, PACKET_VLAN_DEPTH},
+        {4, 0x0008, 0x0806, PACKET_BAD_IP},
+        {4, 0x0008, 0x86dd, PACKET_BAD_IP},
+        {6, 0x0008, 0x86dd, PACKET_OK},
+        {6, 0x4008, 0x86dd, PACKET_OK},
+        {6, 0x6008, 0x86dd, PACKET_NOT_TCP}, /* looks like IPv6 */
+        {6, 0x0008, 0x88a8, PACKET_VLAN_DEPTH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases) * COUNT(linktypes); i++) {
+        const size_t n = i / COUNT(linktypes);
+        struct shape shape = cases[n].version == 4 ? plain4 : plain6;
+        struct frame f;
+        struct tcp_segment s;
+
+        shape.linktype = linktypes[i % COUNT(linktypes)];
+        shape.tags = 1;
+        shape.tag_type[0] = 0x88a8;
+        shape.tci[0] = 7;
+        f = build(&shape);
+        memmove(f.bytes + f.ip + 4, f.bytes + f.ip, f.length - f.ip);
+        f.length += 4;
+        set16(&f, f.ip, cases[n].tci);
+        set16(&f, f.ip + 2, cases[n].type);
+        if (shape.linktype == DLT_EN10MB) {
+            assert_int_not_equal(decode(&f, &s), PACKET_OK);
+            continue;
+        }
+        assert_int_equal(decode(&f, &s), cases[n].reason);
+        if (cases[n].reason != PACKET_OK)
+            continue;
+        assert_plain(&s, cases[n].version);
+        assert_int_equal(s.vlan[0], 7);
+        assert_int_equal(s.vlan[1], 0); /* as of the packets that go out */
+    }
+}
+
 static void ethertypes_by_name(void **state)
 {
     static const struct {
@@ -1204,6 +1256,7 @@ int main(void)
         cmocka_unit_test(null_and_loop_families),
         cmocka_unit_test(cooked_devices),
         cmocka_unit_test(vlan_tags),
+        cmocka_unit_test(hidden_tags),
         cmocka_unit_test(ethertypes_by_name),
         cmocka_unit_test(unknown_links),
         cmocka_unit_test(protocols_by_name),

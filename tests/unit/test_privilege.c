@@ -212,33 +212,81 @@ static void finds_leftovers(void)
     CHECK(find_leftover(0, 0, true) == NULL);
 }
 
+static int grant(const char *file)
+{
+    cap_t caps = cap_from_text("cap_net_raw+ep");
+    int rc = cap_set_file(file, caps);
+
+    cap_free(caps);
+    return rc;
+}
+
+/* Runs `format` with the path of a copy of this test for every %1$s; the exit status. */
+__attribute__((format(printf, 1, 0))) static int run_copy(const char *format, const char *copy)
+{
+    char own[512], command[1400];
+
+    privilege_program_path(own, sizeof own);
+    snprintf(command, sizeof command, format, copy, own);
+    return WEXITSTATUS(system(command));
+}
+
 /* Before and after setcap on the program that runs: a copy of this test executes itself with the argument "capable". */
 static void test_file_is_capable(void **state)
 {
     static char copy[] = "/tmp/go-metro-test-capable-XXXXXX";
-    char path[512], command[1400];
-    int fd, before, after;
+    int fd, before, after, rc;
 
     (void)state;
     NEED_ROOT();
-    privilege_program_path(path, sizeof path);
     fd = mkstemp(copy);
     assert_true(fd >= 0);
     close(fd);
-    snprintf(command, sizeof command, "cp %s %s && chmod 755 %s && %s capable", path, copy, copy, copy);
-    before = system(command);
-    cap_t caps = cap_from_text("cap_net_raw+ep");
-    int rc = cap_set_file(copy, caps);
-    cap_free(caps);
-    snprintf(command, sizeof command, "%s capable", copy);
-    after = system(command);
+    before = run_copy("cp %2$s %1$s && chmod 755 %1$s && %1$s capable", copy);
+    rc = grant(copy);
+    after = run_copy("%1$s capable", copy);
     unlink(copy);
     if (rc < 0) {
         print_message("SKIPPED %s: file capabilities do not work on /tmp\n", __func__);
         skip();
     }
-    assert_int_equal(WEXITSTATUS(before), 1);
-    assert_int_equal(WEXITSTATUS(after), 0);
+    assert_int_equal(before, 1);
+    assert_int_equal(after, 0);
+}
+
+/* In the copy that runs: an upgrade replaces its file, and then setcap. 0: both were seen as they are. */
+static int replace_own_file(void)
+{
+    char own[512], new[600];
+
+    privilege_program_path(own, sizeof own);
+    snprintf(new, sizeof new, "%s.new", own);
+    if (run_copy("cp %2$s %1$s", new) != 0 || grant(own) < 0 || !privilege_file_is_capable())
+        return 1;
+    if (rename(new, own) < 0 || privilege_file_is_capable())
+        return 2;
+    if (grant(own) < 0 || !privilege_file_is_capable())
+        return 3;
+    return 0;
+}
+
+static void test_a_replaced_file_is_capable(void **state)
+{
+    static char copy[] = "/tmp/go-metro-test-replaced-XXXXXX";
+    int fd, status;
+
+    (void)state;
+    NEED_ROOT();
+    fd = mkstemp(copy);
+    assert_true(fd >= 0);
+    close(fd);
+    status = run_copy("cp %2$s %1$s && chmod 755 %1$s && %1$s replace", copy);
+    unlink(copy);
+    if (status == 1) {
+        print_message("SKIPPED %s: file capabilities do not work on /tmp\n", __func__);
+        skip();
+    }
+    assert_int_equal(status, 0);
 }
 
 static void test_program_path(void **state)
@@ -294,9 +342,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_with_file_capability), cmocka_unit_test(test_root_without_the_right),
         cmocka_unit_test(test_other_thread),       cmocka_unit_test(test_finds_leftovers),
         cmocka_unit_test(test_file_is_capable),    cmocka_unit_test(test_program_path),
+        cmocka_unit_test(test_a_replaced_file_is_capable),
     };
 
     if (argc == 2 && strcmp(argv[1], "capable") == 0)
         return privilege_file_is_capable() ? 0 : 1;
+    if (argc == 2 && strcmp(argv[1], "replace") == 0)
+        return replace_own_file();
     return cmocka_run_group_tests(tests, make_secret, remove_secret);
 }

@@ -150,6 +150,24 @@ static void the_table_is_sorted_by_samples(void **state)
     free(printed);
 }
 
+static void the_table_shows_ports_where_there_are_any(void **state)
+{
+    struct report_row rows[3] = { example(), example(), example() };
+    FILE *stream = start();
+
+    (void)state;
+    rows[0].dst_port = 443;
+    rows[1].dst = "2001:db8::1";
+    rows[1].dst_port = 65535;
+    rows[2].dst = "other";
+    report_table(stream, rows, 3);
+    fclose(stream);
+    assert_non_null(strstr(printed, "\n10.0.0.1  10.0.0.2:443" "                2  "));
+    assert_non_null(strstr(printed, "\n10.0.0.1  [2001:db8::1]:65535" "         2  "));
+    assert_non_null(strstr(printed, "\n10.0.0.1  other" "                       2  "));
+    free(printed);
+}
+
 static void an_empty_table_says_so(void **state)
 {
     FILE *stream = start();
@@ -175,6 +193,53 @@ static void prometheus_uses_seconds_and_leaves_out_what_is_not_known(void **stat
     free(printed);
 }
 
+static bool is_in_order(const char *first, const char *second)
+{
+    const char *at = strstr(printed, first);
+
+    return at != NULL && strstr(at, second) != NULL;
+}
+
+/* Equal labels make a scrape invalid as a whole. */
+static void prometheus_has_no_two_series_of_the_same_labels(void **state)
+{
+    struct report_row rows[6] = { example(), example(), example(), example(), example(), example() };
+    FILE *stream = start();
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        rows[i].interface = "eth0";
+    rows[0].dst_port = 443;
+    rows[1].last_ns = rows[1].max_ns = 7000000;
+    rows[1].samples = 0;
+    rows[3].samples = 5; /* most, so its last is the last */
+    rows[3].last_ns = 1200000;
+    rows[3].min_ns = 1100000;
+    rows[4].samples = 4;
+    rows[4].max_ns = 2000000;
+    rows[5].interface = "eth1";
+    report_prometheus(stream, rows, 6);
+    fclose(stream);
+    for (char *line = strtok(printed, "\n"), *before = NULL; line != NULL; before = line, line = strtok(NULL, "\n")) {
+        const size_t labels = strcspn(line, "}");
+
+        if (before != NULL && *line != '#' && strncmp(line, before, labels + 1) == 0)
+            fail_msg("twice: %s", line);
+    }
+    free(printed);
+    stream = start();
+    report_prometheus(stream, rows, 3); /* merged in place: another time nothing changes */
+    fclose(stream);
+    assert_true(is_in_order("go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 11\n",
+                            "go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\",dst_port=\"443\"} 2\n"));
+    assert_non_null(strstr(printed, "go_metro_flows_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 12\n"));
+    assert_non_null(strstr(printed, "go_metro_rtt_last_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001200000\n"));
+    assert_non_null(strstr(printed, "go_metro_rtt_min_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001000000\n"));
+    assert_non_null(strstr(printed, "go_metro_rtt_max_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.002000000\n"));
+    assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth1\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 2\n"));
+    free(printed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,8 +250,10 @@ int main(void)
         cmocka_unit_test(the_total_names_only_reasons_that_count),
         cmocka_unit_test(times_have_three_digits_and_a_unit),
         cmocka_unit_test(the_table_is_sorted_by_samples),
+        cmocka_unit_test(the_table_shows_ports_where_there_are_any),
         cmocka_unit_test(an_empty_table_says_so),
         cmocka_unit_test(prometheus_uses_seconds_and_leaves_out_what_is_not_known),
+        cmocka_unit_test(prometheus_has_no_two_series_of_the_same_labels),
     };
 
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);

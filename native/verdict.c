@@ -1,0 +1,42 @@
+/* verdict.c: the helper's own state and error text. */
+#include "verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Adds a cause after those that are there; what does not fit is cut off. */
+static void add(struct verdict *verdict, const char *cause)
+{
+    size_t length = strlen(verdict->error);
+
+    snprintf(verdict->error + length, sizeof verdict->error - length, "%s%s", length > 0 && *cause != '\0' ? "; also: " : "", cause);
+}
+
+void verdict_make(struct verdict *out, const struct verdict_causes *causes)
+{
+    *out = (struct verdict){ .error = "" };
+    if (causes->is_stopping) {
+        out->state = SEG_STOPPED;
+        add(out, "stopped on request");
+        return;
+    }
+    if (*causes->privilege != '\0' || !causes->is_configured || !causes->is_measuring)
+        out->state = SEG_FAILED;
+    else if (*causes->configuration != '\0' || *causes->memory != '\0')
+        out->state = SEG_DEGRADED;
+    add(out, causes->configuration);
+    add(out, causes->privilege);
+    add(out, causes->memory);
+}
+
+/* A failure of the helper itself explains its instances'. */
+enum seg_state verdict_with_instances(struct verdict *verdict, enum seg_state instances, const char *error)
+{
+    if (verdict->state >= SEG_FAILED)
+        return verdict->state;
+    if (verdict->state == 0 || instances == SEG_FAILED) {
+        verdict->state = instances;
+        add(verdict, error == NULL ? "" : error);
+    }
+    return verdict->state;
+}
