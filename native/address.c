@@ -10,7 +10,7 @@
 #define V4_BITS 96
 #define ALL_BITS 128
 
-static const uint8_t v4_mapped[V4_OFFSET] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+static const uint8_t v4_mapped[V4_OFFSET] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 struct ip_address address_from_v4(const uint8_t bytes[static 4])
 {
@@ -41,7 +41,7 @@ bool address_equal(const struct ip_address *a, const struct ip_address *b)
 
 struct ip_address address_masked(const struct ip_address *address, unsigned bits)
 {
-    struct ip_address masked = {{0}};
+    struct ip_address masked = { { 0 } };
     size_t whole = bits / 8;
 
     if (bits >= ALL_BITS)

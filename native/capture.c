@@ -56,8 +56,9 @@ enum capture_result capture_explain(const struct capture *capture, int status, c
                            "no right to capture: sudo setcap cap_net_raw+ep %s, or start it as root",
                            path[0] != '\0' ? path : "on the program's file");
     default:
-        return capture_say(message, CAPTURE_FAILED, "%s", status == PCAP_ERROR
-                           ? without_interface(capture, pcap_geterr(capture->pcap)) : pcap_statustostr(status));
+        return capture_say(message, CAPTURE_FAILED, "%s",
+                           status == PCAP_ERROR ? without_interface(capture, pcap_geterr(capture->pcap))
+                                                : pcap_statustostr(status));
     }
 }
 

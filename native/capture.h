@@ -36,8 +36,8 @@ struct capture_live_options {
     uint32_t snaplen;
     uint32_t buffer_bytes;
     bool promiscuous;
-    const char *user_filter;          /* -f, or NULL */
-    const struct netset *whitelist;   /* NULL: all peers */
+    const char *user_filter;        /* -f, or NULL */
+    const struct netset *whitelist; /* NULL: all peers */
 };
 
 /* linktype: DLT_. time_ns: ns since the epoch, 0 or more, or CAPTURE_NO_TIME. */

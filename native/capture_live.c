@@ -16,15 +16,15 @@
 #define BLOCK_TIMEOUT_MS 100                       /* the kernel hands over a ring block at the latest then */
 #define SETTLE_MARGIN_NS (CAPTURE_NS_PER_S / 1000) /* how long a packet may be between its time stamp and the filter */
 #define SETTLE_MAX_NS CAPTURE_NS_PER_S
-#define SNAPLEN_MAX 262144 /* libpcap's */
-#define RING_LEAST 1       /* byte: libpcap rounds it up to a block */
+#define SNAPLEN_MAX 262144                /* libpcap's */
+#define RING_LEAST 1                      /* byte: libpcap rounds it up to a block */
 #define RING_SENSIBLE (UINT32_C(2) << 20) /* bytes: libpcap's default */
 
 /* ---- the filter in the kernel ---- */
 
 static int attach(int fd, struct filter_program *program)
 {
-    struct sock_fprog fprog = {(unsigned short)program->length, program->code};
+    struct sock_fprog fprog = { (unsigned short)program->length, program->code };
 
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof fprog);
 }
@@ -35,8 +35,8 @@ static bool is_attached(int fd, const struct filter_program *program)
     struct sock_filter kernels[FILTER_MAX_INSTRUCTIONS];
     socklen_t count = FILTER_MAX_INSTRUCTIONS;
 
-    return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, kernels, &count) == 0 && count == program->length &&
-           memcmp(kernels, program->code, count * sizeof kernels[0]) == 0;
+    return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, kernels, &count) == 0 && count == program->length
+           && memcmp(kernels, program->code, count * sizeof kernels[0]) == 0;
 }
 
 static enum capture_result install(struct capture *capture, char message[static CAPTURE_ERROR_MAX])
@@ -45,8 +45,7 @@ static enum capture_result install(struct capture *capture, char message[static 
 
     if (attach(fd, &capture->program) < 0)
         return capture_say(message, CAPTURE_BAD_FILTER, "the kernel does not take the filter of %zu instructions: %s%s",
-                           capture->program.length, strerror(errno),
-                           errno == ENOMEM ? "; raise sysctl net.core.optmem_max" : "");
+                           capture->program.length, strerror(errno), errno == ENOMEM ? "; raise sysctl net.core.optmem_max" : "");
     if (!is_attached(fd, &capture->program))
         return capture_say(message, CAPTURE_BAD_FILTER, "the kernel runs another filter than it was given");
     return CAPTURE_OK;
@@ -57,8 +56,8 @@ static enum capture_result build_and_install(struct capture *capture, const stru
                                              char message[static CAPTURE_ERROR_MAX])
 {
     for (;;) {
-        if (filter_build(&capture->program, capture->link, whitelist, capture->snaplen, capture->user.code,
-                         capture->user.length) < 0)
+        if (filter_build(&capture->program, capture->link, whitelist, capture->snaplen, capture->user.code, capture->user.length)
+            < 0)
             return capture_say(message, CAPTURE_BAD_FILTER, "the filter cannot be built: %s",
                                errno == EINVAL ? "-f is too long for the kernel; make it shorter" : strerror(errno));
         if (install(capture, message) == CAPTURE_OK)
@@ -101,7 +100,7 @@ static enum capture_result compile_expression(struct capture *capture, const cha
     for (size_t i = 0; i < compiled.bf_len; i++) {
         const struct bpf_insn *in = &compiled.bf_insns[i];
 
-        capture->user.code[i] = (struct sock_filter){in->code, in->jt, in->jf, in->k};
+        capture->user.code[i] = (struct sock_filter){ in->code, in->jt, in->jf, in->k };
     }
     if (capture->link == FILTER_COOKED && filter_rebase_cooked(capture->user.code, compiled.bf_len) < 0) {
         capture_say(message, result, "-f: it tests a link-layer field that \"any\" does not have; name an interface instead");
@@ -119,8 +118,7 @@ static bool is_compiled(const struct capture_user_filter *user, const char *expr
     return user->expression != NULL && strcmp(user->expression, expression) == 0;
 }
 
-static enum capture_result use_expression(struct capture *capture, const char *expression,
-                                          char message[static CAPTURE_ERROR_MAX])
+static enum capture_result use_expression(struct capture *capture, const char *expression, char message[static CAPTURE_ERROR_MAX])
 {
     struct capture_user_filter *user = &capture->user;
 
@@ -157,8 +155,9 @@ static size_t find_ring(int fd)
         uintptr_t start, end;
         uintmax_t inode;
 
-        if (strstr(line, "socket:") != NULL &&
-            sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %" SCNuMAX, &start, &end, &inode) == 3 && inode == status.st_ino)
+        if (strstr(line, "socket:") != NULL
+            && sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %" SCNuMAX, &start, &end, &inode) == 3
+            && inode == status.st_ino)
             size = end - start;
     }
 out:
@@ -178,8 +177,8 @@ static void judge_ring(size_t size, size_t wanted, char message[static CAPTURE_E
     message[0] = '\0';
     if (size != 0 && size < wanted)
         capture_say(message, CAPTURE_OK,
-                    "a ring of %zu KiB: the kernel has not the memory for %zu KiB; lower buffer_mib or free memory",
-                    size / 1024, wanted / 1024);
+                    "a ring of %zu KiB: the kernel has not the memory for %zu KiB; lower buffer_mib or free memory", size / 1024,
+                    wanted / 1024);
     else if (wanted < RING_SENSIBLE)
         capture_say(message, CAPTURE_OK, "a ring of %zu KiB, a burst may be lost; raise buffer_mib, which all interfaces share",
                     (size != 0 ? size : wanted) / 1024);
@@ -208,7 +207,7 @@ static bool find_link(int linktype, enum filter_link *out)
     static const struct link {
         int linktype;
         enum filter_link link;
-    } links[] = {{DLT_EN10MB, FILTER_ETHERNET}, {DLT_RAW, FILTER_RAW}, {DLT_LINUX_SLL, FILTER_COOKED}};
+    } links[] = { { DLT_EN10MB, FILTER_ETHERNET }, { DLT_RAW, FILTER_RAW }, { DLT_LINUX_SLL, FILTER_COOKED } };
 
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
         if (links[i].linktype == linktype) {
@@ -222,14 +221,14 @@ static bool find_link(int linktype, enum filter_link *out)
 /* The interface that the socket is bound to, whatever its name stands for by now. 0: to all. */
 static int bound_index(int fd)
 {
-    struct sockaddr_ll address = {.sll_family = AF_PACKET};
+    struct sockaddr_ll address = { .sll_family = AF_PACKET };
     socklen_t length = sizeof address;
 
     return getsockname(fd, (struct sockaddr *)&address, &length) == 0 ? address.sll_ifindex : 0;
 }
 
-static enum capture_result activate(struct capture *capture, const struct capture_live_options *options,
-                                    uint32_t buffer_bytes, char message[static CAPTURE_ERROR_MAX])
+static enum capture_result activate(struct capture *capture, const struct capture_live_options *options, uint32_t buffer_bytes,
+                                    char message[static CAPTURE_ERROR_MAX])
 {
     char error[PCAP_ERRBUF_SIZE] = "";
     const char *name;
@@ -251,8 +250,8 @@ static enum capture_result activate(struct capture *capture, const struct captur
     name = pcap_datalink_val_to_name(capture->linktype);
     if (!find_link(capture->linktype, &capture->link))
         return capture_say(message, options->user_filter != NULL ? CAPTURE_BAD_FILTER : CAPTURE_FAILED,
-                           "link type %s (%d) is not measured; use an Ethernet or IP interface",
-                           name != NULL ? name : "unknown", capture->linktype);
+                           "link type %s (%d) is not measured; use an Ethernet or IP interface", name != NULL ? name : "unknown",
+                           capture->linktype);
     return CAPTURE_OK;
 }
 

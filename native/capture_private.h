@@ -27,8 +27,8 @@ struct capture {
     int ifindex; /* 0: "any" */
     uint32_t snaplen;
     enum filter_link link;
-    size_t ring_bytes;      /* 0: not known */
-    bool is_doubtful;       /* the last opening failed when the ring was there */
+    size_t ring_bytes; /* 0: not known */
+    bool is_doubtful;  /* the last opening failed when the ring was there */
     struct capture_user_filter user;
     struct filter_program program;
     int64_t settled_at_ns;   /* CLOCK_REALTIME: older packets came before the filter; 0: that is over */

@@ -1,5 +1,5 @@
-/* clock_watch.h: whether the wall clock was set, from looks at it beside CLOCK_MONOTONIC, and how long frames then carry stamps that
- * cannot be compared. Pure but for clock_sample().
+/* clock_watch.h: whether the wall clock was set, from looks at it beside CLOCK_MONOTONIC, and how long frames then carry stamps
+ * that cannot be compared. Pure but for clock_sample().
  *
  * clock_watch_init() with a first sample; clock_watch_look() with a fresh one before each turn's frames, and do what it says.
  * (Slewing moves both clocks alike: only a step changes their distance.) */
@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-#define CLOCK_STEP_NS INT64_C(5000000)      /* a smaller change of the distance is no step */
-#define CLOCK_QUIET_NS INT64_C(200000000)   /* twice the time after which the kernel hands over a block of the ring */
-#define CLOCK_SAMPLE_NS INT64_C(1000000)    /* a sample that took longer says nothing: the process was off the CPU within it */
-#define CLOCK_SAY_NS INT64_C(60000000000)   /* a clock that is set all the time is spoken of once a minute */
+#define CLOCK_STEP_NS INT64_C(5000000)    /* a smaller change of the distance is no step */
+#define CLOCK_QUIET_NS INT64_C(200000000) /* twice the time after which the kernel hands over a block of the ring */
+#define CLOCK_SAMPLE_NS INT64_C(1000000)  /* a sample that took longer says nothing: the process was off the CPU within it */
+#define CLOCK_SAY_NS INT64_C(60000000000) /* a clock that is set all the time is spoken of once a minute */
 
 /* CLOCK_REALTIME, read between two readings of CLOCK_MONOTONIC. */
 struct clock_sample {

@@ -104,8 +104,9 @@ static void check_whitelist(const struct source *source, const struct config_ins
 
 static bool is_zero(const struct yaml_node *value)
 {
-    return value->type == YAML_TREE_SCALAR && ((value->scalar.kind == SCALAR_INT && value->scalar.integer == 0) ||
-                                               (value->scalar.kind == SCALAR_FLOAT && value->scalar.real == 0));
+    return value->type == YAML_TREE_SCALAR
+           && ((value->scalar.kind == SCALAR_INT && value->scalar.integer == 0)
+               || (value->scalar.kind == SCALAR_FLOAT && value->scalar.real == 0));
 }
 
 static void check_sampling(const struct source *source, const struct config_instance *instance)

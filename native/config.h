@@ -27,7 +27,7 @@ struct config_strings {
 
 struct config_instance {
     char *interface;
-    char *pcap;                  /* NULL: none */
+    char *pcap; /* NULL: none */
     struct config_strings tags;
     struct config_strings ips;   /* as written: addresses and CIDR blocks */
     struct config_strings hosts; /* names */
@@ -45,22 +45,22 @@ struct config_instance {
 
 struct config {
     char *path;
-    uint32_t snaplen;       /* default 512; below CONFIG_MIN_SNAPLEN is raised, with a note */
-    uint32_t idle_ttl_s;    /* 300 */
-    uint32_t exp_ttl_s;     /* 60; also expired_ttl, which counts where both are given */
-    char *statsd_ip;        /* "127.0.0.1" */
-    uint16_t statsd_port;   /* 8125 */
-    bool log_to_file;       /* true */
+    uint32_t snaplen;         /* default 512; below CONFIG_MIN_SNAPLEN is raised, with a note */
+    uint32_t idle_ttl_s;      /* 300 */
+    uint32_t exp_ttl_s;       /* 60; also expired_ttl, which counts where both are given */
+    char *statsd_ip;          /* "127.0.0.1" */
+    uint16_t statsd_port;     /* 8125 */
+    bool log_to_file;         /* true */
     enum log_level log_level; /* LOG_INFO */
-    char *segment_path;     /* SEG_DEFAULT_PATH */
-    char *user;             /* "dd-agent" */
+    char *segment_path;       /* SEG_DEFAULT_PATH */
+    char *user;               /* "dd-agent" */
     enum config_submit submit_via;
     bool extended_metrics;
-    uint32_t max_flows;     /* 200000 */
-    uint32_t max_peers;     /* 10000 */
-    uint32_t buffer_mib;    /* 64: all rings together */
+    uint32_t max_flows;          /* 200000 */
+    uint32_t max_peers;          /* 10000 */
+    uint32_t buffer_mib;         /* 64: all rings together */
     uint32_t resolve_interval_s; /* 300 */
-    bool resolve_names;     /* true */
+    bool resolve_names;          /* true */
     struct config_instance *instances;
     size_t instance_count;
 };
@@ -87,8 +87,8 @@ struct config_report {
 enum config_result { CONFIG_OK, CONFIG_INVALID, CONFIG_ABSENT /* no such file */, CONFIG_UNREADABLE };
 
 /* CONFIG_OK: *out is the caller's (warnings may be in the report). Else *out is NULL and the report says why. Remarks are in the
- * file's order, those without a place first. Bounds: 4 MiB, 64 instances, 100,000 list entries in all. CONFIG_UNREADABLE also says
- * that memory ran out. */
+ * file's order, those without a place first. Bounds: 4 MiB, 64 instances, 100,000 list entries in all. CONFIG_UNREADABLE also
+ * says that memory ran out. */
 enum config_result config_load(const char *path, struct config **out, struct config_report *report);
 /* The same from memory; path is only for the messages. */
 enum config_result config_parse(const char *path, const char *text, size_t size, struct config **out,

@@ -15,34 +15,34 @@ enum config_type {
     CONFIG_UINT32,
     CONFIG_UINT16,
     CONFIG_BOOL,
-    CONFIG_WORD,    /* one of `words`, as an int: its index */
-    CONFIG_LEVEL,   /* a log level */
-    CONFIG_TEXT,    /* char * */
-    CONFIG_TAGS,    /* struct config_strings; what is not text is taken as written, with a warning */
-    CONFIG_HOSTS,   /* struct config_strings */
-    CONFIG_NETS     /* struct config_strings, and the same as struct ip_prefix * at `prefixes` */
+    CONFIG_WORD,  /* one of `words`, as an int: its index */
+    CONFIG_LEVEL, /* a log level */
+    CONFIG_TEXT,  /* char * */
+    CONFIG_TAGS,  /* struct config_strings; what is not text is taken as written, with a warning */
+    CONFIG_HOSTS, /* struct config_strings */
+    CONFIG_NETS   /* struct config_strings, and the same as struct ip_prefix * at `prefixes` */
 };
 
 struct config_key {
     const char *name;
     enum config_type type;
-    size_t offset;            /* of the field, in struct config or struct config_instance */
-    uint32_t minimum, maximum; /* numbers */
-    bool raised;              /* a number from 0 below the minimum is raised to it, with a note */
-    uint32_t fallback;        /* default of a number, boolean, word or level */
-    const char *fallback_text; /* default of a text; NULL: none */
-    const char *unit;         /* numbers: "seconds", "bytes" ...; NULL: none */
-    const char *const *words; /* CONFIG_WORD: NULL-terminated */
+    size_t offset;                          /* of the field, in struct config or struct config_instance */
+    uint32_t minimum, maximum;              /* numbers */
+    bool raised;                            /* a number from 0 below the minimum is raised to it, with a note */
+    uint32_t fallback;                      /* default of a number, boolean, word or level */
+    const char *fallback_text;              /* default of a text; NULL: none */
+    const char *unit;                       /* numbers: "seconds", "bytes" ...; NULL: none */
+    const char *const *words;               /* CONFIG_WORD: NULL-terminated */
     const char *(*check)(const char *text); /* texts: config_syntax.h */
-    size_t prefixes;          /* CONFIG_NETS */
-    bool old_words;           /* booleans of the old program, which took y and n too */
+    size_t prefixes;                        /* CONFIG_NETS */
+    bool old_words;                         /* booleans of the old program, which took y and n too */
 };
 
 struct config_level {
-    const char *name;               /* for messages: "init_config" */
+    const char *name; /* for messages: "init_config" */
     const struct config_key *keys;
     size_t count;
-    const char *const *agent_keys;  /* the Agent's own, NULL-terminated: no business of ours, and not unknown */
+    const char *const *agent_keys; /* the Agent's own, NULL-terminated: no business of ours, and not unknown */
 };
 
 extern const struct config_level config_level_top, config_level_init, config_level_instance;

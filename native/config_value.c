@@ -115,8 +115,8 @@ static void read_uint16(struct config_reader *reader, const struct config_key *k
 /* y and n, which are booleans by YAML 1.1 and were to the old program, but are text to PyYAML. */
 static bool is_old_word(const struct config_key *key, const struct yaml_node *node)
 {
-    return key->old_words && is_kind(node, SCALAR_TEXT) && !node->quoted && node->size == 1 &&
-           strchr("yYnN", *node->text) != NULL;
+    return key->old_words && is_kind(node, SCALAR_TEXT) && !node->quoted && node->size == 1
+           && strchr("yYnN", *node->text) != NULL;
 }
 
 static void read_bool(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field)

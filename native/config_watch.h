@@ -1,7 +1,7 @@
 /* config_watch.h: the configuration file over the helper's life: read at start, again on SIGHUP and when it changed.
  *
- * config_watch_load() at start and whenever config_watch_changed() or SIGHUP says so; config_watch_log() once after each, when the log
- * is open. */
+ * config_watch_load() at start and whenever config_watch_changed() or SIGHUP says so; config_watch_log() once after each, when
+ * the log is open. */
 #ifndef GO_METRO_CONFIG_WATCH_H
 #define GO_METRO_CONFIG_WATCH_H
 
@@ -14,9 +14,9 @@
 #define CONFIG_WATCH_ERROR_MAX 256
 
 struct config_watch {
-    const char *path; /* the caller's */
-    struct stat seen; /* as it was when it was last read; all zero: it was not there */
-    struct config_report report; /* of the last reading */
+    const char *path;                   /* the caller's */
+    struct stat seen;                   /* as it was when it was last read; all zero: it was not there */
+    struct config_report report;        /* of the last reading */
     char error[CONFIG_WATCH_ERROR_MAX]; /* "" or the first error of the last reading, with its place and what to do */
 };
 

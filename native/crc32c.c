@@ -17,7 +17,7 @@
 #define POLYNOMIAL 0x82f63b78u /* 0x1edc6f41, reflected */
 #define LANE 256u              /* bytes a lane takes in one round of three */
 #define LANE_WORDS (LANE / 8)
-#define RUN_WORDS 1023u        /* of four bytes: zeros that are taken in one step */
+#define RUN_WORDS 1023u /* of four bytes: zeros that are taken in one step */
 
 _Static_assert(LANE / 4 <= RUN_WORDS, "a lane is one step over zeros");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight bytes are taken as one little-endian word");
@@ -98,8 +98,8 @@ static inline uint32_t hardware_byte(uint32_t reg, uint8_t byte)
 #if defined(HAVE_HARDWARE)
 static uint32_t pass_lane(uint32_t reg)
 {
-    return over_zeros[0][reg & 0xff] ^ over_zeros[1][(reg >> 8) & 0xff] ^ over_zeros[2][(reg >> 16) & 0xff] ^
-           over_zeros[3][reg >> 24];
+    return over_zeros[0][reg & 0xff] ^ over_zeros[1][(reg >> 8) & 0xff] ^ over_zeros[2][(reg >> 16) & 0xff]
+           ^ over_zeros[3][reg >> 24];
 }
 
 HARDWARE static uint32_t hardware_lanes(uint32_t reg, const uint8_t *data)

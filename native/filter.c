@@ -16,64 +16,60 @@
 enum { TO_REJECT = 0xf0, TO_ACCEPT, TO_V6, TO_V4 };
 
 static const struct sock_filter ethernet_prologue[] = {
-    {LDX_IMM, 0, 0, 14},
-    {LD_H_ABS, 0, 0, 12},
-    {JEQ_K, 2, 0, ETH_P_8021Q},
-    {JEQ_K, 1, 0, ETH_P_8021AD},
-    {JEQ_K, 0, 7, ETHERTYPE_QINQ_OLD},
-    {LDX_IMM, 0, 0, 18},
-    {LD_H_ABS, 0, 0, 16},
-    {JEQ_K, 2, 0, ETH_P_8021Q},
-    {JEQ_K, 1, 0, ETH_P_8021AD},
-    {JEQ_K, 0, 2, ETHERTYPE_QINQ_OLD},
-    {LDX_IMM, 0, 0, 22},
-    {LD_H_ABS, 0, 0, 20},
-    {JEQ_K, TO_V4, 0, ETH_P_IP},
-    {JEQ_K, TO_V6, TO_REJECT, ETH_P_IPV6},
+    { LDX_IMM, 0, 0, 14 },
+    { LD_H_ABS, 0, 0, 12 },
+    { JEQ_K, 2, 0, ETH_P_8021Q },
+    { JEQ_K, 1, 0, ETH_P_8021AD },
+    { JEQ_K, 0, 7, ETHERTYPE_QINQ_OLD },
+    { LDX_IMM, 0, 0, 18 },
+    { LD_H_ABS, 0, 0, 16 },
+    { JEQ_K, 2, 0, ETH_P_8021Q },
+    { JEQ_K, 1, 0, ETH_P_8021AD },
+    { JEQ_K, 0, 2, ETHERTYPE_QINQ_OLD },
+    { LDX_IMM, 0, 0, 22 },
+    { LD_H_ABS, 0, 0, 20 },
+    { JEQ_K, TO_V4, 0, ETH_P_IP },
+    { JEQ_K, TO_V6, TO_REJECT, ETH_P_IPV6 },
 };
 
 static const struct sock_filter raw_prologue[] = {
-    {LDX_IMM, 0, 0, 0},
-    {LD_B_ABS, 0, 0, 0},
-    {RSH_K, 0, 0, 4},
-    {JEQ_K, TO_V4, 0, 4},
-    {JEQ_K, TO_V6, TO_REJECT, 6},
+    { LDX_IMM, 0, 0, 0 }, { LD_B_ABS, 0, 0, 0 }, { RSH_K, 0, 0, 4 }, { JEQ_K, TO_V4, 0, 4 }, { JEQ_K, TO_V6, TO_REJECT, 6 },
 };
 
 /* Where skb->protocol is a tag, offset 0 is either that tag's second half or the packet behind it. An inner type at 2 says the
  * former, unless there is an IP version at 0 as well: then either may be true and it passes. */
 static const struct sock_filter cooked_prologue[] = {
-    {LDX_IMM, 0, 0, 0},
-    {LD_W_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)},
-    {JEQ_K, TO_V4, 0, ETH_P_IP},
-    {JEQ_K, TO_V6, 0, ETH_P_IPV6},
-    {JEQ_K, 2, 0, ETH_P_8021Q},
-    {JEQ_K, 1, 0, ETH_P_8021AD},
-    {JEQ_K, 0, TO_REJECT, ETHERTYPE_QINQ_OLD},
-    {LD_H_ABS, 0, 0, 2},
-    {JEQ_K, 2, 0, ETH_P_IP},
-    {JEQ_K, 1, 0, ETH_P_IPV6},
-    {JA, 0, 0, 7}, /* no inner type: to the load of byte 0, third line from below */
-    {LD_B_ABS, 0, 0, 0},
-    {RSH_K, 0, 0, 4},
-    {JEQ_K, TO_ACCEPT, 0, 4},
-    {JEQ_K, TO_ACCEPT, 0, 6},
-    {LDX_IMM, 0, 0, 4},
-    {LD_B_ABS, 0, 0, 4},
-    {JA, 0, 0, 1},
-    {LD_B_ABS, 0, 0, 0},
-    {RSH_K, 0, 0, 4},
-    {JEQ_K, TO_V4, 0, 4},
-    {JEQ_K, TO_V6, TO_REJECT, 6},
+    { LDX_IMM, 0, 0, 0 },
+    { LD_W_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL) },
+    { JEQ_K, TO_V4, 0, ETH_P_IP },
+    { JEQ_K, TO_V6, 0, ETH_P_IPV6 },
+    { JEQ_K, 2, 0, ETH_P_8021Q },
+    { JEQ_K, 1, 0, ETH_P_8021AD },
+    { JEQ_K, 0, TO_REJECT, ETHERTYPE_QINQ_OLD },
+    { LD_H_ABS, 0, 0, 2 },
+    { JEQ_K, 2, 0, ETH_P_IP },
+    { JEQ_K, 1, 0, ETH_P_IPV6 },
+    { JA, 0, 0, 7 }, /* no inner type: to the load of byte 0, third line from below */
+    { LD_B_ABS, 0, 0, 0 },
+    { RSH_K, 0, 0, 4 },
+    { JEQ_K, TO_ACCEPT, 0, 4 },
+    { JEQ_K, TO_ACCEPT, 0, 6 },
+    { LDX_IMM, 0, 0, 4 },
+    { LD_B_ABS, 0, 0, 4 },
+    { JA, 0, 0, 1 },
+    { LD_B_ABS, 0, 0, 0 },
+    { RSH_K, 0, 0, 4 },
+    { JEQ_K, TO_V4, 0, 4 },
+    { JEQ_K, TO_V6, TO_REJECT, 6 },
 };
 
 static const struct prologue {
     const struct sock_filter *code;
     size_t length;
 } prologues[] = {
-    [FILTER_ETHERNET] = {ethernet_prologue, sizeof ethernet_prologue / sizeof ethernet_prologue[0]},
-    [FILTER_RAW] = {raw_prologue, sizeof raw_prologue / sizeof raw_prologue[0]},
-    [FILTER_COOKED] = {cooked_prologue, sizeof cooked_prologue / sizeof cooked_prologue[0]},
+    [FILTER_ETHERNET] = { ethernet_prologue, sizeof ethernet_prologue / sizeof ethernet_prologue[0] },
+    [FILTER_RAW] = { raw_prologue, sizeof raw_prologue / sizeof raw_prologue[0] },
+    [FILTER_COOKED] = { cooked_prologue, sizeof cooked_prologue / sizeof cooked_prologue[0] },
 };
 
 /* Behind the prologue stand `ret #0`, `ret accept`, `ja V6`, and then the IPv4 part. */
@@ -131,8 +127,8 @@ static void emit_v4(struct filter_emitter *e, const struct filter_peers *peers, 
 
 static void emit_v6(struct filter_emitter *e, const struct filter_peers *peers, uint32_t accept)
 {
-    static const uint32_t next_headers[] = {IPPROTO_TCP,      IPPROTO_HOPOPTS, IPPROTO_ROUTING,
-                                            IPPROTO_FRAGMENT, IPPROTO_AH,      IPPROTO_DSTOPTS};
+    static const uint32_t next_headers[] = { IPPROTO_TCP,      IPPROTO_HOPOPTS, IPPROTO_ROUTING,
+                                             IPPROTO_FRAGMENT, IPPROTO_AH,      IPPROTO_DSTOPTS };
     const uint8_t n = sizeof next_headers / sizeof next_headers[0];
 
     filter_emit(e, LD_B_IND, 0, 0, 6);
@@ -167,7 +163,7 @@ static int emit_user(struct filter_emitter *e, const struct sock_filter *user, s
         if (!jumps_inside(user, length, i) || (BPF_CLASS(in.code) == BPF_RET && in.code != RET_K))
             return -1;
         if (in.code == RET_K && in.k != 0)
-            in = (struct sock_filter){JA, 0, 0, (uint32_t)(length - i - 1)};
+            in = (struct sock_filter){ JA, 0, 0, (uint32_t)(length - i - 1) };
         filter_emit(e, in.code, in.jt, in.jf, in.k);
     }
     return 0;
@@ -178,7 +174,7 @@ static int emit_user(struct filter_emitter *e, const struct sock_filter *user, s
 static bool build_once(struct filter_program *out, size_t from, enum filter_link link, const struct filter_peers *peers,
                        uint32_t accept)
 {
-    struct filter_emitter e = {out->code, from, false};
+    struct filter_emitter e = { out->code, from, false };
     size_t to_v6 = emit_prologue(&e, link, accept);
 
     emit_v4(&e, peers, accept);
@@ -193,7 +189,7 @@ int filter_build(struct filter_program *out, enum filter_link link, const struct
                  const struct sock_filter *user, size_t user_length)
 {
     static const struct filter_peers everyone;
-    struct filter_emitter e = {out->code, 0, false};
+    struct filter_emitter e = { out->code, 0, false };
     struct filter_peers peers;
     int rc = -1;
 
@@ -201,8 +197,8 @@ int filter_build(struct filter_program *out, enum filter_link link, const struct
         errno = ENOMEM;
         return -1;
     }
-    if (emit_user(&e, user, user_length) == 0 &&
-        (build_once(out, e.length, link, &peers, accept) || build_once(out, e.length, link, &everyone, accept)))
+    if (emit_user(&e, user, user_length) == 0
+        && (build_once(out, e.length, link, &peers, accept) || build_once(out, e.length, link, &everyone, accept)))
         rc = 0;
     filter_peers_free(&peers);
     if (rc < 0)
@@ -212,7 +208,7 @@ int filter_build(struct filter_program *out, enum filter_link link, const struct
 
 void filter_build_reject(struct filter_program *out)
 {
-    out->code[0] = (struct sock_filter){RET_K, 0, 0, 0};
+    out->code[0] = (struct sock_filter){ RET_K, 0, 0, 0 };
     out->length = 1;
     out->has_whitelist = false;
 }
@@ -222,9 +218,9 @@ static const struct cooked_field {
     uint16_t code;
     uint32_t offset, ancillary;
 } cooked_fields[] = {
-    {LD_H_ABS, 0, SKF_AD_PKTTYPE},
-    {LD_H_ABS, 2, SKF_AD_HATYPE},
-    {LD_H_ABS, 14, SKF_AD_PROTOCOL},
+    { LD_H_ABS, 0, SKF_AD_PKTTYPE },
+    { LD_H_ABS, 2, SKF_AD_HATYPE },
+    { LD_H_ABS, 14, SKF_AD_PROTOCOL },
 };
 
 static int rebase_load(struct sock_filter *load)

@@ -18,7 +18,7 @@ size_t filter_emit(struct filter_emitter *e, uint16_t code, uint8_t jt, uint8_t 
         e->full = true;
         return 0;
     }
-    e->code[at] = (struct sock_filter){code, jt, jf, k};
+    e->code[at] = (struct sock_filter){ code, jt, jf, k };
     e->length++;
     return at;
 }
@@ -121,7 +121,7 @@ static struct group group_at(const struct ip_prefix *list, size_t count, unsigne
 {
     unsigned bits = list->bits > 32 * word ? list->bits - 32 * word : 0;
     uint32_t low = word_of(list, word);
-    struct group group = {low, low, bits <= 32, 1};
+    struct group group = { low, low, bits <= 32, 1 };
 
     if (bits < 32)
         group.high = low | UINT32_MAX >> bits;
@@ -216,7 +216,7 @@ static void emit_word(struct tree *tree, const struct ip_prefix *list, size_t co
 
 void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t offset, uint32_t accept)
 {
-    struct tree tree = {e, offset, v4 ? 3 : 0, accept};
+    struct tree tree = { e, offset, v4 ? 3 : 0, accept };
 
     if (peers->count[v4] > 0)
         emit_word(&tree, peers->list[v4], peers->count[v4], tree.first_word);

@@ -34,14 +34,14 @@ static int write_sorted(FILE *stream, const char *name, const struct config_stri
 
 static int write_text(FILE *stream, const struct config_instance *instance)
 {
-    static const char *const groups[] = { [METER_GROUP_PEER] = "peer",
-                                          [METER_GROUP_PEER_PORT] = "peer_port",
-                                          [METER_GROUP_SUBNET] = "subnet" };
+    static const char *const groups[] = {
+        [METER_GROUP_PEER] = "peer", [METER_GROUP_PEER_PORT] = "peer_port", [METER_GROUP_SUBNET] = "subnet"
+    };
 
     fprintf(stream, "go-metro fingerprint 1\ninterface=%s\npcap=%s\n", instance->interface,
             instance->pcap != NULL ? instance->pcap : "");
-    if (write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0 ||
-        write_sorted(stream, "local_net", &instance->local_nets) < 0)
+    if (write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0
+        || write_sorted(stream, "local_net", &instance->local_nets) < 0)
         return -1;
     fprintf(stream, "all_peers=%d\npromiscuous=%d\ngroup_by=%s\nsample=%d\nsample_duration=%u\nsample_interval=%u\n",
             instance->all_peers, instance->promiscuous, groups[instance->group_by], instance->sample,

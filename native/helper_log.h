@@ -8,8 +8,9 @@
 
 #include "config.h"
 
-/* path: -log. config: NULL while there is none (then the file, level info). becomes_user: the process is root and will be another user:
- * until then no file is opened, because that user could not open it anew or rotate it, and lines go where they went (stderr). */
+/* path: -log. config: NULL while there is none (then the file, level info). becomes_user: the process is root and will be another
+ * user: until then no file is opened, because that user could not open it anew or rotate it, and lines go where they went
+ * (stderr). */
 void helper_log_open(const char *path, const struct config *config, bool becomes_user);
 
 /* log_reopen(), and says what came of it. */

@@ -16,9 +16,9 @@ struct histogram {
     uint32_t count[HISTOGRAM_BUCKETS]; /* modulo 2^32 */
 };
 
-uint32_t histogram_bucket(uint64_t ns);            /* values above the last bucket fall into it */
-uint64_t histogram_lower_ns(uint32_t bucket);      /* inclusive */
-uint64_t histogram_upper_ns(uint32_t bucket);      /* exclusive */
+uint32_t histogram_bucket(uint64_t ns);       /* values above the last bucket fall into it */
+uint64_t histogram_lower_ns(uint32_t bucket); /* inclusive */
+uint64_t histogram_upper_ns(uint32_t bucket); /* exclusive */
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
 /* The quantile q (0..1) of the samples counted in `now` and not in `then` (NULL: none), differences modulo 2^32: linear

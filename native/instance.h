@@ -30,13 +30,14 @@ struct instance_host {
     const struct netset *host; /* of the namespace */
 };
 
-/* Fills *out and enters it into the meter. tap may be NULL (with a refusal). 0; -1: out of memory or of numbers (*out is empty). */
+/* Fills *out and enters it into the meter. tap may be NULL (with a refusal). 0; -1: out of memory or of numbers (*out is empty).
+ */
 int instance_start(struct instance *out, const struct config_instance *config, bool resolve_names, struct tap *tap,
                    const char *refusal, struct meter *meter, const struct instance_host *host);
 /* Ends it: its flows and rows go. */
 void instance_stop(struct instance *instance, struct meter *meter);
-/* The same instance by another configuration (another whitelist, other tags): flows that are still wanted stay, and so does what is
- * known of its names. The grouping must be the same. 0; -1: out of memory (the instance is as before). */
+/* The same instance by another configuration (another whitelist, other tags): flows that are still wanted stay, and so does what
+ * is known of its names. The grouping must be the same. 0; -1: out of memory (the instance is as before). */
 int instance_change(struct instance *instance, const struct config_instance *config, bool resolve_names, struct meter *meter,
                     const struct instance_host *host);
 /* Tells the meter of the sets as they are now (addresses that changed). */

@@ -12,8 +12,8 @@ bool interval_same_helper(const struct segment_copy *a, const struct segment_cop
 {
     const struct seg_header *one = &a->header, *two = &b->header;
 
-    return one->pid == two->pid && one->pid_start_ticks == two->pid_start_ticks &&
-           one->start_boottime_ns == two->start_boottime_ns && memcmp(one->boot_id, two->boot_id, sizeof one->boot_id) == 0;
+    return one->pid == two->pid && one->pid_start_ticks == two->pid_start_ticks
+           && one->start_boottime_ns == two->start_boottime_ns && memcmp(one->boot_id, two->boot_id, sizeof one->boot_id) == 0;
 }
 
 void interval_index_init(struct interval_index *index, const struct segment_copy *earlier, const struct segment_copy *later)
@@ -122,8 +122,9 @@ static void measure_bounds(const struct interval *in, double ms[static INTERVAL_
     if (in->then == NULL) {
         ms[INTERVAL_min] = life_min;
         ms[INTERVAL_max] = life_max;
-    } else if (has_histogram(in) &&
-               histogram_interval(histogram_of(in->now_histogram), histogram_of(in->then_histogram), &lower_ns, &upper_ns) > 0) {
+    } else if (has_histogram(in)
+               && histogram_interval(histogram_of(in->now_histogram), histogram_of(in->then_histogram), &lower_ns, &upper_ns)
+                      > 0) {
         ms[INTERVAL_min] = clamp(to_ms(lower_ns), life_min, life_max);
         ms[INTERVAL_max] = clamp(to_ms(upper_ns), life_min, life_max);
     }

@@ -27,7 +27,7 @@ enum interval_measure {
 #define X(name) INTERVAL_##name,
     INTERVAL_MEASURES(X)
 #undef X
-    INTERVAL_MEASURE_COUNT
+        INTERVAL_MEASURE_COUNT
 };
 
 #define INTERVAL_NONE (-1.0) /* no sample, or no histogram, to tell it from */

@@ -22,7 +22,7 @@ struct links {
 
 struct links *links_open(void)
 {
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+    struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
     struct links *links = malloc(sizeof *links);
     int saved;
 
@@ -113,7 +113,7 @@ static unsigned own_bits(const struct ifaddrs *entry)
 
 static int add_prefix(struct netset *set, struct ip_address address, unsigned bits)
 {
-    struct ip_prefix prefix = {address, (uint8_t)bits};
+    struct ip_prefix prefix = { address, (uint8_t)bits };
 
     for (unsigned i = bits; i < 128; i++)
         prefix.base.bytes[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
@@ -184,7 +184,7 @@ struct netset *links_own_addresses(const char *interface)
 
 struct netset *links_host_addresses(void)
 {
-    static const uint8_t loopback[4] = {127, 0, 0, 0};
+    static const uint8_t loopback[4] = { 127, 0, 0, 0 };
     struct netset *set = netset_new();
     int rc;
 

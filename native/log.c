@@ -23,21 +23,22 @@
 static struct {
     pthread_mutex_t lock;
     enum log_level level;
-    int fd; /* STDOUT_FILENO and STDERR_FILENO are not ours to close */
+    int fd;              /* STDOUT_FILENO and STDERR_FILENO are not ours to close */
     char path[PATH_MAX]; /* also when it could not be opened; "": the log is no file */
-    uint64_t lost; /* lines that could not be written */
+    uint64_t lost;       /* lines that could not be written */
     int lost_errno;
     bool torn; /* the last write ended within a line */
-} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_WARN, .fd = STDERR_FILENO};
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_WARN, .fd = STDERR_FILENO };
 
-static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"};
+static const char *const level_names[] = { "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL" };
 
 static const struct level_word {
     const char *word;
     enum log_level level;
 } level_words[] = {
-    {"trace", LOG_TRACE}, {"debug", LOG_DEBUG}, {"info", LOG_INFO},         {"warn", LOG_WARN},     {"warning", LOG_WARN},
-    {"error", LOG_ERROR}, {"err", LOG_ERROR},   {"critical", LOG_CRITICAL}, {"crit", LOG_CRITICAL},
+    { "trace", LOG_TRACE }, { "debug", LOG_DEBUG },       { "info", LOG_INFO },
+    { "warn", LOG_WARN },   { "warning", LOG_WARN },      { "error", LOG_ERROR },
+    { "err", LOG_ERROR },   { "critical", LOG_CRITICAL }, { "crit", LOG_CRITICAL },
 };
 
 bool log_level_parse(const char *name, enum log_level *out)
@@ -167,8 +168,7 @@ static void rotate_if_due(size_t length)
 {
     struct stat st;
 
-    if (sink.fd > STDERR_FILENO && fstat(sink.fd, &st) == 0 && st.st_size > 0 &&
-        (uint64_t)st.st_size + length > ROTATE_BYTES)
+    if (sink.fd > STDERR_FILENO && fstat(sink.fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size + length > ROTATE_BYTES)
         rotate();
 }
 
@@ -312,16 +312,16 @@ static void log_line(enum log_level level, const char *module, int error, const 
     pthread_mutex_unlock(&sink.lock);
 }
 
-#define LOG_FUNCTION(name, level, error)                                                                                   \
-    void name(const char *module, const char *format, ...)                                                                 \
-    {                                                                                                                      \
-        int saved = errno;                                                                                                 \
-        va_list args;                                                                                                      \
-                                                                                                                           \
-        va_start(args, format);                                                                                            \
-        log_line(level, module, error, format, args);                                                                      \
-        va_end(args);                                                                                                      \
-        errno = saved;                                                                                                     \
+#define LOG_FUNCTION(name, level, error)                   \
+    void name(const char *module, const char *format, ...) \
+    {                                                      \
+        int saved = errno;                                 \
+        va_list args;                                      \
+                                                           \
+        va_start(args, format);                            \
+        log_line(level, module, error, format, args);      \
+        va_end(args);                                      \
+        errno = saved;                                     \
     }
 
 LOG_FUNCTION(log_debug, LOG_DEBUG, 0)

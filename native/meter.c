@@ -94,8 +94,7 @@ void meter_frame(struct meter *meter, uint64_t instances, int linktype, const ui
         if (metered == NULL) {
             continue;
         }
-        count_packet(&metered->counters,
-                     decoded == PACKET_OK ? meter_take_segment(meter, number, &segment, time_ns) : decoded);
+        count_packet(&metered->counters, decoded == PACKET_OK ? meter_take_segment(meter, number, &segment, time_ns) : decoded);
     }
 }
 
@@ -178,19 +177,21 @@ static void close_unless_wanted(struct meter *meter, struct flow *flow)
 
 static bool groups_alike(const struct meter_instance *a, const struct meter_instance *b)
 {
-    return a->group == b->group && (a->group != METER_GROUP_SUBNET ||
-                                    (a->subnet_bits_v4 == b->subnet_bits_v4 && a->subnet_bits_v6 == b->subnet_bits_v6));
+    return a->group == b->group
+           && (a->group != METER_GROUP_SUBNET
+               || (a->subnet_bits_v4 == b->subnet_bits_v4 && a->subnet_bits_v6 == b->subnet_bits_v6));
 }
 
-/* Rows of peers that the instance does not want any more would show what is not measured. A subnet's row may still hold others. */
+/* Rows of peers that the instance does not want any more would show what is not measured. A subnet's row may still hold others.
+ */
 static void drop_unwanted_rows(struct meter *meter, int number)
 {
     const struct netset *whitelist = meter->instances[number]->spec.whitelist;
 
     for (uint32_t index = 0; index < meter->peers.high && whitelist != NULL; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);
-        if (row->birth != 0 && row->key.instance == (uint32_t)number && row->open_flows == 0 && row->key.peer_bits == 128 &&
-            !netset_lookup(whitelist, &row->key.peer, NULL)) {
+        if (row->birth != 0 && row->key.instance == (uint32_t)number && row->open_flows == 0 && row->key.peer_bits == 128
+            && !netset_lookup(whitelist, &row->key.peer, NULL)) {
             remove_row(meter, index);
         }
     }

@@ -60,7 +60,7 @@ struct meter_counters {
     uint64_t packets; /* == tcp + sum of ignored */
     uint64_t tcp;
     uint64_t ignored[PACKET_REASON_COUNT]; /* [PACKET_OK] is 0 */
-    uint64_t flows;   /* opened so far */
+    uint64_t flows;                        /* opened so far */
     uint64_t open_flows, open_peers;
     uint64_t refused_flows; /* not opened because of max_flows: times a packet was turned away */
     uint64_t refused_peers; /* flows counted in the `other` row because of max_peers */
@@ -70,14 +70,14 @@ struct meter_counters {
 struct meter_row {
     int instance;
     bool other;
-    struct ip_address local, peer; /* peer: the subnet's base address under METER_GROUP_SUBNET */
-    uint8_t peer_bits;             /* 128, or the subnet's length in the 16-byte form; 0: see shared */
-    uint32_t shared;               /* the whitelist value of a METER_SHARED_ROW, which has no one address; else 0 */
-    uint16_t peer_port;            /* METER_GROUP_PEER_PORT, else 0 */
-    uint64_t birth;                /* unique in this process: a row that left and came back has another */
-    int64_t birth_time_ns;         /* capture time of its first packet */
-    int64_t last_sample_time_ns;   /* capture time of its newest sample, 0: none */
-    uint32_t last_sample_s;        /* now_s at that moment */
+    struct ip_address local, peer;  /* peer: the subnet's base address under METER_GROUP_SUBNET */
+    uint8_t peer_bits;              /* 128, or the subnet's length in the 16-byte form; 0: see shared */
+    uint32_t shared;                /* the whitelist value of a METER_SHARED_ROW, which has no one address; else 0 */
+    uint16_t peer_port;             /* METER_GROUP_PEER_PORT, else 0 */
+    uint64_t birth;                 /* unique in this process: a row that left and came back has another */
+    int64_t birth_time_ns;          /* capture time of its first packet */
+    int64_t last_sample_time_ns;    /* capture time of its newest sample, 0: none */
+    uint32_t last_sample_s;         /* now_s at that moment */
     const struct peer_stats *stats; /* stats->flows etc. */
 };
 

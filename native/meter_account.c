@@ -75,7 +75,7 @@ void meter_drop_pending(struct meter *meter, struct flow *flow, enum skip_reason
     for (unsigned side = 0; side < 2; side++) {
         struct rtt_half *half = &flow->half[side];
         const uint32_t before = half->waiting.count;
-        struct rtt_outcome outcome = {0};
+        struct rtt_outcome outcome = { 0 };
         if (before > 0) {
             rtt_drop(half, &meter->pending, reason, &outcome);
             meter_account_outcome(meter, flow, side, &outcome, before, 0);

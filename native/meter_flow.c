@@ -29,7 +29,7 @@ static unsigned subnet_bits(const struct meter_instance *spec, const struct ip_a
 /* The peer as far as it makes a row of its own. A shared row's key holds the whitelist's value, of length 0. */
 static struct ip_address row_peer(const struct meter_instance *spec, const struct ip_address *peer, unsigned *bits)
 {
-    struct ip_address shared = {{0}};
+    struct ip_address shared = { { 0 } };
     uint32_t value = 0;
 
     if (spec->group == METER_GROUP_SUBNET) {
@@ -126,7 +126,7 @@ static void restart_half(struct meter *meter, struct flow *flow, unsigned side)
 {
     struct rtt_half *half = &flow->half[side];
     const uint32_t before = half->waiting.count;
-    struct rtt_outcome outcome = {0};
+    struct rtt_outcome outcome = { 0 };
 
     rtt_restart(half, &meter->pending, &outcome);
     if (before > 0) {
@@ -158,7 +158,7 @@ static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, co
         return;
     }
     if (flow->flags & FLOW_ASKED << (1 - side)) {
-        flow->flags &= (uint8_t)~(FLOW_ASKED << (1 - side)); /* both ask: neither half holds anything old */
+        flow->flags &= (uint8_t) ~(FLOW_ASKED << (1 - side)); /* both ask: neither half holds anything old */
     } else {
         flow->flags = (uint8_t)(flow->flags | FLOW_ASKED << side);
     }
@@ -173,7 +173,7 @@ static void accept_syn(struct meter *meter, struct flow *flow, unsigned side, co
     const struct rtt_half *asking = &flow->half[1 - side];
 
     if ((segment->flags & TCP_ACK) && (asking->flags & RTT_ISN) && segment->ack == asking->isn + 1) {
-        flow->flags &= (uint8_t)~(FLOW_ASKED << (1 - side));
+        flow->flags &= (uint8_t) ~(FLOW_ASKED << (1 - side));
         restart_half(meter, flow, side);
     }
 }
@@ -191,7 +191,7 @@ static void take_reset(struct meter *meter, struct flow *flow, unsigned side, co
 {
     const unsigned acked = 1 - side;
     const uint32_t before = flow->half[acked].waiting.count;
-    struct rtt_outcome outcome = {0};
+    struct rtt_outcome outcome = { 0 };
 
     if (before > 0) {
         rtt_refused(&flow->half[acked], &meter->pending, segment, time_ns, &outcome);
@@ -206,7 +206,7 @@ static void take_acknowledgment(struct meter *meter, struct flow *flow, unsigned
 {
     const unsigned acked = 1 - side;
     struct rtt_half *half = &flow->half[acked];
-    struct rtt_outcome outcome = {0};
+    struct rtt_outcome outcome = { 0 };
 
     if (!meter_is_measured(flow, acked)) {
         rtt_follow(half, segment);
@@ -225,7 +225,7 @@ static void take_transmission(struct meter *meter, struct flow *flow, unsigned s
 {
     struct rtt_half *half = &flow->half[side];
     const uint32_t before = half->waiting.count;
-    struct rtt_outcome outcome = {0};
+    struct rtt_outcome outcome = { 0 };
 
     rtt_note(half, segment);
     if (meter_is_measured(flow, side)) {

@@ -14,8 +14,16 @@
 /* ---- errors ---- */
 
 enum error_class {
-    ERROR_BASE, ERROR_MISSING, ERROR_UNREADABLE, ERROR_FOREIGN_OWNER, ERROR_NOT_SEGMENT, ERROR_OTHER_ABI, ERROR_CORRUPT,
-    ERROR_UNPUBLISHED, ERROR_TORN, ERROR_CLASSES
+    ERROR_BASE,
+    ERROR_MISSING,
+    ERROR_UNREADABLE,
+    ERROR_FOREIGN_OWNER,
+    ERROR_NOT_SEGMENT,
+    ERROR_OTHER_ABI,
+    ERROR_CORRUPT,
+    ERROR_UNPUBLISHED,
+    ERROR_TORN,
+    ERROR_CLASSES
 };
 
 static struct {
@@ -130,10 +138,8 @@ static PyObject *metro_read(PyObject *module, PyObject *args, PyObject *keywords
     if (wanted < 0 || parse_owner(owner, &options) < 0)
         goto out;
     options.histograms = wanted > 0;
-    Py_BEGIN_ALLOW_THREADS
-    status = read_now(path, &options, &reading, message);
-    Py_END_ALLOW_THREADS
-    result = status == SEGMENT_OK ? metro_snapshot_new(path, &reading) : raise_status(status, message);
+    Py_BEGIN_ALLOW_THREADS status = read_now(path, &options, &reading, message);
+    Py_END_ALLOW_THREADS result = status == SEGMENT_OK ? metro_snapshot_new(path, &reading) : raise_status(status, message);
 out:
     PyMem_Free(path);
     return result;
@@ -194,11 +200,13 @@ static int add_errors(PyObject *module)
 
 static int fill(PyObject *module)
 {
-    return add_errors(module) < 0 || add(module, "Snapshot", metro_snapshot_type()) < 0 ||
-           add(module, "__version__", metro_text(GO_METRO_VERSION)) < 0 ||
-           add(module, "ABI_MAJOR", metro_number(SEG_ABI_MAJOR)) < 0 ||
-           add(module, "ABI_MINOR", metro_number(SEG_ABI_MINOR)) < 0 ||
-           add(module, "DEFAULT_PATH", metro_text(SEG_DEFAULT_PATH)) < 0 ? -1 : 0;
+    return add_errors(module) < 0 || add(module, "Snapshot", metro_snapshot_type()) < 0
+                   || add(module, "__version__", metro_text(GO_METRO_VERSION)) < 0
+                   || add(module, "ABI_MAJOR", metro_number(SEG_ABI_MAJOR)) < 0
+                   || add(module, "ABI_MINOR", metro_number(SEG_ABI_MINOR)) < 0
+                   || add(module, "DEFAULT_PATH", metro_text(SEG_DEFAULT_PATH)) < 0
+               ? -1
+               : 0;
 }
 
 #define MODULE_DOC "Reads the segment that the Go-Metro helper publishes: read(path) -> Snapshot."

@@ -14,15 +14,17 @@
 #define V4_BITS 96
 
 /* The keys of a row, made once: a row costs no allocation for them. The measures are interval.h's. */
-#define ROW_KEYS(X)                                                                                                        \
-    X(instance) X(other) X(src) X(dst) X(dst_address) X(dst_port) X(birth) X(life_s) X(age_s)                              \
+/* clang-format off */
+#define ROW_KEYS(X) \
+    X(instance) X(other) X(src) X(dst) X(dst_address) X(dst_port) X(birth) X(life_s) X(age_s) \
     X(samples) X(handshake_samples) X(flows) X(timed) X(retransmits) X(skipped)
+/* clang-format on */
 
 enum row_key {
 #define X(name) KEY_##name,
     ROW_KEYS(X)
 #undef X
-    ROW_KEY_COUNT
+        ROW_KEY_COUNT
 };
 
 static const char *const row_key_names[ROW_KEY_COUNT] = {
@@ -55,9 +57,11 @@ static int make_keys(PyObject **keys, const char *const *names, int count)
 
 int metro_rows_prepare(void)
 {
-    return make_keys(row_keys, row_key_names, ROW_KEY_COUNT) < 0 ||
-           make_keys(measure_keys, measure_names, INTERVAL_MEASURE_COUNT) < 0 ||
-           make_keys(skip_keys, skip_names, SKIP_REASON_COUNT) < 0 ? -1 : 0;
+    return make_keys(row_keys, row_key_names, ROW_KEY_COUNT) < 0
+                   || make_keys(measure_keys, measure_names, INTERVAL_MEASURE_COUNT) < 0
+                   || make_keys(skip_keys, skip_names, SKIP_REASON_COUNT) < 0
+               ? -1
+               : 0;
 }
 
 static PyObject *address_text(const uint8_t address[static 16], uint8_t family, uint8_t bits)
@@ -66,8 +70,8 @@ static PyObject *address_text(const uint8_t address[static 16], uint8_t family, 
     const bool v4 = family == SEG_FAMILY_V4;
     size_t length;
 
-    if (family == SEG_FAMILY_NONE ||
-        inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address + V4_OFFSET : address, buffer, INET6_ADDRSTRLEN) == NULL)
+    if (family == SEG_FAMILY_NONE
+        || inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address + V4_OFFSET : address, buffer, INET6_ADDRSTRLEN) == NULL)
         return metro_none();
     length = strlen(buffer);
     if (bits < 128)
@@ -82,13 +86,15 @@ static int put(PyObject *dict, enum row_key key, PyObject *value)
 
 static int put_identity(PyObject *dict, const struct seg_row *row)
 {
-    return put(dict, KEY_instance, metro_number(row->instance)) < 0 ||
-           put(dict, KEY_other, PyBool_FromLong((row->flags & SEG_ROW_OTHER) != 0)) < 0 ||
-           put(dict, KEY_src, address_text(row->local, row->local_family, 128)) < 0 ||
-           put(dict, KEY_dst, metro_text(row->peer_name)) < 0 ||
-           put(dict, KEY_dst_address, address_text(row->peer, row->peer_family, row->peer_bits)) < 0 ||
-           put(dict, KEY_dst_port, metro_number(row->peer_port)) < 0 ||
-           put(dict, KEY_birth, metro_number(row->birth)) < 0 ? -1 : 0;
+    return put(dict, KEY_instance, metro_number(row->instance)) < 0
+                   || put(dict, KEY_other, PyBool_FromLong((row->flags & SEG_ROW_OTHER) != 0)) < 0
+                   || put(dict, KEY_src, address_text(row->local, row->local_family, 128)) < 0
+                   || put(dict, KEY_dst, metro_text(row->peer_name)) < 0
+                   || put(dict, KEY_dst_address, address_text(row->peer, row->peer_family, row->peer_bits)) < 0
+                   || put(dict, KEY_dst_port, metro_number(row->peer_port)) < 0
+                   || put(dict, KEY_birth, metro_number(row->birth)) < 0
+               ? -1
+               : 0;
 }
 
 /* From an earlier moment to a later one; 0 when the clock says otherwise. */
@@ -108,8 +114,10 @@ static PyObject *row_age(const struct metro_reading *now, const struct seg_row *
 
 static int put_times(PyObject *dict, const struct metro_reading *now, const struct seg_row *row)
 {
-    return put(dict, KEY_age_s, row_age(now, row)) < 0 ||
-           put(dict, KEY_life_s, seconds_between(row->birth_realtime_ns, now->copy.snapshot.realtime_ns)) < 0 ? -1 : 0;
+    return put(dict, KEY_age_s, row_age(now, row)) < 0
+                   || put(dict, KEY_life_s, seconds_between(row->birth_realtime_ns, now->copy.snapshot.realtime_ns)) < 0
+               ? -1
+               : 0;
 }
 
 static PyObject *skipped_dict(const struct seg_row *now, const struct seg_row *then)
@@ -124,12 +132,14 @@ static PyObject *skipped_dict(const struct seg_row *now, const struct seg_row *t
 
 static int put_counters(PyObject *dict, const struct seg_row *now, const struct seg_row *then)
 {
-    return put(dict, KEY_skipped, skipped_dict(now, then)) < 0 ||
-           put(dict, KEY_samples, metro_number(now->samples - then->samples)) < 0 ||
-           put(dict, KEY_handshake_samples, metro_number(now->handshake_samples - then->handshake_samples)) < 0 ||
-           put(dict, KEY_flows, metro_number(now->flows - then->flows)) < 0 ||
-           put(dict, KEY_timed, metro_number(now->timed - then->timed)) < 0 ||
-           put(dict, KEY_retransmits, metro_number(now->retransmits - then->retransmits)) < 0 ? -1 : 0;
+    return put(dict, KEY_skipped, skipped_dict(now, then)) < 0
+                   || put(dict, KEY_samples, metro_number(now->samples - then->samples)) < 0
+                   || put(dict, KEY_handshake_samples, metro_number(now->handshake_samples - then->handshake_samples)) < 0
+                   || put(dict, KEY_flows, metro_number(now->flows - then->flows)) < 0
+                   || put(dict, KEY_timed, metro_number(now->timed - then->timed)) < 0
+                   || put(dict, KEY_retransmits, metro_number(now->retransmits - then->retransmits)) < 0
+               ? -1
+               : 0;
 }
 
 static int put_measures(PyObject *dict, const struct interval *interval)
@@ -147,8 +157,9 @@ static PyObject *row_dict(const struct metro_reading *now, const struct interval
 {
     PyObject *dict = PyDict_New();
 
-    if (dict != NULL && (put_identity(dict, interval->now) < 0 || put_times(dict, now, interval->now) < 0 ||
-                         put_counters(dict, interval->now, interval_start(interval)) < 0 || put_measures(dict, interval) < 0))
+    if (dict != NULL
+        && (put_identity(dict, interval->now) < 0 || put_times(dict, now, interval->now) < 0
+            || put_counters(dict, interval->now, interval_start(interval)) < 0 || put_measures(dict, interval) < 0))
         Py_CLEAR(dict);
     return dict;
 }

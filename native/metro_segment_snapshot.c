@@ -12,33 +12,32 @@
 #include "segment.h"
 
 /* X(name, documentation), in the order in which describe() makes them. */
-#define ATTRIBUTES(X)                                                                                                      \
-    X(path, "The file it was read from.")                                                                                  \
-    X(state, "starting, capturing, degraded, failed, stopped, or stale: a running state without heartbeat.")               \
-    X(raw_state, "The state as published, never stale.")                                                                   \
-    X(error, "\"\", or what is wrong and what to do.")                                                                     \
-    X(age_s, "Seconds since it was published, inf when that was before the last boot.")                                    \
-    X(pid, "The helper's process.")                                                                                        \
-    X(pid_start_ticks, "Field 22 of /proc/PID/stat: tells a reused pid.")                                                  \
-    X(version, "The helper's version.")                                                                                    \
-    X(abi, "The segment's ABI, \"major.minor\".")                                                                          \
-    X(generation, "Counts the publications of this helper.")                                                               \
-    X(publish_interval_s, "Seconds between two publications.")                                                             \
-    X(start_time, "When the helper started, seconds since the epoch.")                                                     \
-    X(realtime, "When this was published, seconds since the epoch.")                                                       \
-    X(instances, "A tuple of dicts: the configured instances as the helper runs them.")                                    \
+#define ATTRIBUTES(X)                                                                                        \
+    X(path, "The file it was read from.")                                                                    \
+    X(state, "starting, capturing, degraded, failed, stopped, or stale: a running state without heartbeat.") \
+    X(raw_state, "The state as published, never stale.")                                                     \
+    X(error, "\"\", or what is wrong and what to do.")                                                       \
+    X(age_s, "Seconds since it was published, inf when that was before the last boot.")                      \
+    X(pid, "The helper's process.")                                                                          \
+    X(pid_start_ticks, "Field 22 of /proc/PID/stat: tells a reused pid.")                                    \
+    X(version, "The helper's version.")                                                                      \
+    X(abi, "The segment's ABI, \"major.minor\".")                                                            \
+    X(generation, "Counts the publications of this helper.")                                                 \
+    X(publish_interval_s, "Seconds between two publications.")                                               \
+    X(start_time, "When the helper started, seconds since the epoch.")                                       \
+    X(realtime, "When this was published, seconds since the epoch.")                                         \
+    X(instances, "A tuple of dicts: the configured instances as the helper runs them.")                      \
     X(row_count, "How many rows there are.")
 
 enum attribute {
 #define X(name, doc) ATTRIBUTE_##name,
     ATTRIBUTES(X)
 #undef X
-    ATTRIBUTE_COUNT
+        ATTRIBUTE_COUNT
 };
 
 typedef struct {
-    PyObject_HEAD
-    struct metro_reading reading;
+    PyObject_HEAD struct metro_reading reading;
     char *path;
     PyObject *attribute[ATTRIBUTE_COUNT];
 } Snapshot;
@@ -75,8 +74,8 @@ static int put_counters(PyObject *dict, const struct seg_instance *instance)
         size_t offset;
     } counters[] = {
 #define COUNTER(field) { #field, offsetof(struct seg_instance, field) }
-        COUNTER(received), COUNTER(dropped_kernel), COUNTER(dropped_interface), COUNTER(tcp), COUNTER(flows),
-        COUNTER(open_flows), COUNTER(refused_flows), COUNTER(refused_peers), COUNTER(pending),
+        COUNTER(received),   COUNTER(dropped_kernel), COUNTER(dropped_interface), COUNTER(tcp),     COUNTER(flows),
+        COUNTER(open_flows), COUNTER(refused_flows),  COUNTER(refused_peers),     COUNTER(pending),
 #undef COUNTER
     };
 
@@ -94,13 +93,14 @@ static PyObject *instance_dict(const struct seg_instance *instance, uint32_t ind
 {
     PyObject *dict = PyDict_New();
 
-    if (dict != NULL && (metro_put_named(dict, "index", metro_number(index)) < 0 ||
-                         metro_put_named(dict, "fingerprint", metro_number(instance->fingerprint)) < 0 ||
-                         metro_put_named(dict, "interface", metro_text(instance->interface)) < 0 ||
-                         metro_put_named(dict, "state", metro_text(segment_state_name(instance->state))) < 0 ||
-                         metro_put_named(dict, "error", metro_text(instance->error)) < 0 ||
-                         metro_put_named(dict, "warning", metro_text(instance->warning)) < 0 ||
-                         metro_put_named(dict, "ignored", ignored_dict(instance)) < 0 || put_counters(dict, instance) < 0))
+    if (dict != NULL
+        && (metro_put_named(dict, "index", metro_number(index)) < 0
+            || metro_put_named(dict, "fingerprint", metro_number(instance->fingerprint)) < 0
+            || metro_put_named(dict, "interface", metro_text(instance->interface)) < 0
+            || metro_put_named(dict, "state", metro_text(segment_state_name(instance->state))) < 0
+            || metro_put_named(dict, "error", metro_text(instance->error)) < 0
+            || metro_put_named(dict, "warning", metro_text(instance->warning)) < 0
+            || metro_put_named(dict, "ignored", ignored_dict(instance)) < 0 || put_counters(dict, instance) < 0))
         Py_CLEAR(dict);
     return dict;
 }
@@ -242,16 +242,14 @@ static PyMethodDef snapshot_methods[] = {
 };
 
 static PyMemberDef snapshot_members[] = {
-#define X(name, doc)                                                                                                       \
-    { #name, T_OBJECT_EX, offsetof(Snapshot, attribute) + ATTRIBUTE_##name * sizeof(PyObject *), READONLY, doc },
+#define X(name, doc) { #name, T_OBJECT_EX, offsetof(Snapshot, attribute) + ATTRIBUTE_##name * sizeof(PyObject *), READONLY, doc },
     ATTRIBUTES(X)
 #undef X
-    { NULL, 0, 0, 0, NULL },
+        { NULL, 0, 0, 0, NULL },
 };
 
 static PyTypeObject snapshot_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "metro_segment.Snapshot",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "metro_segment.Snapshot",
     .tp_basicsize = sizeof(Snapshot),
     .tp_dealloc = snapshot_dealloc,
     .tp_flags = Py_TPFLAGS_DEFAULT,

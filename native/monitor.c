@@ -30,7 +30,7 @@
 #include "version.h"
 
 #define DEFAULT_USER "dd-agent"
-#define NOT_ENABLED_WAIT_MS 5000   /* supervisord calls an exit within its startsecs a failure, even with status 0 */
+#define NOT_ENABLED_WAIT_MS 5000 /* supervisord calls an exit within its startsecs a failure, even with status 0 */
 
 enum { POLL_SIGNAL, POLL_TIMER, POLL_LINKS, POLL_RESOLVER, POLL_FIXED };
 
@@ -95,7 +95,8 @@ static void reload(struct monitor *monitor, const char *why)
         apply_config(monitor, config);
         break;
     case CONFIG_ABSENT:
-        snprintf(monitor->watch.error, sizeof monitor->watch.error, "the configuration file is gone; put it back or stop go-metro");
+        snprintf(monitor->watch.error, sizeof monitor->watch.error,
+                 "the configuration file is gone; put it back or stop go-metro");
         break;
     case CONFIG_INVALID:
     case CONFIG_UNREADABLE:
@@ -176,16 +177,17 @@ static struct verdict verdict_of(const struct monitor *monitor)
     struct verdict verdict;
 
     if (monitor->is_short_of_memory)
-        snprintf(memory, sizeof memory, "out of memory for max_flows=%u and max_peers=%u; make them smaller, or free memory and send SIGHUP",
+        snprintf(memory, sizeof memory,
+                 "out of memory for max_flows=%u and max_peers=%u; make them smaller, or free memory and send SIGHUP",
                  config->max_flows, config->max_peers);
     verdict_make(&verdict, &(struct verdict_causes){
-        .is_stopping = monitor->stop,
-        .is_configured = config != NULL,
-        .is_measuring = roster_meter(monitor->roster) != NULL,
-        .configuration = monitor->watch.error,
-        .privilege = monitor->privilege_message,
-        .memory = memory,
-    });
+                               .is_stopping = monitor->stop,
+                               .is_configured = config != NULL,
+                               .is_measuring = roster_meter(monitor->roster) != NULL,
+                               .configuration = monitor->watch.error,
+                               .privilege = monitor->privilege_message,
+                               .memory = memory,
+                           });
     return verdict;
 }
 
@@ -201,12 +203,12 @@ static void say_clock_step(struct clock_watch *clock, const struct clock_sample 
     uint32_t steps = clock_watch_to_say(clock, sample);
 
     if (steps > 0)
-        log_warnx("monitor", "the wall clock was set (%u time%s; at last by %lld ms): what is in flight gives no round trip", steps,
-                  steps == 1 ? "" : "s", (long long)(clock->step_ns / 1000000));
+        log_warnx("monitor", "the wall clock was set (%u time%s; at last by %lld ms): what is in flight gives no round trip",
+                  steps, steps == 1 ? "" : "s", (long long)(clock->step_ns / 1000000));
 }
 
-/* Around a step of the wall clock the frames in the rings may be stamped by either clock: they are skipped, and what was measured before
- * them does not go on after them. At the end of the quiet time whatever waits goes too. */
+/* Around a step of the wall clock the frames in the rings may be stamped by either clock: they are skipped, and what was measured
+ * before them does not go on after them. At the end of the quiet time whatever waits goes too. */
 static void take_frames(struct monitor *monitor, const struct pollfd *polled)
 {
     struct clock_sample sample = clock_sample();
@@ -365,7 +367,8 @@ static void start(struct monitor *monitor, struct config *config)
     monitor->privilege = privilege_settle(user, monitor->privilege_message);
     if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && renewal_was_in_vain())
         snprintf(monitor->privilege_message, sizeof monitor->privilege_message,
-                 "the program's file has cap_net_raw+ep, but the kernel does not grant it to this process (a tracer, a user namespace?); "
+                 "the program's file has cap_net_raw+ep, but the kernel does not grant it to this process (a tracer, a user "
+                 "namespace?); "
                  "start go-metro without that");
     helper_log_open(monitor->options->log, config, may_become_user(monitor));
     log_info("monitor", "go-metro %s starts, pid %d", GO_METRO_VERSION, (int)getpid());

@@ -58,7 +58,7 @@ static uint64_t splitmix64(uint64_t *state)
 /* random: 16 bytes, or NULL when there are none. */
 static void seed(struct netset *set, const void *random)
 {
-    uint64_t halves[2] = {0, 1}; /* unequal, or else the two streams would cancel out */
+    uint64_t halves[2] = { 0, 1 }; /* unequal, or else the two streams would cancel out */
 
     if (random != NULL)
         memcpy(halves, random, sizeof halves);
@@ -114,7 +114,7 @@ static int grow(struct netset *set)
 
 static void lengths_insert(struct lengths *lengths, uint32_t bits)
 {
-    static const struct ip_address ones = {{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}};
+    static const struct ip_address ones = { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 } };
     struct ip_address mask = address_masked(&ones, bits);
     size_t at = 0;
 
@@ -156,7 +156,7 @@ void netset_free(struct netset *set)
 int netset_add(struct netset *set, const struct ip_prefix *prefix, uint32_t value)
 {
     struct ip_address base = address_masked(&prefix->base, prefix->bits);
-    struct key key = {.bits = prefix->bits};
+    struct key key = { .bits = prefix->bits };
     struct slot *slot;
 
     if (prefix->bits > MAX_BITS) {
@@ -174,7 +174,7 @@ int netset_add(struct netset *set, const struct ip_prefix *prefix, uint32_t valu
         lengths_insert(&set->families[address_is_v4(&base)], key.bits);
         set->count++;
     }
-    *slot = (struct slot){.key = key, .value = value, .used = true};
+    *slot = (struct slot){ .key = key, .value = value, .used = true };
     return 0;
 }
 
@@ -186,7 +186,7 @@ bool netset_lookup(const struct netset *set, const struct ip_address *address, u
     memcpy(words, address->bytes, sizeof words);
     for (size_t i = 0; i < lengths->count; i++) {
         const struct length *length = &lengths->items[i];
-        const struct key key = {{words[0] & length->mask[0], words[1] & length->mask[1]}, length->bits};
+        const struct key key = { { words[0] & length->mask[0], words[1] & length->mask[1] }, length->bits };
         const struct slot *slot = find(set, &key);
 
         if (slot->used) {

@@ -14,8 +14,8 @@
 
 struct netset;
 
-struct netset *netset_new(void);                  /* NULL: out of memory */
-void netset_free(struct netset *set);             /* NULL is fine */
+struct netset *netset_new(void);      /* NULL: out of memory */
+void netset_free(struct netset *set); /* NULL is fine */
 /* Adds, or replaces the value of an equal prefix; value is the caller's. 0, or -1 with errno ENOMEM, or EINVAL (bits > 128);
  * the set is then as before. Bits beyond the prefix's length are ignored. */
 int netset_add(struct netset *set, const struct ip_prefix *prefix, uint32_t value);

@@ -7,18 +7,20 @@
 
 #define DEFAULT_LOG "/var/log/datadog/go-metro.log"
 
-enum { FOR_RUN = 1 << COMMAND_RUN, FOR_READ = 1 << COMMAND_READ, FOR_STATUS = 1 << COMMAND_STATUS, FOR_CHECK = 1 << COMMAND_CHECK_CONFIG };
+enum {
+    FOR_RUN = 1 << COMMAND_RUN,
+    FOR_READ = 1 << COMMAND_READ,
+    FOR_STATUS = 1 << COMMAND_STATUS,
+    FOR_CHECK = 1 << COMMAND_CHECK_CONFIG
+};
 
 static const struct {
     const char *name;
     enum command command;
     bool operands;
 } commands[] = {
-    { "read", COMMAND_READ, true },
-    { "status", COMMAND_STATUS, false },
-    { "check-config", COMMAND_CHECK_CONFIG, false },
-    { "version", COMMAND_VERSION, false },
-    { "help", COMMAND_HELP, false },
+    { "read", COMMAND_READ, true },        { "status", COMMAND_STATUS, false }, { "check-config", COMMAND_CHECK_CONFIG, false },
+    { "version", COMMAND_VERSION, false }, { "help", COMMAND_HELP, false },
 };
 
 enum flag_type { FLAG_TEXT, FLAG_BOOL, FLAG_LOCAL };
@@ -65,7 +67,8 @@ void options_usage(FILE *stream)
 static const struct flag *find_flag(enum command command, const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if ((flags[i].commands & (1u << command)) != 0 && strlen(flags[i].name) == length && memcmp(flags[i].name, name, length) == 0)
+        if ((flags[i].commands & (1u << command)) != 0 && strlen(flags[i].name) == length
+            && memcmp(flags[i].name, name, length) == 0)
             return &flags[i];
     return NULL;
 }
@@ -73,7 +76,8 @@ static const struct flag *find_flag(enum command command, const char *name, size
 /* Go's strconv.ParseBool. */
 static int parse_bool(const char *text, bool *out)
 {
-    static const char *const words[2][6] = { { "0", "f", "F", "false", "False", "FALSE" }, { "1", "t", "T", "true", "True", "TRUE" } };
+    static const char *const words[2][6] = { { "0", "f", "F", "false", "False", "FALSE" },
+                                             { "1", "t", "T", "true", "True", "TRUE" } };
 
     for (size_t value = 0; value < 2; value++)
         for (size_t i = 0; i < sizeof words[0] / sizeof words[0][0]; i++)

@@ -13,15 +13,15 @@ enum command { COMMAND_RUN, COMMAND_READ, COMMAND_STATUS, COMMAND_CHECK_CONFIG, 
 
 struct options {
     enum command command;
-    const char *cfg;            /* -cfg */
-    const char *log;            /* -log */
-    const char *filter;         /* -f, NULL: none */
-    bool soften_given;          /* -st was given: accepted for the old program's sake */
+    const char *cfg;    /* -cfg */
+    const char *log;    /* -log */
+    const char *filter; /* -f, NULL: none */
+    bool soften_given;  /* -st was given: accepted for the old program's sake */
     bool json, samples, prometheus;
-    const char *segment;        /* --segment, NULL: the default path */
+    const char *segment;                  /* --segment, NULL: the default path */
     const char *local[OPTIONS_MAX_LOCAL]; /* --local */
     size_t local_count;
-    const char *const *files;   /* the operands: argv's own strings */
+    const char *const *files; /* the operands: argv's own strings */
     size_t file_count;
 };
 

@@ -23,16 +23,16 @@ static const struct ethertype {
     enum packet_reason reason; /* where there is nothing to decode */
     enum packet_reason (*decode)(struct cursor *c, struct tcp_segment *out);
 } ethertypes[] = {
-    {0x0800, PACKET_OK, packet_decode_ipv4},
-    {0x86dd, PACKET_OK, packet_decode_ipv6},
-    {0x8847, PACKET_MPLS, NULL},
-    {0x8848, PACKET_MPLS, NULL},
-    {0x8863, PACKET_PPPOE, NULL},
-    {0x8864, PACKET_PPPOE, NULL},
-    {0x6558, PACKET_TUNNEL, NULL}, /* Ethernet in GRE, as cooked captures name it */
-    {0x88e5, PACKET_TUNNEL, NULL}, /* MACsec */
-    {0x88e7, PACKET_TUNNEL, NULL}, /* 802.1ah, MAC in MAC */
-    {0x894f, PACKET_TUNNEL, NULL}, /* NSH, RFC 8300 */
+    { 0x0800, PACKET_OK, packet_decode_ipv4 },
+    { 0x86dd, PACKET_OK, packet_decode_ipv6 },
+    { 0x8847, PACKET_MPLS, NULL },
+    { 0x8848, PACKET_MPLS, NULL },
+    { 0x8863, PACKET_PPPOE, NULL },
+    { 0x8864, PACKET_PPPOE, NULL },
+    { 0x6558, PACKET_TUNNEL, NULL }, /* Ethernet in GRE, as cooked captures name it */
+    { 0x88e5, PACKET_TUNNEL, NULL }, /* MACsec */
+    { 0x88e7, PACKET_TUNNEL, NULL }, /* 802.1ah, MAC in MAC */
+    { 0x894f, PACKET_TUNNEL, NULL }, /* NSH, RFC 8300 */
 };
 
 static inline bool is_vlan_tag(uint16_t type)
@@ -167,15 +167,9 @@ static const struct link {
     int linktype;
     enum packet_reason (*decode)(struct cursor *c, struct tcp_segment *out);
 } links[] = {
-    {DLT_EN10MB, decode_ethernet},
-    {DLT_LINUX_SLL, decode_cooked},
-    {DLT_LINUX_SLL2, decode_cooked2},
-    {DLT_RAW, decode_ip},
-    {LINKTYPE_RAW, decode_ip},
-    {DLT_IPV4, packet_decode_ipv4},
-    {DLT_IPV6, packet_decode_ipv6},
-    {DLT_NULL, decode_null},
-    {DLT_LOOP, decode_loop},
+    { DLT_EN10MB, decode_ethernet },  { DLT_LINUX_SLL, decode_cooked }, { DLT_LINUX_SLL2, decode_cooked2 },
+    { DLT_RAW, decode_ip },           { LINKTYPE_RAW, decode_ip },      { DLT_IPV4, packet_decode_ipv4 },
+    { DLT_IPV6, packet_decode_ipv6 }, { DLT_NULL, decode_null },        { DLT_LOOP, decode_loop },
 };
 
 static const struct link *find_link(int linktype)
@@ -195,7 +189,7 @@ bool packet_link_is_known(int linktype)
 enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out)
 {
     const struct link *link = find_link(linktype);
-    struct cursor cursor = {frame, frame + caplen, wirelen > caplen ? wirelen : caplen};
+    struct cursor cursor = { frame, frame + caplen, wirelen > caplen ? wirelen : caplen };
 
     if (link == NULL)
         return PACKET_UNKNOWN_LINK;

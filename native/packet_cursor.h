@@ -8,7 +8,7 @@
 
 #include "packet.h"
 
-#define MAX_EXTENSIONS 8 /* IPv6 extension headers in one packet; RFC 8200 section 4.1 lists seven */
+#define MAX_EXTENSIONS 8                 /* IPv6 extension headers in one packet; RFC 8200 section 4.1 lists seven */
 #define MAX_DATAGRAM (UINT32_C(1) << 30) /* no TCP window is larger (RFC 7323 section 2.3) */
 
 /* The one way to the frame's bytes. wire counts the bytes that were there on the wire: at first by pcap, from the IP header on by
@@ -54,8 +54,8 @@ static inline uint32_t be32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* Each takes the rest of the frame from its own header on and fills its part of *out, or says why not. The network layer leaves the IP ID in
- * out->identity, and in identity_is_unique whether there is one; TCP makes the hash of it. */
+/* Each takes the rest of the frame from its own header on and fills its part of *out, or says why not. The network layer leaves
+ * the IP ID in out->identity, and in identity_is_unique whether there is one; TCP makes the hash of it. */
 enum packet_reason packet_decode_tcp(struct cursor *c, struct tcp_segment *out);
 enum packet_reason packet_decode_ipv4(struct cursor *c, struct tcp_segment *out);
 enum packet_reason packet_decode_ipv6(struct cursor *c, struct tcp_segment *out);

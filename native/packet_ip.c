@@ -14,21 +14,21 @@ static const struct named_protocol {
     uint8_t protocol;
     enum packet_reason reason;
 } named_protocols[] = {
-    {1, PACKET_ICMP},
-    {58, PACKET_ICMP},
-    {4, PACKET_TUNNEL},   /* IPv4 in IP */
-    {41, PACKET_TUNNEL},  /* IPv6 in IP */
-    {47, PACKET_TUNNEL},  /* GRE */
-    {50, PACKET_TUNNEL},  /* ESP */
-    {PROTOCOL_AH, PACKET_TUNNEL}, /* under IPv4; an extension header under IPv6 */
-    {55, PACKET_TUNNEL},  /* minimal encapsulation, RFC 2004 */
-    {94, PACKET_TUNNEL},  /* IPIP of the old kind */
-    {97, PACKET_TUNNEL},  /* EtherIP */
-    {98, PACKET_TUNNEL},  /* ENCAP, RFC 1241 */
-    {108, PACKET_TUNNEL}, /* IPComp */
-    {115, PACKET_TUNNEL}, /* L2TPv3 */
-    {137, PACKET_MPLS},   /* MPLS in IP */
-    {143, PACKET_TUNNEL}, /* Ethernet in SRv6 */
+    { 1, PACKET_ICMP },
+    { 58, PACKET_ICMP },
+    { 4, PACKET_TUNNEL },           /* IPv4 in IP */
+    { 41, PACKET_TUNNEL },          /* IPv6 in IP */
+    { 47, PACKET_TUNNEL },          /* GRE */
+    { 50, PACKET_TUNNEL },          /* ESP */
+    { PROTOCOL_AH, PACKET_TUNNEL }, /* under IPv4; an extension header under IPv6 */
+    { 55, PACKET_TUNNEL },          /* minimal encapsulation, RFC 2004 */
+    { 94, PACKET_TUNNEL },          /* IPIP of the old kind */
+    { 97, PACKET_TUNNEL },          /* EtherIP */
+    { 98, PACKET_TUNNEL },          /* ENCAP, RFC 1241 */
+    { 108, PACKET_TUNNEL },         /* IPComp */
+    { 115, PACKET_TUNNEL },         /* L2TPv3 */
+    { 137, PACKET_MPLS },           /* MPLS in IP */
+    { 143, PACKET_TUNNEL },         /* Ethernet in SRv6 */
 };
 
 static enum packet_reason decode_protocol(struct cursor *c, struct tcp_segment *out, uint8_t protocol)
@@ -74,9 +74,9 @@ struct chain {
     struct tcp_segment *out;
     const uint8_t *header; /* of `length` bytes, taken already */
     size_t length;
-    uint8_t next;          /* the header that follows */
-    unsigned passed;       /* headers before this one */
-    bool no_length;        /* the IPv6 header says 0: a jumbogram, or BIG TCP that has left its option out */
+    uint8_t next;    /* the header that follows */
+    unsigned passed; /* headers before this one */
+    bool no_length;  /* the IPv6 header says 0: a jumbogram, or BIG TCP that has left its option out */
 };
 
 /* RFC 2675: the Jumbo Payload option (194) counts from the end of the IPv6 header. False: an option is malformed. */
@@ -141,14 +141,14 @@ static const struct extension {
     uint8_t protocol, unit;
     enum packet_reason (*pass)(struct chain *chain);
 } extensions[] = {
-    {PROTOCOL_HOP_BY_HOP, 8, pass_hop_by_hop},
-    {PROTOCOL_ROUTING, 8, pass_routing},
-    {PROTOCOL_FRAGMENT, 0, pass_fragment},
-    {PROTOCOL_DESTINATION, 8, pass_plain},
-    {PROTOCOL_AH, 4, pass_plain},
-    {135, 8, refuse}, /* Mobility */
-    {139, 8, refuse}, /* HIP */
-    {140, 8, refuse}, /* Shim6 */
+    { PROTOCOL_HOP_BY_HOP, 8, pass_hop_by_hop },
+    { PROTOCOL_ROUTING, 8, pass_routing },
+    { PROTOCOL_FRAGMENT, 0, pass_fragment },
+    { PROTOCOL_DESTINATION, 8, pass_plain },
+    { PROTOCOL_AH, 4, pass_plain },
+    { 135, 8, refuse }, /* Mobility */
+    { 139, 8, refuse }, /* HIP */
+    { 140, 8, refuse }, /* Shim6 */
 };
 
 static const struct extension *find_extension(uint8_t protocol)
@@ -177,7 +177,7 @@ static enum packet_reason pass_extension(struct chain *chain, const struct exten
 /* Passes the extension headers, at most MAX_EXTENSIONS; `next` is the first. */
 static enum packet_reason decode_chain(struct cursor *c, struct tcp_segment *out, uint8_t next, bool no_length)
 {
-    struct chain chain = {.c = c, .out = out, .next = next, .no_length = no_length};
+    struct chain chain = { .c = c, .out = out, .next = next, .no_length = no_length };
     const struct extension *extension;
 
     while ((extension = find_extension(chain.next)) != NULL) {

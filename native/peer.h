@@ -11,20 +11,20 @@
 #include "histogram.h"
 
 /* Why a timed segment gave no sample: X(enumerator, name); the names are public (design, rule 7). */
-#define SKIP_REASONS(X)                                                                                                    \
-    X(SKIP_COVERED, "covered")             /* an ACK was for a newer segment */                                            \
-    X(SKIP_INEXACT, "inexact")             /* an ACK fell between segment ends */                                          \
-    X(SKIP_RETRANSMITTED, "retransmitted") /* Karn */                                                                      \
-    X(SKIP_AMBIGUOUS, "ambiguous")         /* a hole at the peer delays the cumulative ACK */                              \
-    X(SKIP_UNACKED, "unacked")             /* the flow or the capture ended first */                                       \
-    X(SKIP_OVERFLOW, "overflow")           /* not timed because of a memory bound */                                       \
+#define SKIP_REASONS(X)                                                                       \
+    X(SKIP_COVERED, "covered")             /* an ACK was for a newer segment */               \
+    X(SKIP_INEXACT, "inexact")             /* an ACK fell between segment ends */             \
+    X(SKIP_RETRANSMITTED, "retransmitted") /* Karn */                                         \
+    X(SKIP_AMBIGUOUS, "ambiguous")         /* a hole at the peer delays the cumulative ACK */ \
+    X(SKIP_UNACKED, "unacked")             /* the flow or the capture ended first */          \
+    X(SKIP_OVERFLOW, "overflow")           /* not timed because of a memory bound */          \
     X(SKIP_CLOCK, "clock")                 /* below 0, above 120 s, or the wall clock was set */
 
 enum skip_reason {
 #define X(enumerator, name) enumerator,
     SKIP_REASONS(X)
 #undef X
-    SKIP_REASON_COUNT
+        SKIP_REASON_COUNT
 };
 
 const char *skip_reason_name(enum skip_reason reason);
@@ -33,18 +33,19 @@ const char *skip_reason_name(enum skip_reason reason);
 #define PEER_WINDOW_SLOT_S 30 /* 10 * 30 s = the 300 s of the windowed minimum */
 
 struct peer_stats {
-    uint64_t flows;       /* flows that were opened to this peer */
-    uint64_t timed;       /* segments that could give a sample */
-    uint64_t samples;     /* round trips, handshakes included */
+    uint64_t flows;   /* flows that were opened to this peer */
+    uint64_t timed;   /* segments that could give a sample */
+    uint64_t samples; /* round trips, handshakes included */
     uint64_t handshake_samples;
     uint64_t retransmits; /* retransmitted segments that were seen */
     uint64_t skipped[SKIP_REASON_COUNT];
     uint64_t sum_ns, handshake_sum_ns;
     uint64_t last_ns, min_ns, max_ns; /* of all samples; 0 while there is none */
-    uint64_t srtt_x8;     /* RFC 6298 SRTT in 1/8 ns */
-    uint64_t jitter_x16;  /* RFC 3550 section 6.4.1 smoothing (gain 1/16) of |difference of consecutive samples of a flow|, in 1/16 ns */
+    uint64_t srtt_x8;                 /* RFC 6298 SRTT in 1/8 ns */
+    uint64_t jitter_x16; /* RFC 3550 section 6.4.1 smoothing (gain 1/16) of |difference of consecutive samples of a flow|, in 1/16
+                            ns */
     uint64_t window_min_ns[PEER_WINDOW_SLOTS]; /* 0: none in that slot */
-    uint32_t window_slot; /* number (time / PEER_WINDOW_SLOT_S) of the newest slot */
+    uint32_t window_slot;                      /* number (time / PEER_WINDOW_SLOT_S) of the newest slot */
     struct histogram histogram;
 };
 

@@ -33,7 +33,7 @@ struct peer_row {
     int64_t birth_time_ns;
     int64_t last_sample_time_ns;
     uint32_t last_sample_s;
-    uint32_t last_s;     /* of the newest packet of the flows that closed */
+    uint32_t last_s; /* of the newest packet of the flows that closed */
     uint32_t open_flows;
     bool on_wheel;
     struct wheel_link link; /* list of free slots when birth is 0 */
@@ -45,10 +45,10 @@ struct peer_table {
     uint32_t *slots; /* open addressing: index plus one, 0: empty */
     uint32_t size;   /* of slots, a power of two */
     uint32_t limit, used;
-    uint32_t high;   /* indexes below it were in use once */
+    uint32_t high; /* indexes below it were in use once */
     uint32_t unused;
     uint32_t idle_ttl_s;
-    bool keep;       /* rows never leave */
+    bool keep; /* rows never leave */
     uint64_t births;
     uint64_t seed[2];
     struct wheel wheel;

@@ -16,9 +16,9 @@
 #define PENDING_CHUNK_BITS 12
 
 struct pending {
-    uint32_t start, end; /* SEG.SEQ, SEG.SEQ + SEG.LEN */
-    int64_t time_ns;     /* capture time of the first transmission */
-    uint32_t ts_val;     /* its TSval, under has_ts */
+    uint32_t start, end;   /* SEG.SEQ, SEG.SEQ + SEG.LEN */
+    int64_t time_ns;       /* capture time of the first transmission */
+    uint32_t ts_val;       /* its TSval, under has_ts */
     uint32_t again_ts_val; /* of the last retransmission, under has_again; the packet's identity until it is retransmitted */
     uint64_t next : PENDING_INDEX_BITS;
     uint64_t again_ns : PENDING_AGAIN_BITS; /* from the first transmission to the last */
@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct pending) == 32, "two to a cache line");
 
 /* Segments of one half in the order they were sent. All zero bytes: none. */
 struct pending_list {
-    uint32_t tail;  /* the newest; its `next` is the oldest, so that one index is enough */
+    uint32_t tail; /* the newest; its `next` is the oldest, so that one index is enough */
     uint16_t count;
     uint16_t reserved;
 };

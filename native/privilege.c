@@ -47,8 +47,8 @@ static int set_only(bool permitted, bool effective)
 
     if (caps == NULL)
         return -1;
-    if ((!permitted || cap_set_flag(caps, CAP_PERMITTED, 1, &net_raw, CAP_SET) == 0) &&
-        (!effective || cap_set_flag(caps, CAP_EFFECTIVE, 1, &net_raw, CAP_SET) == 0))
+    if ((!permitted || cap_set_flag(caps, CAP_PERMITTED, 1, &net_raw, CAP_SET) == 0)
+        && (!effective || cap_set_flag(caps, CAP_EFFECTIVE, 1, &net_raw, CAP_SET) == 0))
         rc = cap_set_proc(caps);
     saved = errno;
     cap_free(caps);
@@ -106,8 +106,8 @@ static bool ids_are(uid_t uid, gid_t gid)
     uid_t r, e, s;
     gid_t rg, eg, sg;
 
-    return getresuid(&r, &e, &s) == 0 && getresgid(&rg, &eg, &sg) == 0 && r == uid && e == uid && s == uid && rg == gid &&
-           eg == gid && sg == gid;
+    return getresuid(&r, &e, &s) == 0 && getresgid(&rg, &eg, &sg) == 0 && r == uid && e == uid && s == uid && rg == gid
+           && eg == gid && sg == gid;
 }
 
 static bool only_net_raw_is_left(bool held)
@@ -116,8 +116,8 @@ static bool only_net_raw_is_left(bool held)
     bool clean = caps != NULL;
 
     for (cap_value_t c = 0; clean && c < 64 && prctl(PR_CAPBSET_READ, c) >= 0; c++)
-        clean = !has_flag(caps, c, CAP_EFFECTIVE) && !has_flag(caps, c, CAP_INHERITABLE) &&
-                has_flag(caps, c, CAP_PERMITTED) == (held && c == CAP_NET_RAW);
+        clean = !has_flag(caps, c, CAP_EFFECTIVE) && !has_flag(caps, c, CAP_INHERITABLE)
+                && has_flag(caps, c, CAP_PERMITTED) == (held && c == CAP_NET_RAW);
 #ifdef PR_CAP_AMBIENT
     for (cap_value_t c = 0; clean && c < 64 && prctl(PR_CAPBSET_READ, c) >= 0; c++)
         clean = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, c, 0, 0) <= 0;
@@ -240,8 +240,8 @@ void privilege_program_path(char *out, size_t size)
         out[(size_t)n - mark] = '\0';
 }
 
-/* What would keep the kernel from giving the file's capability on execve() counts as well. The file is the one at the program's path:
- * /proc/self/exe is the old one, when it was replaced. */
+/* What would keep the kernel from giving the file's capability on execve() counts as well. The file is the one at the program's
+ * path: /proc/self/exe is the old one, when it was replaced. */
 bool privilege_file_is_capable(void)
 {
     char path[PATH_MAX];

@@ -30,8 +30,8 @@ int privilege_lower(void);
 /* Clears every set of the calling thread. 0 or -1 with errno. */
 int privilege_drop_thread(void);
 
-/* Whether the file at the program's path (it may have been replaced since) carries cap_net_raw+ep now, so that executing it anew would
- * help: no_new_privs, the bounding set and a nosuid mount are looked at too. */
+/* Whether the file at the program's path (it may have been replaced since) carries cap_net_raw+ep now, so that executing it anew
+ * would help: no_new_privs, the bounding set and a nosuid mount are looked at too. */
 bool privilege_file_is_capable(void);
 /* "/proc/self/exe" resolved, for the message; "" when it cannot be. */
 void privilege_program_path(char *out, size_t size);

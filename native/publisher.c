@@ -14,16 +14,17 @@
 #include "segment_writer.h"
 #include "version.h"
 
-#define START_ROWS 256 /* the segment grows with what there is to say, so that max_peers costs nothing while it is not reached */
+/* The segment grows with what there is to say, so that max_peers costs nothing while it is not reached. */
+#define START_ROWS 256
 
 struct publisher {
     char *path;
     uint32_t max_rows;
     struct segment_writer *writer;
     struct publication *publication;
-    char trouble[SEG_ERROR_MAX]; /* with opening: what was logged last, "" when all is well */
+    char trouble[SEG_ERROR_MAX];                             /* with opening: what was logged last, "" when all is well */
     bool is_short_of_room, is_short_of_memory, is_unwritten; /* with publishing: each was logged and is not over */
-    enum seg_state state;        /* published last */
+    enum seg_state state;                                    /* published last */
 };
 
 struct publisher *publisher_new(void)
@@ -92,8 +93,9 @@ void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_p
 {
     char *copy;
 
-    publisher->max_rows = max_peers < SEG_MAX_ROWS - SEG_MAX_INSTANCES ? max_peers + SEG_MAX_INSTANCES /* a row `other` for each */
-                                                                       : SEG_MAX_ROWS;
+    publisher->max_rows = max_peers < SEG_MAX_ROWS - SEG_MAX_INSTANCES
+                              ? max_peers + SEG_MAX_INSTANCES /* a row `other` for each */
+                              : SEG_MAX_ROWS;
     if (publisher->path != NULL && strcmp(publisher->path, path) == 0)
         return;
     copy = strdup(path);
@@ -184,7 +186,8 @@ static void judge(struct publisher *publisher, struct verdict *verdict, struct s
     contents->state = verdict_with_instances(verdict, instances, first_error(contents));
     contents->error = verdict->error;
     if (contents->state != publisher->state)
-        log_info("publisher", "state: %s%s%s", segment_state_name(contents->state), *contents->error == '\0' ? "" : ": ", contents->error);
+        log_info("publisher", "state: %s%s%s", segment_state_name(contents->state), *contents->error == '\0' ? "" : ": ",
+                 contents->error);
     publisher->state = contents->state;
 }
 

@@ -20,12 +20,12 @@ struct publisher;
 struct publisher *publisher_new(void); /* NULL: out of memory */
 void publisher_free(struct publisher *publisher);
 
-/* Where to publish and for how many rows at most. Another path than before: the old segment is closed, and its last words say where the new
- * one is. With the same path it stays as it is, and grows later. */
+/* Where to publish and for how many rows at most. Another path than before: the old segment is closed, and its last words say
+ * where the new one is. With the same path it stays as it is, and grows later. */
 void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers);
 
-/* Opens the segment if it is not open or no longer in its place. True: it is ours. False: the log says why, once for each cause; *is_locked (may be
- * NULL) says that another helper has it. */
+/* Opens the segment if it is not open or no longer in its place. True: it is ours. False: the log says why, once for each cause;
+ * *is_locked (may be NULL) says that another helper has it. */
 bool publisher_ready(struct publisher *publisher, bool *is_locked);
 
 /* "" or why publisher_ready() said no. */

@@ -127,11 +127,21 @@ static void add_row(const struct meter_row *row, void *arg)
         snprintf(text[1], PREFIX_STRLEN, "other");
     }
     out = &list->rows[list->count++];
-    *out = (struct report_row){ .src = text[0], .dst = text[1], .counts_only = row->other, .flows = stats->flows, .samples = stats->samples,
-                                .handshake_samples = stats->handshake_samples, .retransmits = stats->retransmits,
-                                .timed = stats->timed, .last_ns = stats->last_ns, .avg_ns = peer_srtt_ns(stats),
-                                .jitter_ns = peer_jitter_ns(stats), .min_ns = stats->min_ns, .max_ns = stats->max_ns,
-                                .sum_ns = stats->sum_ns, .histogram = &stats->histogram };
+    *out = (struct report_row){ .src = text[0],
+                                .dst = text[1],
+                                .counts_only = row->other,
+                                .flows = stats->flows,
+                                .samples = stats->samples,
+                                .handshake_samples = stats->handshake_samples,
+                                .retransmits = stats->retransmits,
+                                .timed = stats->timed,
+                                .last_ns = stats->last_ns,
+                                .avg_ns = peer_srtt_ns(stats),
+                                .jitter_ns = peer_jitter_ns(stats),
+                                .min_ns = stats->min_ns,
+                                .max_ns = stats->max_ns,
+                                .sum_ns = stats->sum_ns,
+                                .histogram = &stats->histogram };
     memcpy(out->skipped, stats->skipped, sizeof out->skipped);
 }
 
@@ -181,8 +191,12 @@ static int flush_output(void)
 
 static int start_reading(struct reading *reading, const struct options *options, const struct netset *local)
 {
-    const struct meter_options meter_options = { .max_flows = MAX_FLOWS, .max_peers = MAX_PEERS, .idle_ttl_s = IDLE_TTL_S,
-                                                 .exp_ttl_s = EXP_TTL_S, .keep_rows = true, .on_sample = options->samples ? on_sample : NULL };
+    const struct meter_options meter_options = { .max_flows = MAX_FLOWS,
+                                                 .max_peers = MAX_PEERS,
+                                                 .idle_ttl_s = IDLE_TTL_S,
+                                                 .exp_ttl_s = EXP_TTL_S,
+                                                 .keep_rows = true,
+                                                 .on_sample = options->samples ? on_sample : NULL };
     const struct meter_instance instance = { .local_nets = local, .both_sides = local == NULL, .group = METER_GROUP_PEER };
 
     reading->meter = meter_new(&meter_options);

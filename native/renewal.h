@@ -1,5 +1,5 @@
-/* renewal.h: executing the program's file anew, because only that gives a process the capability that its file has got since; once for
- * each change of the file, since it does not help everywhere (a tracer, a user namespace).
+/* renewal.h: executing the program's file anew, because only that gives a process the capability that its file has got since;
+ * once for each change of the file, since it does not help everywhere (a tracer, a user namespace).
  *
  * Without the right: renewal_is_due() about once a second, and when it says so renewal_execute(); in the process that comes of it
  * renewal_was_in_vain() tells whether it helped. What was tried goes on in an environment variable. */

@@ -137,8 +137,9 @@ void report_json_sample(FILE *stream, const struct meter_sample *sample)
     char src[ADDRESS_STRLEN], dst[ADDRESS_STRLEN];
 
     fprintf(stream,
-            "{\"type\":\"sample\",\"time_ns\":%" PRId64 ",\"src\":\"%s\",\"sport\":%u,\"dst\":\"%s\",\"dport\":%u,\"end_seq\":%" PRIu32
-            ",\"rtt_ns\":%" PRIu64 ",\"kind\":\"%s\"}\n",
+            "{\"type\":\"sample\",\"time_ns\":%" PRId64
+            ",\"src\":\"%s\",\"sport\":%u,\"dst\":\"%s\",\"dport\":%u,\"end_seq\":%" PRIu32 ",\"rtt_ns\":%" PRIu64
+            ",\"kind\":\"%s\"}\n",
             sample->time_ns, address_format(src, &sample->src), sample->sport, address_format(dst, &sample->dst), sample->dport,
             sample->end_seq, sample->rtt_ns, sample->handshake ? "syn" : "data");
 }
@@ -239,8 +240,8 @@ void report_table(FILE *stream, struct report_row *rows, size_t count)
     qsort(rows, count, sizeof *rows, by_samples);
     if (with_interface)
         fprintf(stream, "%-*s  ", iface_width, "IFACE");
-    fprintf(stream, "%-*s  %-*s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %6s\n", src_width, "SRC", dst_width, "DST", "SAMPLES", "AVG",
-            "JITTER", "MIN", "P50", "P95", "P99", "MAX", "RETX");
+    fprintf(stream, "%-*s  %-*s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %6s\n", src_width, "SRC", dst_width, "DST", "SAMPLES",
+            "AVG", "JITTER", "MIN", "P50", "P95", "P99", "MAX", "RETX");
     for (size_t i = 0; i < count; i++)
         table_row(stream, &rows[i], iface_width, src_width, dst_width);
 }
@@ -249,7 +250,8 @@ void report_table_total(FILE *stream, const struct report_total *total)
 {
     const char *comma = "";
 
-    fprintf(stream, "\n%" PRIu64 " packets, %" PRIu64 " TCP, %" PRIu64 " flows; %" PRIu64 " segments timed, %" PRIu64 " round trips\n",
+    fprintf(stream,
+            "\n%" PRIu64 " packets, %" PRIu64 " TCP, %" PRIu64 " flows; %" PRIu64 " segments timed, %" PRIu64 " round trips\n",
             total->packets, total->tcp, total->flows, total->timed, total->samples);
     for (int i = 0; i < SKIP_REASON_COUNT; i++) {
         if (total->skipped[i] == 0)

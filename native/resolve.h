@@ -19,11 +19,11 @@ enum resolve_kind { RESOLVE_FORWARD, RESOLVE_REVERSE };
 
 struct resolve_answer {
     enum resolve_kind kind;
-    char name[RESOLVE_NAME_MAX];   /* the question (forward), or the answer without a trailing dot (reverse; "" on failure) */
-    struct ip_address address;     /* the question (reverse) */
-    struct ip_address *addresses;  /* forward: the answer, `count` of them; freed by resolver_answer_free() */
+    char name[RESOLVE_NAME_MAX];  /* the question (forward), or the answer without a trailing dot (reverse; "" on failure) */
+    struct ip_address address;    /* the question (reverse) */
+    struct ip_address *addresses; /* forward: the answer, `count` of them; freed by resolver_answer_free() */
     size_t count;
-    const char *error;             /* NULL, or gai_strerror's text */
+    const char *error; /* NULL, or gai_strerror's text */
 };
 
 struct resolver;
@@ -34,7 +34,7 @@ void resolver_free(struct resolver *resolver);
  * only, anything else counts as failed. 0, or -1 with errno (ENOMEM; EINVAL: a name too long or empty; ENOBUFS: 16,384 wait). */
 int resolver_submit_name(struct resolver *resolver, const char *name);
 int resolver_submit_address(struct resolver *resolver, const struct ip_address *address);
-int resolver_fd(const struct resolver *resolver); /* readable when an answer waits (eventfd) */
+int resolver_fd(const struct resolver *resolver);                          /* readable when an answer waits (eventfd) */
 bool resolver_next(struct resolver *resolver, struct resolve_answer *out); /* false: none waits */
 void resolver_answer_free(struct resolve_answer *answer);
 

@@ -1,7 +1,8 @@
 /* roster.h: what is measured: the configuration in force, its instances, the taps that they share, and the meter.
  *
- * roster_new(); roster_apply() with each good configuration; roster_check() about once a second and roster_links_changed() when links.h
- * says so; roster_answer() for each answer of the resolver; roster_poll() and roster_dispatch() around poll(2); roster_free(). */
+ * roster_new(); roster_apply() with each good configuration; roster_check() about once a second and roster_links_changed() when
+ * links.h says so; roster_answer() for each answer of the resolver; roster_poll() and roster_dispatch() around poll(2);
+ * roster_free(). */
 #ifndef GO_METRO_ROSTER_H
 #define GO_METRO_ROSTER_H
 
@@ -24,8 +25,8 @@ struct roster;
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2]);
 void roster_free(struct roster *roster);
 
-/* Takes the configuration (and frees it in time). What is the same in both keeps its capture, flows and rows. 0; -1: out of memory
- * (logged; what could not be started is missing). */
+/* Takes the configuration (and frees it in time). What is the same in both keeps its capture, flows and rows. 0; -1: out of
+ * memory (logged; what could not be started is missing). */
 int roster_apply(struct roster *roster, struct config *config);
 
 const struct config *roster_config(const struct roster *roster); /* NULL before the first */
@@ -40,7 +41,8 @@ void roster_clock_step(struct roster *roster);
 
 /* One entry a tap (fd -1 while it is closed); the number of them. */
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX]);
-/* Dispatches what poll() found, or everything when polled is NULL. skip: frames are counted as ignored (`clock_step`) and not measured. */
+/* Dispatches what poll() found, or everything when polled is NULL. skip: frames are counted as ignored (`clock_step`) and not
+ * measured. */
 void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s, bool skip);
 
 /* After a gap: everything in flight becomes unacked and flows are forgotten; rows stay. */

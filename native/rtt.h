@@ -25,13 +25,13 @@
 #define RTT_MAX_DISTANCE (1U << 30)      /* the largest window there is (RFC 7323, 2.3): farther off is another connection */
 
 enum rtt_flag {
-    RTT_STARTED = 1, /* next and una mean something */
-    RTT_SENT = 2,    /* this side has sent a segment */
-    RTT_ACKED = 4,   /* una is the peer's word; before that it is where we began to listen */
-    RTT_ISN = 8,     /* isn is known */
-    RTT_FIN = 16,    /* this side has sent its FIN */
+    RTT_STARTED = 1,    /* next and una mean something */
+    RTT_SENT = 2,       /* this side has sent a segment */
+    RTT_ACKED = 4,      /* una is the peer's word; before that it is where we began to listen */
+    RTT_ISN = 8,        /* isn is known */
+    RTT_FIN = 16,       /* this side has sent its FIN */
     RTT_UNREACHED = 32, /* a retransmission below trusted_from was beyond RTT_MAX_SEARCH: what looks sent once may not be */
-    RTT_SACK = 64    /* the other side does SACK */
+    RTT_SACK = 64       /* the other side does SACK */
 };
 
 struct rtt_half {
@@ -41,10 +41,10 @@ struct rtt_half {
     uint32_t trusted_from;  /* from here on (or from una) nothing was SACKed, and nothing sent again that was not found */
     uint32_t isn;
     struct pending_list waiting; /* for their ACK, oldest first */
-    uint32_t previous_low;  /* the sample before, ns: low 32 bits */
-    uint16_t window;        /* of the last ACK, as on the wire */
-    uint8_t previous_high;  /* of the sample before: what is above them */
-    uint8_t flags;          /* enum rtt_flag */
+    uint32_t previous_low;       /* the sample before, ns: low 32 bits */
+    uint16_t window;             /* of the last ACK, as on the wire */
+    uint8_t previous_high;       /* of the sample before: what is above them */
+    uint8_t flags;               /* enum rtt_flag */
 };
 
 _Static_assert(sizeof(struct rtt_half) == 36, "two of them and what knows copies take two cache lines");

@@ -6,7 +6,8 @@
  * seg_histogram. Histogram n belongs to row n. There are no pointers. All times are nanoseconds.
  *
  * The header is written before the file gets its name and never again. Snapshots are written in turn: generation g goes to
- * snapshot g % 2. While one is written its `sequence` is odd; readers take the even one with the higher generation whose CRCs hold. */
+ * snapshot g % 2. While one is written its `sequence` is odd; readers take the even one with the higher generation whose CRCs
+ * hold. */
 #ifndef GO_METRO_SEGMENT_H
 #define GO_METRO_SEGMENT_H
 
@@ -20,13 +21,13 @@
 #define SEG_ABI_MAJOR 1     /* another major: not readable */
 #define SEG_ABI_MINOR 0     /* a higher minor: fields that were reserved are in use */
 
-#define SEG_INTERFACE_MAX 64   /* text fields are NUL-terminated printable ASCII, the rest of the field is zero */
+#define SEG_INTERFACE_MAX 64 /* text fields are NUL-terminated printable ASCII, the rest of the field is zero */
 #define SEG_ERROR_MAX 256
 #define SEG_NAME_MAX 256
 #define SEG_REASON_MAX 24
 #define SEG_REASONS 32
 #define SEG_VERSION_MAX 32
-#define SEG_SKIPS 8            /* enum skip_reason of peer.h, in its order; the last is reserved */
+#define SEG_SKIPS 8 /* enum skip_reason of peer.h, in its order; the last is reserved */
 #define SEG_MAX_INSTANCES 64
 #define SEG_MAX_ROWS 1048576
 
@@ -51,21 +52,21 @@ struct seg_header {
     uint64_t instances_offset, rows_offset, histograms_offset; /* from the start of a snapshot */
     uint32_t pid;
     uint32_t reserved0;
-    uint64_t pid_start_ticks;    /* field 22 of /proc/PID/stat: a pid that was reused differs */
-    uint64_t start_boottime_ns;  /* CLOCK_BOOTTIME */
-    uint64_t start_realtime_ns;  /* since the epoch */
-    char boot_id[40];            /* /proc/sys/kernel/random/boot_id */
+    uint64_t pid_start_ticks;   /* field 22 of /proc/PID/stat: a pid that was reused differs */
+    uint64_t start_boottime_ns; /* CLOCK_BOOTTIME */
+    uint64_t start_realtime_ns; /* since the epoch */
+    char boot_id[40];           /* /proc/sys/kernel/random/boot_id */
     char version[SEG_VERSION_MAX];
     uint8_t reserved[52];
-    uint32_t crc;                /* CRC-32C of all bytes before it */
+    uint32_t crc; /* CRC-32C of all bytes before it */
 };
 
 struct seg_snapshot {
-    uint64_t sequence;      /* odd: being written */
-    uint64_t generation;    /* 1 is the first */
-    uint64_t boottime_ns;   /* CLOCK_BOOTTIME of publishing: the heartbeat */
-    uint64_t realtime_ns;   /* since the epoch */
-    uint32_t state;         /* enum seg_state */
+    uint64_t sequence;    /* odd: being written */
+    uint64_t generation;  /* 1 is the first */
+    uint64_t boottime_ns; /* CLOCK_BOOTTIME of publishing: the heartbeat */
+    uint64_t realtime_ns; /* since the epoch */
+    uint32_t state;       /* enum seg_state */
     uint32_t instance_count;
     uint32_t row_count;
     uint32_t instances_crc; /* CRC-32C of instance_count instances */
@@ -73,7 +74,7 @@ struct seg_snapshot {
     uint32_t histograms_crc;
     char error[SEG_ERROR_MAX]; /* "" or what is wrong and what to do */
     uint8_t reserved[60];
-    uint32_t crc;           /* CRC-32C from `generation` to here */
+    uint32_t crc; /* CRC-32C from `generation` to here */
 };
 
 struct seg_reason {
@@ -93,35 +94,35 @@ struct seg_instance {
     uint64_t tcp;                /* packets that were used: received == tcp + sum of ignored */
     uint64_t flows;              /* opened so far */
     uint64_t open_flows;
-    uint64_t refused_flows;      /* max_flows: times a packet was turned away */
-    uint64_t refused_peers;      /* max_peers: flows counted in the row `other` */
-    uint64_t pending;            /* timed segments that wait for their ACK */
+    uint64_t refused_flows; /* max_flows: times a packet was turned away */
+    uint64_t refused_peers; /* max_peers: flows counted in the row `other` */
+    uint64_t pending;       /* timed segments that wait for their ACK */
     struct seg_reason ignored[SEG_REASONS];
     uint8_t reserved[64];
 };
 
 struct seg_row {
-    uint32_t instance;    /* index */
-    uint32_t flags;       /* enum seg_row_flag */
-    uint8_t local[16];    /* IPv4 as ::ffff:a.b.c.d */
+    uint32_t instance; /* index */
+    uint32_t flags;    /* enum seg_row_flag */
+    uint8_t local[16]; /* IPv4 as ::ffff:a.b.c.d */
     uint8_t peer[16];
     uint8_t local_family; /* enum seg_family */
     uint8_t peer_family;
-    uint8_t peer_bits;    /* length in the 16-byte form: 128, or a subnet's; 0 with SEG_FAMILY_NONE: a name's addresses together, or
-                             the row `other` */
+    uint8_t peer_bits; /* length in the 16-byte form: 128, or a subnet's; 0 with SEG_FAMILY_NONE: a name's addresses together, or
+                          the row `other` */
     uint8_t reserved0;
-    uint16_t peer_port;   /* 0: all */
+    uint16_t peer_port; /* 0: all */
     uint16_t reserved1;
-    uint64_t birth;       /* unique in the helper's life: a row that left and came back has another */
+    uint64_t birth; /* unique in the helper's life: a row that left and came back has another */
     uint64_t birth_realtime_ns;
-    uint64_t last_sample_boottime_ns; /* 0: none yet */
+    uint64_t last_sample_boottime_ns;                               /* 0: none yet */
     uint64_t flows, timed, samples, handshake_samples, retransmits; /* cumulative since birth, modulo 2^64 */
     uint64_t skipped[SEG_SKIPS];
     uint64_t sum_ns, handshake_sum_ns;
     uint64_t last_ns, min_ns, max_ns; /* since birth */
     uint64_t srtt_ns, jitter_ns;
-    uint64_t window_min_ns;           /* of the last 300 s, 0: none */
-    char peer_name[SEG_NAME_MAX];     /* what the tag dst: says */
+    uint64_t window_min_ns;       /* of the last 300 s, 0: none */
+    char peer_name[SEG_NAME_MAX]; /* what the tag dst: says */
     uint8_t reserved[32];
 };
 

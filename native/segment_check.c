@@ -18,8 +18,14 @@ struct field {
     uint32_t low, high;
 };
 
-#define FIXED(member, value) {#member, offsetof(struct seg_header, member), value, value}
-#define RANGE(member, low, high) {#member, offsetof(struct seg_header, member), low, high}
+#define FIXED(member, value)                                       \
+    {                                                              \
+#member, offsetof(struct seg_header, member), value, value \
+    }
+#define RANGE(member, low, high)                                \
+    {                                                           \
+#member, offsetof(struct seg_header, member), low, high \
+    }
 
 static const struct field fields[] = {
     FIXED(header_size, sizeof(struct seg_header)),
@@ -60,7 +66,7 @@ const char *segment_type_name(mode_t mode)
     static const struct {
         mode_t type;
         const char *name;
-    } types[] = {{S_IFLNK, "a symbolic link"}, {S_IFDIR, "a folder"}, {S_IFIFO, "a FIFO"}, {S_IFSOCK, "a socket"}};
+    } types[] = { { S_IFLNK, "a symbolic link" }, { S_IFDIR, "a folder" }, { S_IFIFO, "a FIFO" }, { S_IFSOCK, "a socket" } };
     for (size_t n = 0; n < sizeof types / sizeof types[0]; n++)
         if ((mode & S_IFMT) == types[n].type)
             return types[n].name;
@@ -132,15 +138,14 @@ static bool offsets_ok(const struct seg_header *header)
     const uint64_t histograms = header->row_capacity * (uint64_t)sizeof(struct seg_histogram);
     const uint64_t end = header->snapshot_size;
     /* In this order: a line may add what the line before it has bounded by the file's size. */
-    return fits(header->snapshot_offset[0], end, sizeof *header, header->file_size) &&
-           fits(header->snapshot_offset[1], end, header->snapshot_offset[0] + end, header->file_size) &&
-           fits(header->instances_offset, instances, sizeof(struct seg_snapshot), end) &&
-           fits(header->rows_offset, rows, header->instances_offset + instances, end) &&
-           fits(header->histograms_offset, histograms, header->rows_offset + rows, end);
+    return fits(header->snapshot_offset[0], end, sizeof *header, header->file_size)
+           && fits(header->snapshot_offset[1], end, header->snapshot_offset[0] + end, header->file_size)
+           && fits(header->instances_offset, instances, sizeof(struct seg_snapshot), end)
+           && fits(header->rows_offset, rows, header->instances_offset + instances, end)
+           && fits(header->histograms_offset, histograms, header->rows_offset + rows, end);
 }
 
-enum segment_status segment_check_layout(const struct seg_header *header, uint64_t file_size,
-                                         char cause[static SEG_ERROR_MAX])
+enum segment_status segment_check_layout(const struct seg_header *header, uint64_t file_size, char cause[static SEG_ERROR_MAX])
 {
     uint32_t value;
     const struct field *bad = first_bad_field(header, &value);
@@ -150,8 +155,8 @@ enum segment_status segment_check_layout(const struct seg_header *header, uint64
         return segment_fail(cause, SEGMENT_TRUNCATED, "has %llu of the %llu bytes that its header says",
                             (unsigned long long)file_size, (unsigned long long)header->file_size);
     if (file_size > header->file_size)
-        return segment_fail(cause, SEGMENT_BAD_LAYOUT, "has %llu bytes, its header says %llu",
-                            (unsigned long long)file_size, (unsigned long long)header->file_size);
+        return segment_fail(cause, SEGMENT_BAD_LAYOUT, "has %llu bytes, its header says %llu", (unsigned long long)file_size,
+                            (unsigned long long)header->file_size);
     if (!offsets_ok(header))
         return segment_fail(cause, SEGMENT_BAD_LAYOUT, "its header is impossible: its parts do not fit into the file");
     return SEGMENT_OK;
@@ -203,8 +208,8 @@ static enum segment_status check_instance(const struct seg_instance *instance, u
 {
     if (!state_ok(instance->state))
         return segment_fail(cause, SEGMENT_CORRUPT, "instance %u has the unknown state %u", index, instance->state);
-    if (!text_ok(instance->interface, sizeof instance->interface) || !text_ok(instance->error, sizeof instance->error) ||
-        !text_ok(instance->warning, sizeof instance->warning))
+    if (!text_ok(instance->interface, sizeof instance->interface) || !text_ok(instance->error, sizeof instance->error)
+        || !text_ok(instance->warning, sizeof instance->warning))
         return segment_fail(cause, SEGMENT_CORRUPT, "a text of instance %u is not printable", index);
     if (!reasons_ok(instance->ignored))
         return segment_fail(cause, SEGMENT_CORRUPT, "the reasons of instance %u are not a list of names", index);

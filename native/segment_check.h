@@ -13,8 +13,8 @@
 #include "segment_reader.h"
 
 enum segment_head_state {
-    SEGMENT_HEAD_NEVER,  /* no generation was ever written here */
-    SEGMENT_HEAD_BUSY,   /* being written, or its writer died there */
+    SEGMENT_HEAD_NEVER, /* no generation was ever written here */
+    SEGMENT_HEAD_BUSY,  /* being written, or its writer died there */
     SEGMENT_HEAD_WHOLE,
     SEGMENT_HEAD_DAMAGED /* finished, and yet its CRC or its place is wrong; or it was read while it changed */
 };

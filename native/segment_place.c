@@ -74,7 +74,7 @@ static bool is_at(const char *path, const struct stat *file)
 /* The whole file for writing. */
 static int lock_file(int fd, int command, struct flock *lock)
 {
-    *lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}; /* the kernel wants l_pid 0 */
+    *lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET }; /* the kernel wants l_pid 0 */
     return fcntl(fd, command, lock);
 }
 
@@ -119,9 +119,10 @@ static enum segment_writer_result fail_locked(struct segment_place *place)
 {
     place->holder = holder_of(place->old_fd);
     if (place->holder == 0)
-        return refuse(place, SEGW_LOCKED, "another go-metro has it (pid not known, it may be just starting); stop one of the two");
+        return refuse(place, SEGW_LOCKED,
+                      "another go-metro has it (pid not known, it may be just starting); stop one of the two");
     return refuse(place, SEGW_LOCKED, "another go-metro, pid %ld, has it; stop one of the two, or set another `segment_path`",
-                (long)place->holder);
+                  (long)place->holder);
 }
 
 /* "NAME (uid N)", or "uid N". */
@@ -142,10 +143,10 @@ static enum segment_writer_result judge(struct segment_place *place)
     char owner[USER_TEXT], self[USER_TEXT];
     if (!S_ISREG(place->old.st_mode))
         return refuse(place, SEGW_NOT_REGULAR, "is %s of %s; remove it: go-metro makes a file there",
-                    segment_type_name(place->old.st_mode), user_text(place->old.st_uid, owner));
+                      segment_type_name(place->old.st_mode), user_text(place->old.st_uid, owner));
     if (place->old.st_uid != geteuid())
         return refuse(place, SEGW_FOREIGN, "belongs to %s, go-metro runs as %s; its owner or root must remove it",
-                    user_text(place->old.st_uid, owner), user_text(geteuid(), self));
+                      user_text(place->old.st_uid, owner), user_text(geteuid(), self));
     return SEGW_OK;
 }
 
@@ -190,8 +191,8 @@ static void sweep_one(const struct segment_place *place, int folder, const char 
     bool abandoned = place->old_fd >= 0 && same_file(&file, &place->old);
     int fd = abandoned ? -1 : openat(folder, name, OPEN_SAFELY);
     if (fd >= 0)
-        abandoned = fstat(fd, &again) == 0 && same_file(&again, &file) && lock_file(fd, F_OFD_SETLK, &lock) == 0 &&
-                    fstatat(folder, name, &again, AT_SYMLINK_NOFOLLOW) == 0 && same_file(&again, &file);
+        abandoned = fstat(fd, &again) == 0 && same_file(&again, &file) && lock_file(fd, F_OFD_SETLK, &lock) == 0
+                    && fstatat(folder, name, &again, AT_SYMLINK_NOFOLLOW) == 0 && same_file(&again, &file);
     if (abandoned)
         unlinkat(folder, name, 0);
     if (fd >= 0)
@@ -222,8 +223,8 @@ static enum segment_writer_result fail_space(struct segment_place *place, uint64
     if (fstatvfs(place->fd, &file_system) == 0)
         available = (unsigned long long)file_system.f_bavail * file_system.f_frsize;
     return refuse(place, SEGW_NO_SPACE,
-                "%llu bytes are needed, %llu are free: lower `max_peers`, make room, or set another `segment_path`", needed,
-                available);
+                  "%llu bytes are needed, %llu are free: lower `max_peers`, make room, or set another `segment_path`", needed,
+                  available);
 }
 
 /* All of it now: a page that is missing later would be a SIGBUS. */
@@ -233,7 +234,7 @@ static enum segment_writer_result allocate(struct segment_place *place, uint64_t
     int error = EINTR;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
         return refuse(place, SEGW_NO_SPACE, "%llu bytes are needed, `ulimit -f` allows %llu: raise it or lower `max_peers`",
-                    (unsigned long long)size, (unsigned long long)limit.rlim_cur); /* beyond it is SIGXFSZ */
+                      (unsigned long long)size, (unsigned long long)limit.rlim_cur); /* beyond it is SIGXFSZ */
     for (unsigned n = 0; n < FALLOCATE_TRIES && error == EINTR; n++)
         error = posix_fallocate(place->fd, 0, (off_t)size);
     if (error == ENOSPC || error == EDQUOT || error == EFBIG)
@@ -249,9 +250,9 @@ static enum segment_writer_result fail_create(struct segment_place *place, int e
         return start_over(place);
     if (error == ENOSPC || error == EDQUOT)
         return refuse(place, SEGW_NO_SPACE, "a new file of %llu bytes is needed, there is no room for one: make room",
-                    (unsigned long long)size);
+                      (unsigned long long)size);
     return refuse(place, SEGW_FAILED, "no file can be made in its folder: %s; mend the folder or set `segment_path`",
-                strerror(error));
+                  strerror(error));
 }
 
 enum segment_writer_result segment_place_create(struct segment_place *place, uint64_t size)
@@ -261,7 +262,8 @@ enum segment_writer_result segment_place_create(struct segment_place *place, uin
     sweep(place);
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (asprintf(&place->temporary, "%s" TEMPORARY_SUFFIX "%lx-%llx-%lx", place->path, (unsigned long)getpid(),
-                 (unsigned long long)now.tv_sec, (unsigned long)now.tv_nsec) < 0) {
+                 (unsigned long long)now.tv_sec, (unsigned long)now.tv_nsec)
+        < 0) {
         place->temporary = NULL;
         return refuse(place, SEGW_FAILED, "%s", strerror(ENOMEM));
     }

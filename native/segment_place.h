@@ -14,18 +14,21 @@
 
 struct segment_place {
     const char *path;
-    char *message;   /* SEG_ERROR_MAX bytes of the caller's */
-    int own_fd;      /* what is at the path is ours already and locked through this; -1: it is not */
-    pid_t holder;    /* with SEGW_LOCKED: its pid, 0 when it is not known */
+    char *message; /* SEG_ERROR_MAX bytes of the caller's */
+    int own_fd;    /* what is at the path is ours already and locked through this; -1: it is not */
+    pid_t holder;  /* with SEGW_LOCKED: its pid, 0 when it is not known */
     bool again;
-    int old_fd;      /* what is at the path, locked by us; -1: nothing is there */
+    int old_fd; /* what is at the path, locked by us; -1: nothing is there */
     struct stat old;
-    int fd;          /* the new file, locked by us; the caller may take it (and sets -1) once it is named */
+    int fd; /* the new file, locked by us; the caller may take it (and sets -1) once it is named */
     struct stat file;
     char *temporary; /* its name while it is not named; NULL: none */
 };
 
-#define SEGMENT_PLACE(path_, message_) {.path = (path_), .message = (message_), .own_fd = -1, .old_fd = -1, .fd = -1}
+#define SEGMENT_PLACE(path_, message_)                                               \
+    {                                                                                \
+        .path = (path_), .message = (message_), .own_fd = -1, .old_fd = -1, .fd = -1 \
+    }
 
 /* Locks what is at the path. SEGW_LOCKED, SEGW_FOREIGN, SEGW_NOT_REGULAR, SEGW_FAILED: it is not ours to replace. */
 enum segment_writer_result segment_place_claim(struct segment_place *place);

@@ -96,8 +96,7 @@ static enum segment_status check_owner(struct reading *reading, const struct sta
         return SEGMENT_OK;
     if (file->st_uid != 0 && file->st_uid != geteuid() && !(options->has_owner && file->st_uid == options->owner))
         return segment_fail(reading->cause, SEGMENT_FOREIGN_OWNER,
-                            "belongs to uid %u, who is not root, not the reader and not go-metro's user",
-                            (unsigned)file->st_uid);
+                            "belongs to uid %u, who is not root, not the reader and not go-metro's user", (unsigned)file->st_uid);
     if ((file->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return segment_fail(reading->cause, SEGMENT_WRITABLE, "others than its owner may write to it (mode %04o, not 0640)",
                             (unsigned)file->st_mode & 07777);
@@ -168,12 +167,12 @@ static enum segment_status copy_snapshot(struct reading *reading, unsigned slot,
     const struct seg_header *header = &out->header;
     const uint64_t base = header->snapshot_offset[slot];
     const struct part parts[] = {
-        {"instances", header->instances_offset, head->instance_count, sizeof(struct seg_instance), head->instances_crc},
-        {"rows", header->rows_offset, head->row_count, sizeof(struct seg_row), head->rows_crc},
-        {"histograms", header->histograms_offset, head->row_count, sizeof(struct seg_histogram), head->histograms_crc},
+        { "instances", header->instances_offset, head->instance_count, sizeof(struct seg_instance), head->instances_crc },
+        { "rows", header->rows_offset, head->row_count, sizeof(struct seg_row), head->rows_crc },
+        { "histograms", header->histograms_offset, head->row_count, sizeof(struct seg_histogram), head->histograms_crc },
     };
     const unsigned count = reading->options->histograms ? 3 : 2;
-    void *data[3] = {NULL, NULL, NULL};
+    void *data[3] = { NULL, NULL, NULL };
     enum segment_status status = segment_check_head(header, head, reading->cause);
     for (unsigned n = 0; n < count && status == SEGMENT_OK; n++)
         status = read_part(reading, base, &parts[n], &data[n]);
@@ -231,7 +230,7 @@ static bool may_pass(enum segment_status status)
 
 static void pause_before(unsigned try)
 {
-    struct timespec time = {.tv_nsec = PAUSE_STEP_NS * (try < PAUSE_STEPS ? try : PAUSE_STEPS)};
+    struct timespec time = {.tv_nsec = PAUSE_STEP_NS * (try < PAUSE_STEPS ? try : PAUSE_STEPS) };
     nanosleep(&time, NULL); /* cut short by a signal: one try comes sooner */
 }
 
@@ -302,7 +301,7 @@ static enum segment_status finish(struct reading *reading, enum segment_status s
 enum segment_status segment_read_fd(int fd, const char *path, const struct segment_read_options *options,
                                     struct segment_copy *out, char message[static SEG_ERROR_MAX])
 {
-    struct reading reading = {.fd = fd, .options = options, .out = out};
+    struct reading reading = { .fd = fd, .options = options, .out = out };
     memset(out, 0, sizeof *out);
     return finish(&reading, read_file(&reading), path, message);
 }
@@ -310,7 +309,7 @@ enum segment_status segment_read_fd(int fd, const char *path, const struct segme
 enum segment_status segment_read(const char *path, const struct segment_read_options *options, struct segment_copy *out,
                                  char message[static SEG_ERROR_MAX])
 {
-    struct reading reading = {.fd = -1, .options = options, .out = out};
+    struct reading reading = { .fd = -1, .options = options, .out = out };
     memset(out, 0, sizeof *out);
     return finish(&reading, read_path(&reading, path), path, message);
 }

@@ -16,45 +16,45 @@
 #include "segment.h"
 
 /* X(enumerator, name): what can be wrong, each its own. The names are public (`status --json`, tests). */
-#define SEGMENT_STATUSES(X)                                                                                                \
-    X(SEGMENT_OK, "ok")                                                                                                    \
-    X(SEGMENT_MISSING, "missing")             /* no such file */                                                           \
-    X(SEGMENT_UNREADABLE, "unreadable")       /* EACCES, EIO, ... */                                                       \
-    X(SEGMENT_NOT_REGULAR, "not_regular")     /* a symlink, folder, FIFO, device */                                        \
-    X(SEGMENT_FOREIGN_OWNER, "foreign_owner") /* owner is not root, not the caller, not the one asked for */               \
-    X(SEGMENT_WRITABLE, "writable_by_others") /* group or others may write */                                              \
-    X(SEGMENT_EMPTY, "empty")                                                                                              \
-    X(SEGMENT_TRUNCATED, "truncated")         /* shorter than its header says, or than a header */                         \
-    X(SEGMENT_BAD_MAGIC, "bad_magic")         /* not a segment */                                                          \
-    X(SEGMENT_OTHER_ABI, "other_abi")                                                                                      \
-    X(SEGMENT_BAD_HEADER, "bad_header")       /* the header's CRC */                                                       \
-    X(SEGMENT_BAD_LAYOUT, "bad_layout")       /* sizes or offsets that cannot be */                                        \
-    X(SEGMENT_UNPUBLISHED, "unpublished")     /* whole, but no snapshot was ever written */                                \
-    X(SEGMENT_TORN, "torn")                   /* no snapshot stood still long enough to be read */                         \
-    X(SEGMENT_CORRUPT, "corrupt")             /* a snapshot's CRC, count or text */                                        \
+#define SEGMENT_STATUSES(X)                                                                                  \
+    X(SEGMENT_OK, "ok")                                                                                      \
+    X(SEGMENT_MISSING, "missing")             /* no such file */                                             \
+    X(SEGMENT_UNREADABLE, "unreadable")       /* EACCES, EIO, ... */                                         \
+    X(SEGMENT_NOT_REGULAR, "not_regular")     /* a symlink, folder, FIFO, device */                          \
+    X(SEGMENT_FOREIGN_OWNER, "foreign_owner") /* owner is not root, not the caller, not the one asked for */ \
+    X(SEGMENT_WRITABLE, "writable_by_others") /* group or others may write */                                \
+    X(SEGMENT_EMPTY, "empty")                                                                                \
+    X(SEGMENT_TRUNCATED, "truncated") /* shorter than its header says, or than a header */                   \
+    X(SEGMENT_BAD_MAGIC, "bad_magic") /* not a segment */                                                    \
+    X(SEGMENT_OTHER_ABI, "other_abi")                                                                        \
+    X(SEGMENT_BAD_HEADER, "bad_header")   /* the header's CRC */                                             \
+    X(SEGMENT_BAD_LAYOUT, "bad_layout")   /* sizes or offsets that cannot be */                              \
+    X(SEGMENT_UNPUBLISHED, "unpublished") /* whole, but no snapshot was ever written */                      \
+    X(SEGMENT_TORN, "torn")               /* no snapshot stood still long enough to be read */               \
+    X(SEGMENT_CORRUPT, "corrupt")         /* a snapshot's CRC, count or text */                              \
     X(SEGMENT_NO_MEMORY, "no_memory")
 
 enum segment_status {
 #define X(enumerator, name) enumerator,
     SEGMENT_STATUSES(X)
 #undef X
-    SEGMENT_STATUS_COUNT
+        SEGMENT_STATUS_COUNT
 };
 
 const char *segment_status_name(enum segment_status status);
 
 struct segment_read_options {
-    bool histograms;      /* read them too; else copy.histograms is NULL */
-    bool any_owner;       /* do not check owner and mode (`status --segment FILE` of one's own choice) */
-    bool has_owner;       /* besides root and the caller this user may own it */
+    bool histograms; /* read them too; else copy.histograms is NULL */
+    bool any_owner;  /* do not check owner and mode (`status --segment FILE` of one's own choice) */
+    bool has_owner;  /* besides root and the caller this user may own it */
     uid_t owner;
 };
 
 struct segment_copy {
     struct seg_header header;
     struct seg_snapshot snapshot;
-    struct seg_instance *instances;  /* snapshot.instance_count */
-    struct seg_row *rows;            /* snapshot.row_count */
+    struct seg_instance *instances;   /* snapshot.instance_count */
+    struct seg_row *rows;             /* snapshot.row_count */
     struct seg_histogram *histograms; /* snapshot.row_count, or NULL */
 };
 

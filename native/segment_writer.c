@@ -47,7 +47,7 @@ static uint64_t aligned(uint64_t size)
 
 static uint64_t clock_ns(clockid_t clock)
 {
-    struct timespec now = {0};
+    struct timespec now = { 0 };
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
@@ -95,8 +95,8 @@ static void fill_header(struct seg_header *header, const struct segment_writer_o
 
 static bool options_ok(const struct segment_writer_options *options)
 {
-    return options->row_capacity >= 1 && options->row_capacity <= SEG_MAX_ROWS && options->instance_capacity >= 1 &&
-           options->instance_capacity <= SEG_MAX_INSTANCES;
+    return options->row_capacity >= 1 && options->row_capacity <= SEG_MAX_ROWS && options->instance_capacity >= 1
+           && options->instance_capacity <= SEG_MAX_INSTANCES;
 }
 
 static struct segment_writer *new_writer(const struct segment_writer_options *options)
@@ -160,7 +160,7 @@ static enum segment_writer_result attempt(struct segment_writer *writer, struct 
 static enum segment_writer_result attempt_all(struct segment_writer *writer, int own_fd, char message[static SEG_ERROR_MAX],
                                               pid_t *holder)
 {
-    const struct timespec pause = {.tv_nsec = OPEN_PAUSE_NS};
+    const struct timespec pause = { .tv_nsec = OPEN_PAUSE_NS };
     enum segment_writer_result result = SEGW_FAILED;
     bool again = true;
     for (unsigned n = 0; n < OPEN_ATTEMPTS && again; n++) {
@@ -296,7 +296,7 @@ int segment_writer_publish(struct segment_writer *writer, const struct segment_c
         errno = EINVAL;
         return -1;
     }
-    struct seg_snapshot head = {.generation = writer->generation + 1};
+    struct seg_snapshot head = { .generation = writer->generation + 1 };
     const unsigned slot = head.generation % 2;
     uint8_t *base = writer->map + writer->header.snapshot_offset[slot];
     store_sequence(base, writer->sequence[slot] + 1);

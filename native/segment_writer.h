@@ -13,11 +13,11 @@
 
 enum segment_writer_result {
     SEGW_OK,
-    SEGW_LOCKED,       /* another helper has it: *holder is its pid (0: not known) */
-    SEGW_FOREIGN,      /* a path that another user owns: the message says who must remove it */
-    SEGW_NOT_REGULAR,  /* a folder, FIFO, symlink, device */
-    SEGW_NO_SPACE,     /* the message says how many bytes and which key makes it smaller */
-    SEGW_FAILED        /* anything else, with errno's text */
+    SEGW_LOCKED,      /* another helper has it: *holder is its pid (0: not known) */
+    SEGW_FOREIGN,     /* a path that another user owns: the message says who must remove it */
+    SEGW_NOT_REGULAR, /* a folder, FIFO, symlink, device */
+    SEGW_NO_SPACE,    /* the message says how many bytes and which key makes it smaller */
+    SEGW_FAILED       /* anything else, with errno's text */
 };
 
 struct segment_writer_options {
@@ -26,8 +26,9 @@ struct segment_writer_options {
     uint32_t instance_capacity; /* 1..SEG_MAX_INSTANCES */
     uint32_t publish_interval_ms;
     const char *version;
-    const struct segment_writer *replaces; /* NULL, or our own writer at the same path, to go on in a file of another size: its lock
-                                              passes on without a gap, the start times stay. Close it afterwards in any case. */
+    const struct segment_writer
+        *replaces; /* NULL, or our own writer at the same path, to go on in a file of another size: its lock
+                      passes on without a gap, the start times stay. Close it afterwards in any case. */
 };
 
 /* What is published. Arrays are the caller's; histograms[i] belongs to rows[i] and counts only from the bucket of its min_ns to

@@ -76,11 +76,22 @@ static void fill_row(struct report_row *out, const struct status_view *view, uin
         memcpy(local.bytes, row->local, sizeof local.bytes);
         address_format(src, &local);
     }
-    *out = (struct report_row){ .interface = view->copy.instances[row->instance].interface, .src = src, .dst = row->peer_name,
-                                .dst_port = row->peer_port, .counts_only = (row->flags & SEG_ROW_OTHER) != 0, .flows = row->flows, .samples = row->samples,
-                                .handshake_samples = row->handshake_samples, .retransmits = row->retransmits, .timed = row->timed,
-                                .last_ns = row->last_ns, .avg_ns = row->srtt_ns, .jitter_ns = row->jitter_ns, .min_ns = row->min_ns,
-                                .max_ns = row->max_ns, .sum_ns = row->sum_ns,
+    *out = (struct report_row){ .interface = view->copy.instances[row->instance].interface,
+                                .src = src,
+                                .dst = row->peer_name,
+                                .dst_port = row->peer_port,
+                                .counts_only = (row->flags & SEG_ROW_OTHER) != 0,
+                                .flows = row->flows,
+                                .samples = row->samples,
+                                .handshake_samples = row->handshake_samples,
+                                .retransmits = row->retransmits,
+                                .timed = row->timed,
+                                .last_ns = row->last_ns,
+                                .avg_ns = row->srtt_ns,
+                                .jitter_ns = row->jitter_ns,
+                                .min_ns = row->min_ns,
+                                .max_ns = row->max_ns,
+                                .sum_ns = row->sum_ns,
                                 .histogram = (const struct histogram *)(const void *)view->copy.histograms[index].count };
     memcpy(out->skipped, row->skipped, sizeof out->skipped);
 }
@@ -122,10 +133,14 @@ static void json_instance(const struct seg_instance *instance)
         const char *name;
         uint64_t value;
     } counters[] = {
-        { "received", instance->received },           { "dropped", instance->dropped_kernel },
-        { "dropped_interface", instance->dropped_interface }, { "tcp", instance->tcp },
-        { "flows", instance->flows },                 { "open_flows", instance->open_flows },
-        { "refused_flows", instance->refused_flows }, { "refused_peers", instance->refused_peers },
+        { "received", instance->received },
+        { "dropped", instance->dropped_kernel },
+        { "dropped_interface", instance->dropped_interface },
+        { "tcp", instance->tcp },
+        { "flows", instance->flows },
+        { "open_flows", instance->open_flows },
+        { "refused_flows", instance->refused_flows },
+        { "refused_peers", instance->refused_peers },
         { "pending", instance->pending },
     };
 
@@ -188,7 +203,8 @@ static void print_people(const struct status_view *view)
 
 static void prometheus_state(const struct status_view *view)
 {
-    printf("# HELP go_metro_up Whether go-metro is measuring.\n# TYPE go_metro_up gauge\ngo_metro_up{state=\"%s\",version=\"%s\"} %d\n",
+    printf("# HELP go_metro_up Whether go-metro is measuring.\n# TYPE go_metro_up "
+           "gauge\ngo_metro_up{state=\"%s\",version=\"%s\"} %d\n",
            view->state, view->copy.header.version, strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0);
 }
 

@@ -21,8 +21,8 @@ struct tap {
     struct netset *wanted; /* NULL: all */
     enum links_state link; /* at the last look */
     unsigned link_index;
-    uint32_t retry_s;      /* when to open again after a failure, and how long that was waited for */
-    uint32_t backoff_s;    /* 0: no failure */
+    uint32_t retry_s;   /* when to open again after a failure, and how long that was waited for */
+    uint32_t backoff_s; /* 0: no failure */
     enum seg_state state;
     char error[SEG_ERROR_MAX];
 };
@@ -145,7 +145,8 @@ static bool open_capture(struct tap *tap)
         log_warnx("tap", "%s: %s", tap->interface, message);
     log_info("tap", "%s: capturing with a ring of %zu KiB%s", tap->interface, (size_t)capture_ring_bytes(tap->capture) / 1024,
              capture_filter_has_whitelist(tap->capture) || tap->wanted == NULL
-                 ? "" : " all TCP: the whitelist is too long for a kernel filter and is matched by go-metro alone");
+                 ? ""
+                 : " all TCP: the whitelist is too long for a kernel filter and is matched by go-metro alone");
     tap->state = SEG_CAPTURING;
     tap->error[0] = '\0';
     return true;
@@ -156,7 +157,8 @@ static bool is_obstructed(const struct tap *tap, char message[static SEG_ERROR_M
 {
     switch (tap->link) {
     case LINKS_ABSENT:
-        snprintf(message, SEG_ERROR_MAX, "there is no interface %s; create it or correct `interface` (waiting for it)", tap->interface);
+        snprintf(message, SEG_ERROR_MAX, "there is no interface %s; create it or correct `interface` (waiting for it)",
+                 tap->interface);
         return true;
     case LINKS_DOWN:
         snprintf(message, SEG_ERROR_MAX, "the interface %s is down; bring it up (waiting for it)", tap->interface);

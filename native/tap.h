@@ -1,8 +1,8 @@
 /* tap.h: the capture of one live interface, shared by the instances that name it: open, lost, open again.
  *
  * tap_new(); tap_check() about once a second and when a link changed: it opens what can be opened and closes what is gone;
- * tap_dispatch() when tap_fd() is readable; tap_wanted() when the whitelist changed; tap_free(). What cannot be opened is a state and
- * a text that says what to do, not the end. */
+ * tap_dispatch() when tap_fd() is readable; tap_wanted() when the whitelist changed; tap_free(). What cannot be opened is a state
+ * and a text that says what to do, not the end. */
 #ifndef GO_METRO_TAP_H
 #define GO_METRO_TAP_H
 
@@ -29,26 +29,26 @@ struct tap *tap_new(const char *interface, const struct tap_settings *settings);
 void tap_free(struct tap *tap); /* NULL is fine */
 
 const char *tap_interface(const struct tap *tap);
-int tap_fd(const struct tap *tap);                /* -1 while it is not open */
-enum seg_state tap_state(const struct tap *tap);  /* SEG_STARTING, SEG_CAPTURING or SEG_FAILED */
-const char *tap_error(const struct tap *tap);     /* "" or cause and cure */
+int tap_fd(const struct tap *tap);               /* -1 while it is not open */
+enum seg_state tap_state(const struct tap *tap); /* SEG_STARTING, SEG_CAPTURING or SEG_FAILED */
+const char *tap_error(const struct tap *tap);    /* "" or cause and cure */
 void tap_statistics(struct tap *tap, struct capture_statistics *out);
 
-/* Other settings. Where they differ in more than the share of buffer_mib the capture is closed, for tap_check() to open anew: true
- * then. */
+/* Other settings. Where they differ in more than the share of buffer_mib the capture is closed, for tap_check() to open anew:
+ * true then. */
 bool tap_configure(struct tap *tap, const struct tap_settings *settings);
 
 /* Peers that any of its instances wants; NULL: all. The tap takes the set and frees it. The kernel filter follows without a gap.
  * Before the first call nothing is opened. */
 void tap_wanted(struct tap *tap, struct netset *wanted);
 
-/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, or where its name stands for
- * another interface now. What failed is tried again after 1, 2, 4 ... 30 s, at once only when the interface changed. now_s: monotonic
- * seconds. True: it was opened or closed just now. */
+/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, or where its name
+ * stands for another interface now. What failed is tried again after 1, 2, 4 ... 30 s, at once only when the interface changed.
+ * now_s: monotonic seconds. True: it was opened or closed just now. */
 bool tap_check(struct tap *tap, uint32_t now_s);
 
-/* Where frames go: to these instances of the meter (bits); now_s: monotonic seconds; skip: they are counted as `clock_step` and not
- * measured. */
+/* Where frames go: to these instances of the meter (bits); now_s: monotonic seconds; skip: they are counted as `clock_step` and
+ * not measured. */
 struct tap_sink {
     struct meter *meter;
     uint64_t instances;

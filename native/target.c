@@ -18,12 +18,12 @@ struct target {
     struct ip_prefix prefix;      /* TARGET_ADDRESS, TARGET_BLOCK */
     struct ip_address *addresses; /* TARGET_HOST: the last good answer */
     size_t address_count;
-    char name[RESOLVE_NAME_MAX];  /* TARGET_ADDRESS: its reverse name, "" while there is none */
-    bool is_name_shared;          /* another target has the same reverse name: it would make one series of two */
-    uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
+    char name[RESOLVE_NAME_MAX]; /* TARGET_ADDRESS: its reverse name, "" while there is none */
+    bool is_name_shared;         /* another target has the same reverse name: it would make one series of two */
+    uint32_t id;                 /* TARGET_HOST: unique, and the same over reloads */
     bool was_asked;
     uint32_t asked_s;
-    const char *error;            /* of the newest answer; NULL: fine */
+    const char *error; /* of the newest answer; NULL: fine */
 };
 
 struct targets {
@@ -32,7 +32,7 @@ struct targets {
     size_t count;
     uint32_t next_id;
     bool resolve_names;
-    bool are_names_new;     /* is_name_shared is out of date */
+    bool are_names_new; /* is_name_shared is out of date */
 };
 
 static int compare(const struct target *a, const struct target *b)
@@ -349,8 +349,9 @@ void targets_warning(const struct targets *targets, char *out, size_t size)
     if (first == NULL)
         out[0] = '\0';
     else if (failed == 1)
-        snprintf(out, size, "the host '%.100s' does not resolve (%s); correct `hosts` or the resolver", first->text, first->error);
-    else
-        snprintf(out, size, "%zu hosts do not resolve, '%.100s' the first (%s); correct `hosts` or the resolver", failed, first->text,
+        snprintf(out, size, "the host '%.100s' does not resolve (%s); correct `hosts` or the resolver", first->text,
                  first->error);
+    else
+        snprintf(out, size, "%zu hosts do not resolve, '%.100s' the first (%s); correct `hosts` or the resolver", failed,
+                 first->text, first->error);
 }

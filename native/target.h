@@ -16,25 +16,26 @@
 
 struct targets;
 
-struct targets *targets_new(const struct config_instance *instance, bool resolve_names); /* NULL: out of memory; keeps no pointer */
+struct targets *targets_new(const struct config_instance *instance,
+                            bool resolve_names); /* NULL: out of memory; keeps no pointer */
 void targets_free(struct targets *targets);
 
 /* Takes over what `old` knows of the same hosts and addresses, so that a reload leaves no gap. False: out of memory for some. */
 bool targets_inherit(struct targets *targets, const struct targets *old);
 
-/* Asks for what is due at now_s (monotonic seconds): every name, and with resolve_names each single address's name; a name that failed
- * after 15 s already. What the resolver's queue refuses is asked for at the next call: call it about once a second. */
+/* Asks for what is due at now_s (monotonic seconds): every name, and with resolve_names each single address's name; a name that
+ * failed after 15 s already. What the resolver's queue refuses is asked for at the next call: call it about once a second. */
 void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s);
 
 /* True: the answer changed an address, so that the whitelist must be made anew. */
 bool targets_answer(struct targets *targets, const struct resolve_answer *answer);
 
-/* A fresh set: address or block -> a value that names its target; the caller frees it. The addresses of a host have one value with
- * METER_SHARED_ROW, the same as long as the host is there, over reloads too. NULL: out of memory. */
+/* A fresh set: address or block -> a value that names its target; the caller frees it. The addresses of a host have one value
+ * with METER_SHARED_ROW, the same as long as the host is there, over reloads too. NULL: out of memory. */
 struct netset *targets_whitelist(const struct targets *targets);
 
-/* What the tag dst: says for a peer that the whitelist gave `value` for: the host's name, the address's own name if no other address of
- * the instance has the same, or NULL (then the address itself is the name). */
+/* What the tag dst: says for a peer that the whitelist gave `value` for: the host's name, the address's own name if no other
+ * address of the instance has the same, or NULL (then the address itself is the name). */
 const char *targets_name(const struct targets *targets, uint32_t value);
 
 /* "" or one line that says which names do not resolve. */

@@ -9,7 +9,8 @@ static void add(struct verdict *verdict, const char *cause)
 {
     size_t length = strlen(verdict->error);
 
-    snprintf(verdict->error + length, sizeof verdict->error - length, "%s%s", length > 0 && *cause != '\0' ? "; also: " : "", cause);
+    snprintf(verdict->error + length, sizeof verdict->error - length, "%s%s", length > 0 && *cause != '\0' ? "; also: " : "",
+             cause);
 }
 
 void verdict_make(struct verdict *out, const struct verdict_causes *causes)

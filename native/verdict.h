@@ -1,4 +1,5 @@
-/* verdict.h: the helper's own state and error text from all that is wrong at once, the worst state and the first cause first. Pure. */
+/* verdict.h: the helper's own state and error text from all that is wrong at once, the worst state and the first cause first.
+ * Pure. */
 #ifndef GO_METRO_VERDICT_H
 #define GO_METRO_VERDICT_H
 
@@ -9,11 +10,11 @@
 /* Each text "" or what is wrong and what to do. */
 struct verdict_causes {
     bool is_stopping;
-    bool is_configured;          /* a configuration is in force, be it an older one */
-    bool is_measuring;           /* there was memory for the meter */
-    const char *configuration;   /* what is wrong with the file */
-    const char *privilege;       /* why nothing may be captured */
-    const char *memory;          /* why not all of it, or nothing, is measured */
+    bool is_configured;        /* a configuration is in force, be it an older one */
+    bool is_measuring;         /* there was memory for the meter */
+    const char *configuration; /* what is wrong with the file */
+    const char *privilege;     /* why nothing may be captured */
+    const char *memory;        /* why not all of it, or nothing, is measured */
 };
 
 struct verdict {
@@ -23,7 +24,8 @@ struct verdict {
 
 void verdict_make(struct verdict *out, const struct verdict_causes *causes);
 
-/* The state of all when the instances are in `instances`, and what is said of them (NULL or "": nothing) is added to the error. */
+/* The state of all when the instances are in `instances`, and what is said of them (NULL or "": nothing) is added to the error.
+ */
 enum seg_state verdict_with_instances(struct verdict *verdict, enum seg_state instances, const char *error);
 
 #endif

@@ -92,8 +92,8 @@ bool yaml_pool_flatten(struct yaml_pool *pool, struct yaml_node *map, struct yam
     flat.merged = flat.count;
     for (size_t i = 0; done && i < map->count; i += 2)
         if (!is_merge(map, i))
-            done = yaml_pool_append(pool, &flat, map->items[i], problem) &&
-                   yaml_pool_append(pool, &flat, map->items[i + 1], problem);
+            done = yaml_pool_append(pool, &flat, map->items[i], problem)
+                   && yaml_pool_append(pool, &flat, map->items[i + 1], problem);
     if (!done) {
         free(flat.items);
         return false;

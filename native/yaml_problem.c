@@ -126,8 +126,8 @@ static const char *cure_for(const char *what, const char *context)
 /* Whether the context's place (where the construct began) tells more than where the parser stopped. */
 static bool context_is_place(const char *what, const char *context)
 {
-    return strstr(context, "quoted scalar") != NULL &&
-           (strstr(what, "end of stream") != NULL || strstr(what, "document") != NULL);
+    return strstr(context, "quoted scalar") != NULL
+           && (strstr(what, "end of stream") != NULL || strstr(what, "document") != NULL);
 }
 
 void yaml_problem_describe(const yaml_parser_t *parser, const char *text, size_t size, struct yaml_problem *problem)

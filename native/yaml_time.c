@@ -75,8 +75,8 @@ static const char *match_moment(const char *text, struct moment *out)
         at += strspn(at, " \t");
     else
         return NULL;
-    if (!take_number(&at, 1, 2, &out->hour) || !take_char(&at, ":") || !take_number(&at, 2, 2, &out->minute) ||
-        !take_char(&at, ":") || !take_number(&at, 2, 2, &out->second))
+    if (!take_number(&at, 1, 2, &out->hour) || !take_char(&at, ":") || !take_number(&at, 2, 2, &out->minute)
+        || !take_char(&at, ":") || !take_number(&at, 2, 2, &out->second))
         return NULL;
     if (*at == '.')
         at += 1 + strspn(at + 1, DIGITS);

@@ -147,8 +147,8 @@ static bool on_scalar(struct builder *builder, const yaml_event_t *event)
         return yaml_problem_memory(builder->problem);
     memcpy(node->text, event->data.scalar.value, node->size);
     node->text[node->size] = '\0';
-    return resolve_scalar(builder, node, event) && remember_anchor(builder, event->data.scalar.anchor, node) &&
-           place(builder, node, event);
+    return resolve_scalar(builder, node, event) && remember_anchor(builder, event->data.scalar.anchor, node)
+           && place(builder, node, event);
 }
 
 static bool on_alias(struct builder *builder, const yaml_event_t *event)
@@ -187,8 +187,8 @@ static bool on_start(struct builder *builder, const yaml_event_t *event)
 
     if (node == NULL)
         return false;
-    if (!check_collection_tag(builder, node, tag, list ? YAML_SEQ_TAG : YAML_MAP_TAG) ||
-        !remember_anchor(builder, anchor, node) || !place(builder, node, event))
+    if (!check_collection_tag(builder, node, tag, list ? YAML_SEQ_TAG : YAML_MAP_TAG) || !remember_anchor(builder, anchor, node)
+        || !place(builder, node, event))
         return false;
     if (builder->depth == YAML_TREE_MAX_DEPTH)
         return yaml_problem_set(builder->problem, node->line, node->column, "lists and mappings are nested deeper than %d",

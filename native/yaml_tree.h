@@ -26,8 +26,8 @@ struct yaml_node {
     bool quoted;               /* and whether quotes or a block made it text */
     struct yaml_node **items;  /* list: `count` values; mapping: key, value, key, value ... */
     size_t count;
-    size_t merged;             /* mapping: how many items at its start came in by merge keys; those behind win over them */
-    size_t capacity;           /* yaml_tree.c's own, like the two below */
+    size_t merged;   /* mapping: how many items at its start came in by merge keys; those behind win over them */
+    size_t capacity; /* yaml_tree.c's own, like the two below */
     bool open;
     struct yaml_node *next;
 };

@@ -22,8 +22,8 @@ static void check(const struct config *config, enum config_result result, const 
     for (size_t i = 0; config != NULL && i < config->instance_count; i++) {
         const struct config_instance *instance = &config->instances[i];
 
-        if (instance->interface == NULL || strlen(instance->interface) > 15 ||
-            (instance->ips.count > 0 && instance->ip_prefixes == NULL))
+        if (instance->interface == NULL || strlen(instance->interface) > 15
+            || (instance->ips.count > 0 && instance->ip_prefixes == NULL))
             abort();
     }
 }

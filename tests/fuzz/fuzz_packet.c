@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* DLT_EN10MB, _LINUX_SLL, _LINUX_SLL2, _RAW, LINKTYPE_RAW, DLT_IPV4, _IPV6, _NULL, _LOOP, and one that nobody assigned. */
-static const int linktypes[] = {1, 113, 276, 12, 101, 228, 229, 0, 108, 147};
+static const int linktypes[] = { 1, 113, 276, 12, 101, 228, 229, 0, 108, 147 };
 
 static void require(int holds)
 {

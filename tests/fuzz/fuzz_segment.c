@@ -34,8 +34,8 @@ static void check_texts(const struct segment_copy *copy)
 {
     demand(strlen(copy->header.version) < SEG_VERSION_MAX && strlen(copy->snapshot.error) < SEG_ERROR_MAX);
     for (uint32_t n = 0; n < copy->snapshot.instance_count; n++)
-        demand(strlen(copy->instances[n].interface) < SEG_INTERFACE_MAX && strlen(copy->instances[n].error) < SEG_ERROR_MAX &&
-               strcmp(segment_state_name(copy->instances[n].state), "unknown") != 0);
+        demand(strlen(copy->instances[n].interface) < SEG_INTERFACE_MAX && strlen(copy->instances[n].error) < SEG_ERROR_MAX
+               && strcmp(segment_state_name(copy->instances[n].state), "unknown") != 0);
     for (uint32_t n = 0; n < copy->snapshot.row_count; n++)
         demand(strlen(copy->rows[n].peer_name) < SEG_NAME_MAX && copy->rows[n].instance < copy->snapshot.instance_count);
 }
@@ -54,7 +54,7 @@ static void check_copy(const struct segment_copy *copy)
 
 static void read_as(int fd, bool histograms)
 {
-    const struct segment_read_options options = {.histograms = histograms, .any_owner = true};
+    const struct segment_read_options options = { .histograms = histograms, .any_owner = true };
     struct segment_copy copy;
     char message[SEG_ERROR_MAX];
     enum segment_status status = segment_read_fd(fd, "input", &options, &copy, message);

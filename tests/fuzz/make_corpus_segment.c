@@ -72,23 +72,23 @@ static void claim_many_rows(uint8_t *bytes, size_t *size, const struct seg_heade
 }
 
 static const struct seed seeds[] = {
-    {"whole", 1, 1, 2, NULL},
-    {"whole_no_rows", 0, 1, 3, NULL},
-    {"whole_empty", 0, 0, 1, NULL},
-    {"unpublished", 0, 0, 0, NULL},
-    {"newer_odd", 1, 1, 2, make_newer_odd},
-    {"both_odd", 1, 1, 2, make_both_odd},
-    {"cut_header", 1, 1, 2, cut_header},
-    {"cut_snapshot", 1, 1, 2, cut_snapshot},
-    {"other_abi", 1, 1, 2, set_other_abi},
-    {"bad_header", 1, 1, 2, spoil_header},
-    {"bad_rows", 1, 1, 2, spoil_rows},
-    {"many_rows", 1, 1, 2, claim_many_rows},
+    { "whole", 1, 1, 2, NULL },
+    { "whole_no_rows", 0, 1, 3, NULL },
+    { "whole_empty", 0, 0, 1, NULL },
+    { "unpublished", 0, 0, 0, NULL },
+    { "newer_odd", 1, 1, 2, make_newer_odd },
+    { "both_odd", 1, 1, 2, make_both_odd },
+    { "cut_header", 1, 1, 2, cut_header },
+    { "cut_snapshot", 1, 1, 2, cut_snapshot },
+    { "other_abi", 1, 1, 2, set_other_abi },
+    { "bad_header", 1, 1, 2, spoil_header },
+    { "bad_rows", 1, 1, 2, spoil_rows },
+    { "many_rows", 1, 1, 2, claim_many_rows },
 };
 
 static int publish_seed(const char *path, const struct seed *seed)
 {
-    const struct segment_writer_options options = {path, 1, 1, 1000, "1.0.0", NULL};
+    const struct segment_writer_options options = { path, 1, 1, 1000, "1.0.0", NULL };
     struct segment_writer *writer;
     char message[SEG_ERROR_MAX];
     pid_t holder;

@@ -6,8 +6,9 @@
  * Forwards every frame of NEAR to FAR and back, TIME later ("20ms", "500us"); --delay is the added round trip, half of it each
  * way. NEAR and FAR are this namespace's ends of two veth pairs, which it needs for itself alone. Says "ready" on stdout when it
  * forwards; SIGTERM or SIGINT ends it. The log has a line per forwarded TCP packet: when it came and when it left
- * (CLOCK_REALTIME, ns), and what it was. --no-offload switches TSO, GSO, GRO and transmit checksums off, and does nothing else: it
- * is for the other ends of the pairs, so that frames are what a wire would carry. A frame with a wrong checksum is not forwarded. */
+ * (CLOCK_REALTIME, ns), and what it was. --no-offload switches TSO, GSO, GRO and transmit checksums off, and does nothing else:
+ * it is for the other ends of the pairs, so that frames are what a wire would carry. A frame with a wrong checksum is not
+ * forwarded. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -215,10 +216,10 @@ static int open_interface(const char *interface)
     memset(&promiscuous, 0, sizeof promiscuous);
     promiscuous.mr_ifindex = address.sll_ifindex;
     promiscuous.mr_type = PACKET_MR_PROMISC;
-    if (fd < 0 || address.sll_ifindex == 0 || setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) < 0 ||
-        setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) < 0 ||
-        setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0 ||
-        bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+    if (fd < 0 || address.sll_ifindex == 0 || setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) < 0
+        || setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) < 0
+        || setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0
+        || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
         die(interface);
     /* Without CAP_NET_ADMIN the default stays, which only bounds what may burst. */
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
@@ -318,7 +319,8 @@ static uint64_t next_due_ns(const struct direction directions[static 2])
     return due;
 }
 
-/* Sleeps until a frame comes or one is nearly due. The last stretch is not slept: a timer's lateness would be added to the delay. */
+/* Sleeps until a frame comes or one is nearly due. The last stretch is not slept: a timer's lateness would be added to the delay.
+ */
 static void wait_for_work(const struct direction directions[static 2], const sigset_t *signals)
 {
     struct pollfd fds[2] = { { .fd = directions[0].in, .events = POLLIN }, { .fd = directions[1].in, .events = POLLIN } };

@@ -1,4 +1,4 @@
-"""What must come right again, or be said truly: upgrades, a tracer, the log, lost segments, the wall clock, mistakes on top of mistakes."""
+"""What must come right again, or be said truly: upgrades, a tracer, the log, lost segments, the clock, mistakes upon mistakes."""
 
 import re
 import signal
@@ -17,7 +17,8 @@ instances:
 """
 OTHER_SEGMENT = "/dev/shm/go-metro-other"
 
-# Runs a command traced, by a tracer that may not trace what gains capabilities: the kernel then gives it none. Its own TERM is passed on.
+# Runs a command traced, by a tracer that may not trace what gains capabilities: the kernel then gives it none. Its own TERM is
+# passed on.
 TRACER = """
 import ctypes, os, signal, sys
 trace = ctypes.CDLL(None, use_errno=True).ptrace
@@ -35,7 +36,8 @@ while True:
     number = os.WSTOPSIG(status)
     trace(CONT, child, 0, 0 if number == signal.SIGTRAP else number)
 """
-# Sets the wall clock forward by STEP_MS, for the program alone, when the file MARK is there: what it reads, and frames stamped after it.
+# Sets the wall clock forward by STEP_MS, for the program alone, when the file MARK is there: what it reads, and frames stamped
+# after it.
 STEPPED_CLOCK = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -82,7 +84,8 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
 
 int pcap_dispatch(pcap_t *pcap, int count, pcap_handler handler, u_char *user)
 {
-    int (*real)(pcap_t *, int, pcap_handler, u_char *) = (int (*)(pcap_t *, int, pcap_handler, u_char *))dlsym(RTLD_NEXT, "pcap_dispatch");
+    int (*real)(pcap_t *, int, pcap_handler, u_char *) =
+        (int (*)(pcap_t *, int, pcap_handler, u_char *))dlsym(RTLD_NEXT, "pcap_dispatch");
     struct pass pass = { handler, user };
     return real(pcap, count, on_frame, (u_char *)&pass);
 }
@@ -223,7 +226,8 @@ def test_whoever_loses_the_segment_stops_capturing(stage):
         # The owner sleeps while its segment is removed and the other one makes a new one.
         stage.kill("STOP", owner)
         stage.run("rm", SEGMENT)
-        other = stage.wait_for_status(lambda s: s["helper"].get("state") == "capturing" and s["helper"]["pid"] != owner)["helper"]["pid"]
+        taken = stage.wait_for_status(lambda s: s["helper"].get("state") == "capturing" and s["helper"]["pid"] != owner)
+        other = taken["helper"]["pid"]
         assert captures(stage) == 2
         stage.kill("CONT", owner)
         wait_until(lambda: captures(stage) == 1, what="one capture")
@@ -252,7 +256,7 @@ def test_a_mistake_and_no_right():
 
 
 def test_too_little_memory_for_the_meter(stage):
-    """Under a limit to the process's own memory, in which the program finds room and the table for a million peers (8 MiB) does not."""
+    """Under a limit to the process's own memory: the program finds room in it, the table for a million peers (8 MiB) does not."""
     small = with_init("max_peers: 10")
     stage.configure(small.replace("10", "1000000"))
     with stage.start("sh", "-c", 'ulimit -d 6144; exec "$@"', "sh", PROGRAM, "-cfg=" + PATH, user=USER):
@@ -276,6 +280,7 @@ def test_no_round_trip_spans_a_step_of_the_wall_clock():
             stage.write(mark, "")
             log_has(stage, "the wall clock was set")
             traffic.result()
-            status = stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] > 100, what="it goes on after the step")
+            status = stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] > 100,
+                                           what="it goes on after the step")
             assert status["instances"][0]["ignored"]["clock_step"] > 0
             assert status["peers"][0]["rtt_ms"]["max"] < 3000, "20 ms, or 5020 with the step in it"

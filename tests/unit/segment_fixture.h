@@ -94,11 +94,11 @@ static inline void fixture_free(struct fixture *fixture)
 static inline bool fixture_equals(const struct fixture *fixture, const struct segment_copy *copy)
 {
     const struct segment_contents *contents = &fixture->contents;
-    return copy->snapshot.instance_count == contents->instance_count && copy->snapshot.row_count == contents->row_count &&
-           memcmp(copy->instances, fixture->instances, contents->instance_count * sizeof *fixture->instances) == 0 &&
-           memcmp(copy->rows, fixture->rows, contents->row_count * sizeof *fixture->rows) == 0 &&
-           (copy->histograms == NULL ||
-            memcmp(copy->histograms, fixture->histograms, contents->row_count * sizeof *fixture->histograms) == 0);
+    return copy->snapshot.instance_count == contents->instance_count && copy->snapshot.row_count == contents->row_count
+           && memcmp(copy->instances, fixture->instances, contents->instance_count * sizeof *fixture->instances) == 0
+           && memcmp(copy->rows, fixture->rows, contents->row_count * sizeof *fixture->rows) == 0
+           && (copy->histograms == NULL
+               || memcmp(copy->histograms, fixture->histograms, contents->row_count * sizeof *fixture->histograms) == 0);
 }
 
 /* The CRC of `count` things at `offset`, as far as they are in the file. */

@@ -33,12 +33,12 @@ static int noted_buffer_size(pcap_t *pcap, int bytes)
 #undef pcap_set_buffer_size
 #include "packet.h"
 
-#define NEED_NAMESPACE()                                                                                                   \
-    do {                                                                                                                   \
-        if (!have_namespace) {                                                                                             \
-            print_message("SKIPPED %s: no right to make a network namespace\n", __func__);                                 \
-            skip();                                                                                                        \
-        }                                                                                                                  \
+#define NEED_NAMESPACE()                                                                   \
+    do {                                                                                   \
+        if (!have_namespace) {                                                             \
+            print_message("SKIPPED %s: no right to make a network namespace\n", __func__); \
+            skip();                                                                        \
+        }                                                                                  \
     } while (0)
 
 static bool have_namespace;
@@ -85,7 +85,7 @@ static enum capture_result gather(struct capture *capture, struct seen *seen, si
     int64_t end_ns = capture_now_ns(CLOCK_MONOTONIC) + 3 * CAPTURE_NS_PER_S;
 
     while (result == CAPTURE_OK && capture_now_ns(CLOCK_MONOTONIC) < end_ns) {
-        struct pollfd pollfd = {capture_fd(capture), POLLIN, 0};
+        struct pollfd pollfd = { capture_fd(capture), POLLIN, 0 };
 
         if (poll(&pollfd, 1, seen->count >= want ? 150 : 1000) == 0 && seen->count >= want)
             break;
@@ -148,8 +148,8 @@ static size_t make_frame(uint8_t *out, const struct frame_options *o, size_t *ip
     return at + length;
 }
 
-static const struct frame_options tcp4 = {true, 0, "10.1.0.1", "10.1.0.2", 6, 80, 0, 0};
-static const struct frame_options tcp6 = {false, 0, "2001:db8::1", "2001:db8::2", 6, 80, 0, 0};
+static const struct frame_options tcp4 = { true, 0, "10.1.0.1", "10.1.0.2", 6, 80, 0, 0 };
+static const struct frame_options tcp6 = { false, 0, "2001:db8::1", "2001:db8::2", 6, 80, 0, 0 };
 
 /* ---- devices ---- */
 
@@ -182,18 +182,18 @@ static int open_tunnel(const char *name, int kind)
     return fd;
 }
 
-#define NEED_TUNNEL(fd)                                                                                                    \
-    do {                                                                                                                   \
-        if ((fd) < 0) {                                                                                                    \
-            print_message("SKIPPED %s: no /dev/net/tun\n", __func__);                                                      \
-            skip();                                                                                                        \
-        }                                                                                                                  \
+#define NEED_TUNNEL(fd)                                               \
+    do {                                                              \
+        if ((fd) < 0) {                                               \
+            print_message("SKIPPED %s: no /dev/net/tun\n", __func__); \
+            skip();                                                   \
+        }                                                             \
     } while (0)
 
 /* Sends whole frames out of an interface. */
 static int open_sender(const char *interface)
 {
-    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
+    struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface) };
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
@@ -224,7 +224,7 @@ static struct netset *set_of(const char *const *texts)
 /* Opens, and waits out the time in which packets are taken for older than the filter. */
 static struct capture *open_live(const char *interface, const char *user_filter, const struct netset *whitelist)
 {
-    struct capture_live_options options = {interface, 128, 4 << 20, false, user_filter, whitelist};
+    struct capture_live_options options = { interface, 128, 4 << 20, false, user_filter, whitelist };
     struct capture *capture = capture_new();
 
     assert_non_null(capture);
@@ -242,7 +242,7 @@ static void test_loopback(void **state)
     struct frame_options udp4 = tcp4, big = tcp6;
     struct capture_statistics statistics;
     struct capture *capture;
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     int fd;
 
     (void)state;
@@ -271,7 +271,7 @@ static void test_loopback(void **state)
 static void test_budget(void **state)
 {
     struct capture *capture;
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     int fd;
 
     (void)state;
@@ -284,7 +284,7 @@ static void test_budget(void **state)
         assert_int_equal(capture_dispatch(capture, 7, on_seen, &seen, message), CAPTURE_OK);
     assert_in_range(seen.count, 1, 7);
     while (seen.count < 20) {
-        struct pollfd pollfd = {capture_fd(capture), POLLIN, 0};
+        struct pollfd pollfd = { capture_fd(capture), POLLIN, 0 };
 
         assert_int_equal(poll(&pollfd, 1, 1000), 1); /* the rest of a block that was begun still wakes */
         assert_int_equal(capture_dispatch(capture, 7, on_seen, &seen, message), CAPTURE_OK);
@@ -296,11 +296,11 @@ static void test_budget(void **state)
 
 static void test_whitelist(void **state)
 {
-    static const char *const wanted[] = {"10.2.0.0/16", "2001:db8:2::7", NULL};
+    static const char *const wanted[] = { "10.2.0.0/16", "2001:db8:2::7", NULL };
     struct frame_options from4 = tcp4, to6 = tcp6;
     struct netset *set;
     struct capture *capture;
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     int fd;
 
     (void)state;
@@ -334,10 +334,10 @@ static void test_whitelist(void **state)
 /* The filter is replaced again and again while numbered frames run: each is seen, once. */
 static void test_replaced_without_gap(void **state)
 {
-    static const char *const first[] = {"10.1.0.2", NULL}, *const second[] = {"10.1.0.0/24", "192.0.2.1", NULL};
-    struct netset *sets[] = {NULL, NULL, NULL};
+    static const char *const first[] = { "10.1.0.2", NULL }, *const second[] = { "10.1.0.0/24", "192.0.2.1", NULL };
+    struct netset *sets[] = { NULL, NULL, NULL };
     struct frame_options numbered = tcp4;
-    struct seen seen = {.number_offset = 14 + 20 + 4};
+    struct seen seen = { .number_offset = 14 + 20 + 4 };
     struct capture *capture;
     pid_t sender;
     int fd, status;
@@ -373,8 +373,8 @@ static void test_replaced_without_gap(void **state)
 
 static void test_user_filter(void **state)
 {
-    static const char *const wanted[] = {"10.1.0.2", NULL};
-    static const char *const interfaces[] = {"lo", "any"};
+    static const char *const wanted[] = { "10.1.0.2", NULL };
+    static const char *const interfaces[] = { "lo", "any" };
     struct frame_options other_port = tcp4, other_host = tcp4;
     struct netset *set;
     int fd;
@@ -387,7 +387,7 @@ static void test_user_filter(void **state)
     fd = open_sender("lo");
     for (size_t i = 0; i < 2; i++) {
         struct capture *capture = open_live(interfaces[i], "tcp dst port 80", set);
-        struct seen seen = {0};
+        struct seen seen = { 0 };
 
         send_frame(fd, &other_port);
         send_frame(fd, &other_host);
@@ -403,10 +403,12 @@ static void test_user_filter(void **state)
 
 static void test_bad_user_filter(void **state)
 {
-    static const struct { const char *interface, *filter, *says; } cases[] = {
-        {"lo", "tcp port", "-f: "},
-        {"lo", "no such thing", "-f: "},
-        {"any", "link[6] = 2", "name an interface"},
+    static const struct {
+        const char *interface, *filter, *says;
+    } cases[] = {
+        { "lo", "tcp port", "-f: " },
+        { "lo", "no such thing", "-f: " },
+        { "any", "link[6] = 2", "name an interface" },
     };
     struct capture *capture;
 
@@ -414,7 +416,7 @@ static void test_bad_user_filter(void **state)
     NEED_NAMESPACE();
     capture = capture_new();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct capture_live_options options = {cases[i].interface, 128, 0, false, cases[i].filter, NULL};
+        struct capture_live_options options = { cases[i].interface, 128, 0, false, cases[i].filter, NULL };
 
         assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_BAD_FILTER);
         assert_non_null(strstr(message, cases[i].says));
@@ -426,7 +428,7 @@ static void test_bad_user_filter(void **state)
 /* A filter that will not do costs neither the whole ring nor another compilation at each attempt. */
 static void test_bad_user_filter_is_cheap(void **state)
 {
-    struct capture_live_options options = {"lo", 128, 256 << 20, false, "tcp port", NULL};
+    struct capture_live_options options = { "lo", 128, 256 << 20, false, "tcp port", NULL };
     char first[CAPTURE_ERROR_MAX];
     struct capture *capture;
 
@@ -458,7 +460,7 @@ static void test_bad_user_filter_is_cheap(void **state)
 
 static void test_ring(void **state)
 {
-    struct capture_live_options options = {"lo", 128, 4 << 20, false, NULL, NULL};
+    struct capture_live_options options = { "lo", 128, 4 << 20, false, NULL, NULL };
     struct capture *capture;
 
     (void)state;
@@ -486,8 +488,8 @@ static void test_ring(void **state)
  * after one that nobody wants. */
 static void test_tags(void **state)
 {
-    static const char *const wanted[] = {"10.1.0.2", "2001:db8::2", NULL};
-    static const char *const interfaces[] = {"tap0", "any"};
+    static const char *const wanted[] = { "10.1.0.2", "2001:db8::2", NULL };
+    static const char *const interfaces[] = { "tap0", "any" };
     struct netset *set;
     int tap, sender;
 
@@ -501,7 +503,7 @@ static void test_tags(void **state)
         struct capture *capture = open_live(interfaces[i], NULL, set);
         uint8_t frames[12][128], unwanted[128];
         size_t ip, lengths[12];
-        struct seen seen = {0};
+        struct seen seen = { 0 };
 
         for (unsigned n = 0; n < 12; n++) {
             struct frame_options options = n % 2 == 0 ? tcp4 : tcp6, other = options;
@@ -518,7 +520,7 @@ static void test_tags(void **state)
         assert_int_equal(seen.count, 12);
         for (unsigned n = 0; n < 12 && i == 0; n++)
             assert_memory_equal(seen.frames[n], frames[n], lengths[n]); /* with the tag that the kernel took off */
-        for (unsigned n = 0; n < 12; n++) { /* whatever a cooked socket makes of the second one */
+        for (unsigned n = 0; n < 12; n++) {                             /* whatever a cooked socket makes of the second one */
             struct tcp_segment segment;
 
             assert_int_equal(packet_decode(seen.linktype, seen.frames[n], 128, 128, &segment), PACKET_OK);
@@ -533,11 +535,11 @@ static void test_tags(void **state)
 
 static void test_raw_ip(void **state)
 {
-    static const char *const wanted[] = {"10.1.0.2", "2001:db8::2", NULL};
+    static const char *const wanted[] = { "10.1.0.2", "2001:db8::2", NULL };
     struct netset *set;
     struct frame_options other = tcp4;
     struct capture *capture;
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     uint8_t frame[256];
     size_t ip, length;
     int tun;
@@ -566,7 +568,7 @@ static void test_raw_ip(void **state)
 
 static void test_goes_and_comes_back(void **state)
 {
-    struct capture_live_options options = {"tun1", 128, 1 << 20, false, NULL, NULL};
+    struct capture_live_options options = { "tun1", 128, 1 << 20, false, NULL, NULL };
     struct capture_statistics statistics;
     struct capture *capture;
     uint8_t frame[256];
@@ -579,7 +581,7 @@ static void test_goes_and_comes_back(void **state)
     NEED_TUNNEL(tun);
     capture = open_live("tun1", NULL, NULL);
     for (unsigned round = 1; round <= 3; round++) {
-        struct seen seen = {0};
+        struct seen seen = { 0 };
 
         assert_true(write(tun, frame + ip, length - ip) > 0);
         assert_int_equal(gather(capture, &seen, 1), CAPTURE_OK);
@@ -610,7 +612,7 @@ static void test_goes_and_comes_back(void **state)
 static void test_replaced_interface(void **state)
 {
     struct capture *capture;
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     int tun;
 
     (void)state;
@@ -634,7 +636,7 @@ static void test_replaced_interface(void **state)
 
 static void test_kernel_drops(void **state)
 {
-    struct capture_live_options options = {"lo", 2000, 512 << 10, false, NULL, NULL};
+    struct capture_live_options options = { "lo", 2000, 512 << 10, false, NULL, NULL };
     struct capture_statistics statistics;
     struct frame_options big = tcp4;
     struct capture *capture;
@@ -661,14 +663,14 @@ static void test_kernel_drops(void **state)
 
 static void test_no_interface(void **state)
 {
-    static const char *const names[] = {"nosuch0", "", "a-name-that-is-too-long"};
+    static const char *const names[] = { "nosuch0", "", "a-name-that-is-too-long" };
     struct capture *capture;
 
     (void)state;
     NEED_NAMESPACE();
     capture = capture_new();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct capture_live_options options = {names[i], 128, 0, false, NULL, NULL};
+        struct capture_live_options options = { names[i], 128, 0, false, NULL, NULL };
 
         assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_NO_INTERFACE);
         assert_non_null(strstr(message, "no such interface"));
@@ -680,15 +682,15 @@ static void test_no_interface(void **state)
 
 static void test_no_permission(void **state)
 {
-    struct capture_live_options options = {"lo", 128, 0, false, NULL, NULL};
+    struct capture_live_options options = { "lo", 128, 0, false, NULL, NULL };
     int status;
     pid_t child = fork();
 
     (void)state;
     if (child == 0) {
         struct capture *capture = capture_new();
-        bool ok = privilege_drop_thread() == 0 && capture_open_live(capture, &options, message) == CAPTURE_NO_PERMISSION &&
-                  strstr(message, "sudo setcap cap_net_raw+ep ") != NULL;
+        bool ok = privilege_drop_thread() == 0 && capture_open_live(capture, &options, message) == CAPTURE_NO_PERMISSION
+                  && strstr(message, "sudo setcap cap_net_raw+ep ") != NULL;
 
         capture_free(capture);
         _exit(ok ? 0 : 1);
@@ -701,9 +703,9 @@ static void test_no_permission(void **state)
 
 static void test_older_than_the_filter(void **state)
 {
-    struct seen seen = {0};
-    struct capture capture = {.live = true, .fn = on_seen, .arg = &seen};
-    struct pcap_pkthdr header = {.ts = {100, 999}, .caplen = 1, .len = 1};
+    struct seen seen = { 0 };
+    struct capture capture = { .live = true, .fn = on_seen, .arg = &seen };
+    struct pcap_pkthdr header = { .ts = { 100, 999 }, .caplen = 1, .len = 1 };
 
     (void)state;
     capture.settled_at_ns = 100 * CAPTURE_NS_PER_S + 1000;
@@ -719,16 +721,25 @@ static void test_older_than_the_filter(void **state)
 
 static void test_time_of(void **state)
 {
-    static const struct { int64_t s, ns, expected; } cases[] = {
-        {0, 0, 0}, {1, 999999999, 1999999999}, {4294967295, 5, 4294967295000000005}, {INT64_MAX, 0, CAPTURE_NO_TIME},
-        {INT64_MIN, 0, CAPTURE_NO_TIME}, {-1, 0, CAPTURE_NO_TIME}, {4611686017, 999999999, 4611686017999999999},
-        {4611686018, 0, CAPTURE_NO_TIME}, {INT64_MAX / 1000000000, 999999999, CAPTURE_NO_TIME},
-        {7, 1000000000, 7000000000}, {7, -1, 7000000000},
+    static const struct {
+        int64_t s, ns, expected;
+    } cases[] = {
+        { 0, 0, 0 },
+        { 1, 999999999, 1999999999 },
+        { 4294967295, 5, 4294967295000000005 },
+        { INT64_MAX, 0, CAPTURE_NO_TIME },
+        { INT64_MIN, 0, CAPTURE_NO_TIME },
+        { -1, 0, CAPTURE_NO_TIME },
+        { 4611686017, 999999999, 4611686017999999999 },
+        { 4611686018, 0, CAPTURE_NO_TIME },
+        { INT64_MAX / 1000000000, 999999999, CAPTURE_NO_TIME },
+        { 7, 1000000000, 7000000000 },
+        { 7, -1, 7000000000 },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct timeval ts = {(time_t)cases[i].s, (suseconds_t)cases[i].ns};
+        struct timeval ts = { (time_t)cases[i].s, (suseconds_t)cases[i].ns };
 
         assert_int_equal(time_of(&ts), cases[i].expected);
     }
@@ -841,7 +852,7 @@ static void test_classic_files(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         bool big = i % 2 == 1, nano = i / 2 == 1;
-        struct seen seen = {0}, filtered = {0};
+        struct seen seen = { 0 }, filtered = { 0 };
 
         write_file(data, make_pcap(data, big, nano));
         assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
@@ -867,7 +878,7 @@ static void test_cut_files(void **state)
     (void)state;
     for (size_t n = 0; n <= length; n++) {
         bool whole = n == 24 || n == first || n == length;
-        struct seen seen = {0};
+        struct seen seen = { 0 };
         enum capture_result result;
 
         write_file(data, n);
@@ -880,7 +891,7 @@ static void test_cut_files(void **state)
 
 static void test_pcapng(void **state)
 {
-    struct seen seen = {0}, mixed = {0};
+    struct seen seen = { 0 }, mixed = { 0 };
     uint8_t data[1024];
     size_t length = make_pcapng(data, false);
 
@@ -899,10 +910,14 @@ static void test_pcapng(void **state)
 
 static void test_not_a_capture(void **state)
 {
-    static const struct { const char *text, *says; } cases[] = {
-        {"", "empty"}, {"#!/bin/sh\necho this is not a capture at all\n", "not a pcap"}, {"\xd4\xc3\xb2\xa1", "not a pcap"},
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { "", "empty" },
+        { "#!/bin/sh\necho this is not a capture at all\n", "not a pcap" },
+        { "\xd4\xc3\xb2\xa1", "not a pcap" },
     };
-    struct seen seen = {0};
+    struct seen seen = { 0 };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -918,7 +933,7 @@ static void test_not_a_capture(void **state)
 
 static void test_standard_input(void **state)
 {
-    struct seen seen = {0};
+    struct seen seen = { 0 };
     uint8_t data[1024];
 
     (void)state;

@@ -36,10 +36,10 @@ static void fill_random(uint8_t *data, size_t size, uint32_t *state)
 
 static void test_vectors_of_rfc_3720(void **state)
 {
-    static const uint8_t scsi_read[48] = {
-        0x01, 0xc0, 0, 0, 0, 0, 0,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0,
-        0,    0,    0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0};
-    uint8_t zeros[32] = {0}, ones[32], up[32], down[32];
+    static const uint8_t scsi_read[48] = { 0x01, 0xc0, 0, 0, 0, 0, 0,    0, 0,    0, 0, 0,    0, 0, 0, 0,
+                                           0x14, 0,    0, 0, 0, 0, 0x04, 0, 0,    0, 0, 0x14, 0, 0, 0, 0x18,
+                                           0x28, 0,    0, 0, 0, 0, 0,    0, 0x02, 0, 0, 0,    0, 0, 0, 0 };
+    uint8_t zeros[32] = { 0 }, ones[32], up[32], down[32];
     (void)state;
     for (unsigned n = 0; n < 32; n++) {
         ones[n] = 0xff;
@@ -94,7 +94,7 @@ static void test_hardware_is_right_at_any_length(void **state)
 /* Around the joints: the last byte of a word, of a lane, of a round of three lanes. */
 static void test_every_joint(void **state)
 {
-    static const size_t joints[] = {8, LANE, 2 * LANE, 3 * LANE, 6 * LANE};
+    static const size_t joints[] = { 8, LANE, 2 * LANE, 3 * LANE, 6 * LANE };
     static uint8_t data[6 * LANE + 16];
     uint32_t seed = 1;
     (void)state;
@@ -118,7 +118,7 @@ static void test_parts_give_the_whole(void **state)
 static void test_zeros_are_as_bytes(void **state)
 {
     static const uint8_t zeros[3 * 4 * RUN_WORDS];
-    static const size_t joints[] = {4 * RUN_WORDS, 8 * RUN_WORDS};
+    static const size_t joints[] = { 4 * RUN_WORDS, 8 * RUN_WORDS };
     (void)state;
     for (size_t size = 0; size < 100; size++)
         assert_int_equal(crc32c_zeros(0x12345678, size), reference(0x12345678, zeros, size));
@@ -131,9 +131,12 @@ static void test_zeros_are_as_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors_of_rfc_3720),       cmocka_unit_test(test_tables_are_right_at_any_length),
-        cmocka_unit_test(test_hardware_is_right_at_any_length), cmocka_unit_test(test_every_joint),
-        cmocka_unit_test(test_parts_give_the_whole),      cmocka_unit_test(test_zeros_are_as_bytes),
+        cmocka_unit_test(test_vectors_of_rfc_3720),
+        cmocka_unit_test(test_tables_are_right_at_any_length),
+        cmocka_unit_test(test_hardware_is_right_at_any_length),
+        cmocka_unit_test(test_every_joint),
+        cmocka_unit_test(test_parts_give_the_whole),
+        cmocka_unit_test(test_zeros_are_as_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,11 +55,17 @@ static bool load(const struct kernel_packet *p, uint64_t offset, unsigned size, 
 static bool condition(uint16_t code, uint32_t a, uint32_t k)
 {
     switch (BPF_OP(code)) {
-    case BPF_JEQ: return a == k;
-    case BPF_JGE: return a >= k;
-    case BPF_JGT: return a > k;
-    case BPF_JSET: return (a & k) != 0;
-    default: fail_msg("jump %#x", code); return false;
+    case BPF_JEQ:
+        return a == k;
+    case BPF_JGE:
+        return a >= k;
+    case BPF_JGT:
+        return a > k;
+    case BPF_JSET:
+        return (a & k) != 0;
+    default:
+        fail_msg("jump %#x", code);
+        return false;
     }
 }
 
@@ -77,11 +83,22 @@ static uint32_t run(const struct filter_program *f, const struct kernel_packet *
             if (!load(p, BPF_MODE(in.code) == BPF_IND ? (uint64_t)x + in.k : in.k, size, &a))
                 return 0;
             break;
-        case BPF_LDX: assert_int_equal(in.code, LDX_IMM); x = in.k; break;
-        case BPF_ALU: assert_int_equal(in.code, RSH_K); a >>= in.k; break;
-        case BPF_JMP: pc += BPF_OP(in.code) == BPF_JA ? in.k : condition(in.code, a, in.k) ? in.jt : in.jf; break;
-        case BPF_RET: assert_int_equal(in.code, RET_K); return in.k;
-        default: fail_msg("instruction %#x", in.code);
+        case BPF_LDX:
+            assert_int_equal(in.code, LDX_IMM);
+            x = in.k;
+            break;
+        case BPF_ALU:
+            assert_int_equal(in.code, RSH_K);
+            a >>= in.k;
+            break;
+        case BPF_JMP:
+            pc += BPF_OP(in.code) == BPF_JA ? in.k : condition(in.code, a, in.k) ? in.jt : in.jf;
+            break;
+        case BPF_RET:
+            assert_int_equal(in.code, RET_K);
+            return in.k;
+        default:
+            fail_msg("instruction %#x", in.code);
         }
     }
 }
@@ -174,9 +191,12 @@ static bool wants_cooked(const struct netset *set, const struct kernel_packet *p
 static bool wants(enum filter_link link, const struct netset *set, const struct kernel_packet *p)
 {
     switch (link) {
-    case FILTER_ETHERNET: return wants_ethernet(set, p);
-    case FILTER_RAW: return wants_version(set, p->data, p->length);
-    case FILTER_COOKED: return wants_cooked(set, p);
+    case FILTER_ETHERNET:
+        return wants_ethernet(set, p);
+    case FILTER_RAW:
+        return wants_version(set, p->data, p->length);
+    case FILTER_COOKED:
+        return wants_cooked(set, p);
     }
     return false;
 }
@@ -219,7 +239,7 @@ static struct netset *random_set(unsigned count)
 
 static size_t put_ip(uint8_t *at, bool v4)
 {
-    static const uint8_t protocols[] = {6, 6, 6, 6, 17, 1, 0, 43, 44, 51, 60, 58, 59, 4};
+    static const uint8_t protocols[] = { 6, 6, 6, 6, 17, 1, 0, 43, 44, 51, 60, 58, 59, 4 };
     uint8_t protocol = protocols[random_below(sizeof protocols)];
 
     memset(at, 0, 60);
@@ -234,7 +254,7 @@ static size_t put_ip(uint8_t *at, bool v4)
 
 static void random_frame(enum filter_link link, struct kernel_packet *p, uint8_t *buffer)
 {
-    static const uint16_t tags[] = {0x8100, 0x88a8, 0x9100}, others[] = {0x806, 0x8847, 0x8864, 0x88cc};
+    static const uint16_t tags[] = { 0x8100, 0x88a8, 0x9100 }, others[] = { 0x806, 0x8847, 0x8864, 0x88cc };
     bool v4 = random_below(2) == 0;
     uint16_t type = random_below(10) == 0 ? others[random_below(4)] : v4 ? 0x800 : 0x86dd, next = type;
     size_t n = link == FILTER_ETHERNET ? 12 : 0;
@@ -286,7 +306,7 @@ static void check_frames(enum filter_link link, const struct netset *set, unsign
 
 static void test_random_sets(void **state)
 {
-    static const unsigned sizes[] = {0, 1, 2, 15, 16, 17, 40, 120, 400};
+    static const unsigned sizes[] = { 0, 1, 2, 15, 16, 17, 40, 120, 400 };
     unsigned passed = 0, rounds = 0;
 
     (void)state;
@@ -320,7 +340,7 @@ static void test_all_peers(void **state)
 
 static void test_everything_listed(void **state)
 {
-    static const char *const all[] = {"::/0", "0.0.0.0/0"};
+    static const char *const all[] = { "::/0", "0.0.0.0/0" };
     unsigned passed = 0;
 
     (void)state;
@@ -354,9 +374,12 @@ static struct netset *hosts(unsigned count, bool v4)
 /* Sizes that people have must fit; what does not fit passes all TCP and says so. */
 static void test_capacity(void **state)
 {
-    static const struct { unsigned count; bool v4, fits; } cases[] = {
-        {1000, true, true}, {1600, true, true}, {3000, true, false}, {20000, true, false},
-        {180, false, true}, {2000, false, false},
+    static const struct {
+        unsigned count;
+        bool v4, fits;
+    } cases[] = {
+        { 1000, true, true },   { 1600, true, true }, { 3000, true, false },
+        { 20000, true, false }, { 180, false, true }, { 2000, false, false },
     };
     unsigned passed = 0;
 
@@ -377,14 +400,14 @@ static void test_capacity(void **state)
 static void test_each_host(void **state)
 {
     struct netset *set = hosts(1500, true);
-    uint8_t frame[54] = {[12] = 8, [14] = 0x45, [23] = 6};
-    struct kernel_packet p = {frame, sizeof frame, 0x800, 0, false};
+    uint8_t frame[54] = { [12] = 8, [14] = 0x45, [23] = 6 };
+    struct kernel_packet p = { frame, sizeof frame, 0x800, 0, false };
 
     (void)state;
     assert_int_equal(filter_build(&program, FILTER_ETHERNET, set, ACCEPT, NULL, 0), 0);
     for (unsigned i = 0; i < 1500; i++)
         for (unsigned side = 0; side < 2; side++) {
-            const uint8_t address[4] = {10, (uint8_t)(i * 7 % 251), (uint8_t)(i / 250 % 250), (uint8_t)(i % 250)};
+            const uint8_t address[4] = { 10, (uint8_t)(i * 7 % 251), (uint8_t)(i / 250 % 250), (uint8_t)(i % 250) };
 
             memset(frame + 26, 0xee, 8);
             assert_int_equal(run(&program, &p), 0);
@@ -398,8 +421,8 @@ static void test_each_host(void **state)
 
 static void test_reject(void **state)
 {
-    uint8_t frame[54] = {[12] = 8, [14] = 0x45, [23] = 6};
-    struct kernel_packet p = {frame, sizeof frame, 0x800, 0, false};
+    uint8_t frame[54] = { [12] = 8, [14] = 0x45, [23] = 6 };
+    struct kernel_packet p = { frame, sizeof frame, 0x800, 0, false };
 
     (void)state;
     filter_build_reject(&program);
@@ -407,18 +430,25 @@ static void test_reject(void **state)
     assert_int_equal(run(&program, &p), 0);
 }
 
-static const struct sock_filter port_80[] = { /* "tcp dst port 80" of IPv4, without options */
-    {LD_H_ABS, 0, 0, 12}, {JEQ_K, 0, 4, 0x800}, {LD_H_ABS, 0, 0, 36}, {JEQ_K, 0, 1, 80}, {RET_K, 0, 0, 262144}, {RET_K, 0, 0, 0},
-    {RET_K, 0, 0, 0},
+static const struct sock_filter port_80[] = {
+    /* "tcp dst port 80" of IPv4, without options */
+    { LD_H_ABS, 0, 0, 12 },  { JEQ_K, 0, 4, 0x800 }, { LD_H_ABS, 0, 0, 36 }, { JEQ_K, 0, 1, 80 },
+    { RET_K, 0, 0, 262144 }, { RET_K, 0, 0, 0 },     { RET_K, 0, 0, 0 },
 };
 
 static void test_user_program(void **state)
 {
-    uint8_t frame[54] = {[12] = 8, [14] = 0x45, [23] = 6, [26] = 10, [30] = 192};
-    struct kernel_packet p = {frame, sizeof frame, 0x800, 0, false};
+    uint8_t frame[54] = { [12] = 8, [14] = 0x45, [23] = 6, [26] = 10, [30] = 192 };
+    struct kernel_packet p = { frame, sizeof frame, 0x800, 0, false };
     struct netset *set = netset_new();
-    static const struct { uint8_t first, port, protocol; bool passes; } cases[] = {
-        {10, 80, 6, true}, {10, 81, 6, false}, {11, 80, 6, false}, {10, 80, 17, false},
+    static const struct {
+        uint8_t first, port, protocol;
+        bool passes;
+    } cases[] = {
+        { 10, 80, 6, true },
+        { 10, 81, 6, false },
+        { 11, 80, 6, false },
+        { 10, 80, 17, false },
     };
 
     (void)state;
@@ -435,13 +465,16 @@ static void test_user_program(void **state)
 
 static void test_user_program_malformed(void **state)
 {
-    static const struct { struct sock_filter code[2]; size_t length; } cases[] = {
-        {{{LD_H_ABS, 0, 0, 12}}, 1},                      /* does not end with ret */
-        {{{JEQ_K, 1, 0, 0}, {RET_K, 0, 0, 1}}, 2},        /* true leaves the program */
-        {{{JEQ_K, 0, 1, 0}, {RET_K, 0, 0, 1}}, 2},        /* false leaves it */
-        {{{JA, 0, 0, 1}, {RET_K, 0, 0, 1}}, 2},           /* always leaves it */
-        {{{JA, 0, 0, UINT32_MAX}, {RET_K, 0, 0, 1}}, 2},
-        {{{BPF_RET | BPF_A, 0, 0, 0}, {RET_K, 0, 0, 1}}, 2},
+    static const struct {
+        struct sock_filter code[2];
+        size_t length;
+    } cases[] = {
+        { { { LD_H_ABS, 0, 0, 12 } }, 1 },                 /* does not end with ret */
+        { { { JEQ_K, 1, 0, 0 }, { RET_K, 0, 0, 1 } }, 2 }, /* true leaves the program */
+        { { { JEQ_K, 0, 1, 0 }, { RET_K, 0, 0, 1 } }, 2 }, /* false leaves it */
+        { { { JA, 0, 0, 1 }, { RET_K, 0, 0, 1 } }, 2 },    /* always leaves it */
+        { { { JA, 0, 0, UINT32_MAX }, { RET_K, 0, 0, 1 } }, 2 },
+        { { { BPF_RET | BPF_A, 0, 0, 0 }, { RET_K, 0, 0, 1 } }, 2 },
     };
 
     (void)state;
@@ -459,7 +492,7 @@ static void test_user_program_length(void **state)
 
     (void)state;
     for (size_t i = 0; i <= FILTER_MAX_INSTRUCTIONS; i++)
-        longest[i] = (struct sock_filter){RET_K, 0, 0, 1};
+        longest[i] = (struct sock_filter){ RET_K, 0, 0, 1 };
     assert_int_equal(filter_build(&program, FILTER_RAW, NULL, 96, longest, 4000), 0);
     assert_int_equal(filter_build(&program, FILTER_RAW, set, 96, longest, 3500), 0);
     assert_false(program.has_whitelist); /* the user's own filter stays, the whitelist goes */
@@ -471,17 +504,31 @@ static void test_user_program_length(void **state)
 static void test_rebase_cooked(void **state)
 {
     struct sock_filter code[] = {
-        {LD_H_ABS, 0, 0, 14}, {LD_H_ABS, 0, 0, 0}, {LD_H_ABS, 0, 0, 2}, {LD_B_ABS, 0, 0, 25},
-        {BPF_LDX | BPF_B | BPF_MSH, 0, 0, 16}, {LD_H_IND, 0, 0, 18}, {LD_B_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG)},
-        {JEQ_K, 0, 0, 16}, {LDX_IMM, 0, 0, 16}, {RET_K, 0, 0, 16},
+        { LD_H_ABS, 0, 0, 14 },
+        { LD_H_ABS, 0, 0, 0 },
+        { LD_H_ABS, 0, 0, 2 },
+        { LD_B_ABS, 0, 0, 25 },
+        { BPF_LDX | BPF_B | BPF_MSH, 0, 0, 16 },
+        { LD_H_IND, 0, 0, 18 },
+        { LD_B_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG) },
+        { JEQ_K, 0, 0, 16 },
+        { LDX_IMM, 0, 0, 16 },
+        { RET_K, 0, 0, 16 },
     };
     static const uint32_t expected[] = {
-        (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL), (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE),
-        (uint32_t)(SKF_AD_OFF + SKF_AD_HATYPE), 9,
-        0, 2, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG), 16, 16, 16,
+        (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL),
+        (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE),
+        (uint32_t)(SKF_AD_OFF + SKF_AD_HATYPE),
+        9,
+        0,
+        2,
+        (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG),
+        16,
+        16,
+        16,
     };
-    struct sock_filter address[] = {{LD_W_ABS, 0, 0, 6}, {RET_K, 0, 0, 1}};
-    struct sock_filter half[] = {{LD_B_ABS, 0, 0, 15}, {RET_K, 0, 0, 1}};
+    struct sock_filter address[] = { { LD_W_ABS, 0, 0, 6 }, { RET_K, 0, 0, 1 } };
+    struct sock_filter half[] = { { LD_B_ABS, 0, 0, 15 }, { RET_K, 0, 0, 1 } };
 
     (void)state;
     assert_int_equal(filter_rebase_cooked(code, sizeof code / sizeof code[0]), 0);
@@ -495,16 +542,11 @@ static void test_rebase_cooked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_sets),
-        cmocka_unit_test(test_all_peers),
-        cmocka_unit_test(test_everything_listed),
-        cmocka_unit_test(test_capacity),
-        cmocka_unit_test(test_each_host),
-        cmocka_unit_test(test_reject),
-        cmocka_unit_test(test_user_program),
-        cmocka_unit_test(test_user_program_malformed),
-        cmocka_unit_test(test_user_program_length),
-        cmocka_unit_test(test_rebase_cooked),
+        cmocka_unit_test(test_random_sets),         cmocka_unit_test(test_all_peers),
+        cmocka_unit_test(test_everything_listed),   cmocka_unit_test(test_capacity),
+        cmocka_unit_test(test_each_host),           cmocka_unit_test(test_reject),
+        cmocka_unit_test(test_user_program),        cmocka_unit_test(test_user_program_malformed),
+        cmocka_unit_test(test_user_program_length), cmocka_unit_test(test_rebase_cooked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

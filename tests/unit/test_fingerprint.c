@@ -8,7 +8,10 @@
 
 #include "fingerprint.c"
 
-#define STRINGS(...) { .items = (char *[]){ __VA_ARGS__ }, .count = sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *) }
+#define STRINGS(...)                                                                                    \
+    {                                                                                                   \
+        .items = (char *[]){ __VA_ARGS__ }, .count = sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *) \
+    }
 #define HEAD "go-metro fingerprint 1\n"
 #define NO_SAMPLE "sample=0\nsample_duration=0\nsample_interval=0\n"
 

@@ -35,8 +35,13 @@ static struct tcp_segment segment_of(uint32_t tuple)
     const uint8_t near[4] = { 10, 0, 0, 1 };
     const uint8_t far[4] = { 10, (uint8_t)(tuple >> 16), (uint8_t)(tuple >> 8), (uint8_t)tuple };
 
-    return (struct tcp_segment){ .src = address_from_v4(near), .dst = address_from_v4(far), .sport = 1, .dport = 80,
-                                 .flags = TCP_ACK, .identity = tuple + 1, .identity_is_unique = true };
+    return (struct tcp_segment){ .src = address_from_v4(near),
+                                 .dst = address_from_v4(far),
+                                 .sport = 1,
+                                 .dport = 80,
+                                 .flags = TCP_ACK,
+                                 .identity = tuple + 1,
+                                 .identity_is_unique = true };
 }
 
 static struct flow *find(uint32_t tuple)
@@ -137,8 +142,8 @@ static void seed_changes_the_hash(void **state)
 
 static void hash_spreads_neighbours(void **state)
 {
-    unsigned count[FLOW_SHARDS] = {0};
-    unsigned low[256] = {0};
+    unsigned count[FLOW_SHARDS] = { 0 };
+    unsigned low[256] = { 0 };
 
     (void)state;
     for (uint32_t tuple = 0; tuple < 65536; tuple++) {
@@ -306,7 +311,7 @@ static struct tcp_segment packet(uint32_t identity, bool unique, uint32_t payloa
 static void same_packet_again_is_a_copy(void **state)
 {
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     assert_false(is_copy(packet(5, true, 10), 0));
     assert_true(is_copy(packet(5, true, 10), 20 * MS));
     assert_false(is_copy(packet(6, true, 10), 0));
@@ -323,7 +328,7 @@ static void the_sides_do_not_mix(void **state)
     const struct tcp_segment segment = packet(5, true, 10);
 
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     assert_false(flow_is_copy(&copies, 0, &segment, 0));
     assert_false(flow_is_copy(&copies, 1, &segment, 0));
 }
@@ -331,7 +336,7 @@ static void the_sides_do_not_mix(void **state)
 static void without_an_identity_only_at_once(void **state)
 {
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     assert_false(is_copy(packet(5, false, 10), 50 * MS));
     assert_true(is_copy(packet(5, false, 10), 51 * MS));
     assert_false(is_copy(packet(5, false, 10), 52 * MS)); /* a retransmission */
@@ -345,7 +350,7 @@ static void over_ipv6_a_tsval_ticks_slowly(void **state)
     struct tcp_segment segment = packet(5, true, 10);
 
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     memset(&segment.src, 0x20, sizeof segment.src);
     segment.has_timestamps = true;
     assert_false(is_copy(segment, 0));
@@ -359,14 +364,14 @@ static void unique_identity_counts_below_any_timer(void **state)
     const struct tcp_segment data = packet(5, true, 10);
 
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     assert_false(is_copy(data, 0));
     assert_true(is_copy(data, 99 * MS));
     assert_false(is_copy(data, 200 * MS));
     assert_true(flow_is_late_copy(&copies, &data, 10 * MS, 60 * MS));
     assert_false(flow_is_late_copy(&copies, &data, 10 * MS, 210 * MS));
     for (int64_t later_s = 1; later_s < 275; later_s++) { /* nor does a time of so few bits come round before the last timer */
-        copies = (struct flow){0};
+        copies = (struct flow){ 0 };
         assert_false(is_copy(data, 0));
         assert_false(is_copy(data, later_s * 1000 * MS - 200 * MS));
     }
@@ -377,10 +382,10 @@ static void pure_ack_with_timestamps_needs_more_proof(void **state)
     struct tcp_segment pure = packet(5, true, 0);
 
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     assert_false(is_copy(pure, 0));
     assert_true(is_copy(pure, 0)); /* only the IP ID can have made it unique */
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     pure.has_timestamps = true;
     assert_false(is_copy(pure, 0));
     assert_false(is_copy(pure, 0)); /* may be a duplicate ACK of the same tick */
@@ -392,7 +397,7 @@ static void pure_ack_with_timestamps_needs_more_proof(void **state)
 static void forgotten_packets_have_no_copies(void **state)
 {
     (void)state;
-    copies = (struct flow){0};
+    copies = (struct flow){ 0 };
     assert_false(is_copy(packet(5, true, 10), 0));
     flow_forget_copies(&copies, 0);
     assert_false(is_copy(packet(5, true, 10), 0));

@@ -38,7 +38,7 @@ static void ends_hold_everything(void **state)
 
 static void quantiles_are_near_the_truth(void **state)
 {
-    struct histogram now = {0};
+    struct histogram now = { 0 };
 
     (void)state;
     for (uint64_t n = 1; n <= 10000; n++) {
@@ -69,7 +69,7 @@ static void rank_is_the_ceiling(void **state)
 
 static void one_sample_lies_inside_its_bucket(void **state)
 {
-    struct histogram now = {0};
+    struct histogram now = { 0 };
 
     (void)state;
     histogram_add(&now, 1000000);
@@ -79,7 +79,7 @@ static void one_sample_lies_inside_its_bucket(void **state)
 
 static void difference_wraps(void **state)
 {
-    struct histogram then = {0};
+    struct histogram then = { 0 };
     struct histogram now;
     uint64_t lower, upper;
 
@@ -100,7 +100,7 @@ static void difference_wraps(void **state)
 
 static void nothing_is_zero(void **state)
 {
-    const struct histogram none = {0};
+    const struct histogram none = { 0 };
     uint64_t lower, upper;
 
     (void)state;

@@ -255,8 +255,13 @@ static void counters_wrap(void **state)
 
     (void)state;
     scene_init(&then, ROWS);
-    then.rows[0] = (struct seg_row){ .birth = 1, .samples = UINT64_MAX, .sum_ns = UINT64_MAX - MS, .min_ns = MS,
-                                     .max_ns = 99 * MS, .handshake_samples = UINT64_MAX, .handshake_sum_ns = UINT64_MAX };
+    then.rows[0] = (struct seg_row){ .birth = 1,
+                                     .samples = UINT64_MAX,
+                                     .sum_ns = UINT64_MAX - MS,
+                                     .min_ns = MS,
+                                     .max_ns = 99 * MS,
+                                     .handshake_samples = UINT64_MAX,
+                                     .handshake_sum_ns = UINT64_MAX };
     then.histograms[0].count[bucket] = UINT32_MAX - 1; /* 2^32 - 2 + 4 = 2 */
     scene_copy(&now, &then);
     for (int n = 0; n < 4; n++)

@@ -14,20 +14,20 @@
 
 #include "links.c"
 
-#define NEED_NAMESPACE()                                                                                                   \
-    do {                                                                                                                   \
-        if (!have_namespace) {                                                                                             \
-            print_message("SKIPPED %s: no right to make a network namespace\n", __func__);                                 \
-            skip();                                                                                                        \
-        }                                                                                                                  \
+#define NEED_NAMESPACE()                                                                   \
+    do {                                                                                   \
+        if (!have_namespace) {                                                             \
+            print_message("SKIPPED %s: no right to make a network namespace\n", __func__); \
+            skip();                                                                        \
+        }                                                                                  \
     } while (0)
 
-#define NEED_TUNNEL(fd)                                                                                                    \
-    do {                                                                                                                   \
-        if ((fd) < 0) {                                                                                                    \
-            print_message("SKIPPED %s: no /dev/net/tun\n", __func__);                                                      \
-            skip();                                                                                                        \
-        }                                                                                                                  \
+#define NEED_TUNNEL(fd)                                               \
+    do {                                                              \
+        if ((fd) < 0) {                                               \
+            print_message("SKIPPED %s: no /dev/net/tun\n", __func__); \
+            skip();                                                   \
+        }                                                             \
     } while (0)
 
 static bool have_namespace;
@@ -63,7 +63,7 @@ static int open_tunnel(const char *name)
 static void set_v4(const char *label, const char *text)
 {
     struct ifreq request;
-    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr_in address = { .sin_family = AF_INET };
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
     memset(&request, 0, sizeof request);
@@ -86,7 +86,7 @@ static bool holds(const struct netset *set, const char *text)
 
 static bool wakes(struct links *links)
 {
-    struct pollfd pollfd = {links_fd(links), POLLIN, 0};
+    struct pollfd pollfd = { links_fd(links), POLLIN, 0 };
 
     return poll(&pollfd, 1, 1000) == 1;
 }
@@ -208,13 +208,19 @@ static void test_addresses(void **state)
 
 static void test_count_bits(void **state)
 {
-    static const struct { const char *mask; unsigned bits; } cases[] = {
-        {"0.0.0.0", 0}, {"255.0.0.0", 8}, {"255.255.255.254", 31}, {"255.255.255.255", 32},
+    static const struct {
+        const char *mask;
+        unsigned bits;
+    } cases[] = {
+        { "0.0.0.0", 0 },
+        { "255.0.0.0", 8 },
+        { "255.255.255.254", 31 },
+        { "255.255.255.255", 32 },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sockaddr_in mask = {.sin_family = AF_INET};
+        struct sockaddr_in mask = { .sin_family = AF_INET };
 
         assert_int_equal(inet_pton(AF_INET, cases[i].mask, &mask.sin_addr), 1);
         assert_int_equal(count_bits((struct sockaddr *)&mask), cases[i].bits);

@@ -93,9 +93,13 @@ static void test_format(void **state)
 
 static void test_levels(void **state)
 {
-    static const struct { const char *word; enum log_level level; } words[] = {
-        {"trace", LOG_TRACE}, {"Debug", LOG_DEBUG}, {"INFO", LOG_INFO},         {"warn", LOG_WARN},     {"WARNING", LOG_WARN},
-        {"error", LOG_ERROR}, {"err", LOG_ERROR},   {"critical", LOG_CRITICAL}, {"CRIT", LOG_CRITICAL},
+    static const struct {
+        const char *word;
+        enum log_level level;
+    } words[] = {
+        { "trace", LOG_TRACE }, { "Debug", LOG_DEBUG },       { "INFO", LOG_INFO },
+        { "warn", LOG_WARN },   { "WARNING", LOG_WARN },      { "error", LOG_ERROR },
+        { "err", LOG_ERROR },   { "critical", LOG_CRITICAL }, { "CRIT", LOG_CRITICAL },
     };
     enum log_level level;
 
@@ -282,7 +286,7 @@ static void test_stderr(void **state)
 /* A limit on the file's size stands for a full disk; the second line fits only in part. */
 static void fill_up(void)
 {
-    struct rlimit limit = {400, RLIM_INFINITY};
+    struct rlimit limit = { 400, RLIM_INFINITY };
 
     signal(SIGXFSZ, SIG_IGN);
     if (log_open(path, LOG_INFO) < 0 || setrlimit(RLIMIT_FSIZE, &limit) < 0)
@@ -354,12 +358,11 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_format, clean),    cmocka_unit_test_teardown(test_levels, clean),
-        cmocka_unit_test_teardown(test_escaping, clean),  cmocka_unit_test_teardown(test_rotation, clean),
-        cmocka_unit_test_teardown(test_reopen, clean),    cmocka_unit_test_teardown(test_planted, clean),
-        cmocka_unit_test_teardown(test_stderr, clean),    cmocka_unit_test_teardown(test_full_disk, clean),
-        cmocka_unit_test_teardown(test_threads, clean),
-        cmocka_unit_test_teardown(test_reopen_what_could_not_be_opened, clean),
+        cmocka_unit_test_teardown(test_format, clean),   cmocka_unit_test_teardown(test_levels, clean),
+        cmocka_unit_test_teardown(test_escaping, clean), cmocka_unit_test_teardown(test_rotation, clean),
+        cmocka_unit_test_teardown(test_reopen, clean),   cmocka_unit_test_teardown(test_planted, clean),
+        cmocka_unit_test_teardown(test_stderr, clean),   cmocka_unit_test_teardown(test_full_disk, clean),
+        cmocka_unit_test_teardown(test_threads, clean),  cmocka_unit_test_teardown(test_reopen_what_could_not_be_opened, clean),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -122,8 +122,14 @@ static void on_sample(const struct meter_sample *sample, void *arg)
 static struct meter *make(bool keep_rows, uint32_t max_peers)
 {
     const struct meter_options options = {
-        .max_flows = MAX_FLOWS, .max_peers = max_peers, .idle_ttl_s = IDLE_S, .exp_ttl_s = EXP_S, .keep_rows = keep_rows,
-        .hash_seed = { 1, 2 }, .on_sample = on_sample, .on_sample_arg = &newest,
+        .max_flows = MAX_FLOWS,
+        .max_peers = max_peers,
+        .idle_ttl_s = IDLE_S,
+        .exp_ttl_s = EXP_S,
+        .keep_rows = keep_rows,
+        .hash_seed = { 1, 2 },
+        .on_sample = on_sample,
+        .on_sample_arg = &newest,
     };
     struct meter *made = meter_new(&options);
 
@@ -237,8 +243,15 @@ static void play(struct shot shot, int64_t time_ns)
 /* host:port to host:port, a port being host * 100. */
 static struct shot from_to(uint8_t from, uint8_t to, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t length)
 {
-    return (struct shot){ .from = from, .to = to, .sport = (uint16_t)(from * 100), .dport = (uint16_t)(to * 100), .flags = flags,
-                          .seq = seq, .ack = ack, .length = length, .window = 500 };
+    return (struct shot){ .from = from,
+                          .to = to,
+                          .sport = (uint16_t)(from * 100),
+                          .dport = (uint16_t)(to * 100),
+                          .flags = flags,
+                          .seq = seq,
+                          .ack = ack,
+                          .length = length,
+                          .window = 500 };
 }
 
 static void open_connection(uint8_t client, uint8_t server, uint32_t isn, int64_t time_ns)
@@ -259,8 +272,8 @@ static void match_row(const struct meter_row *row, void *arg)
 {
     struct wanted_row *wanted = arg;
 
-    if (!row->other && row->instance == wanted->instance && row->local.bytes[15] == wanted->local &&
-        row->peer.bytes[15] == wanted->peer) {
+    if (!row->other && row->instance == wanted->instance && row->local.bytes[15] == wanted->local
+        && row->peer.bytes[15] == wanted->peer) {
         assert_false(wanted->any);
         wanted->found = *row;
         wanted->any = true;
@@ -827,8 +840,8 @@ static void rows_by_subnet(void **state)
     struct shot six = from_to(1, 0x77, TCP_SYN, 1000, 0, 0);
 
     (void)state;
-    change(&(struct meter_instance){ .local_own = own, .group = METER_GROUP_SUBNET, .subnet_bits_v4 = 28,
-                                     .subnet_bits_v6 = 124 });
+    change(
+        &(struct meter_instance){ .local_own = own, .group = METER_GROUP_SUBNET, .subnet_bits_v4 = 28, .subnet_bits_v6 = 124 });
     open_connection(1, 17, 1000, S);
     open_connection(1, 30, 1000, S);
     open_connection(1, 33, 1000, S);
@@ -1182,8 +1195,10 @@ static void spoil(struct frame *frame)
 
 static struct shot any_shot(uint32_t base)
 {
-    static const uint8_t all_flags[] = { TCP_ACK, TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH, TCP_SYN, TCP_SYN | TCP_ACK,
-                                         TCP_FIN | TCP_ACK, TCP_RST, TCP_RST | TCP_ACK, 0, 0xff };
+    static const uint8_t all_flags[] = {
+        TCP_ACK,           TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH, TCP_SYN, TCP_SYN | TCP_ACK, TCP_FIN | TCP_ACK, TCP_RST,
+        TCP_RST | TCP_ACK, 0,       0xff
+    };
     struct shot shot = from_to((uint8_t)(1 + draw(3)), (uint8_t)(1 + draw(3)), TCP_ACK, base + draw(4) * 10, base + draw(6) * 10,
                                draw(3) == 0 ? 0 : draw(3) * 10);
 

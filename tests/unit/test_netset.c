@@ -130,7 +130,7 @@ static void equal_prefix_replaces(void **state)
 static void bad_length_is_refused(void **state)
 {
     struct netset *set = new_set();
-    struct ip_prefix p = {.bits = 129};
+    struct ip_prefix p = { .bits = 129 };
 
     (void)state;
     errno = 0;
@@ -147,7 +147,7 @@ static void every_length(void **state)
 
     (void)state;
     for (unsigned i = 0; i <= 128; i++) {
-        struct ip_prefix p = {.bits = (uint8_t)(i * 71 % 129)}; /* in mixed order */
+        struct ip_prefix p = { .bits = (uint8_t)(i * 71 % 129) }; /* in mixed order */
 
         p.base = address_masked(&ones.base, p.bits);
         assert_int_equal(netset_add(set, &p, p.bits + 1u), 0);
@@ -172,7 +172,7 @@ static uint32_t random_next(uint64_t *state)
 /* Few distinct bytes, so that prefixes overlap and repeat. */
 static struct ip_address random_address(uint64_t *random)
 {
-    static const uint8_t few[] = {0, 1, 0x80, 0xff};
+    static const uint8_t few[] = { 0, 1, 0x80, 0xff };
     bool v4 = random_next(random) % 2;
     uint8_t bytes[16];
 
@@ -183,7 +183,7 @@ static struct ip_address random_address(uint64_t *random)
 
 static struct ip_prefix random_prefix(uint64_t *random)
 {
-    struct ip_prefix p = {.base = random_address(random)};
+    struct ip_prefix p = { .base = random_address(random) };
 
     p.bits = (uint8_t)(address_is_v4(&p.base) ? 96 + random_next(random) % 33 : random_next(random) % 129);
     p.base = address_masked(&p.base, p.bits);
@@ -246,7 +246,7 @@ static void many_entries(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < COUNT(seen); i++) {
-        struct ip_prefix p = {address_from_v4((uint8_t[]){10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}), 128};
+        struct ip_prefix p = { address_from_v4((uint8_t[]){ 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i }), 128 };
 
         assert_int_equal(netset_add(set, &p, i), 0);
     }
@@ -254,7 +254,7 @@ static void many_entries(void **state)
     assert_true(set->capacity >= 2 * set->count);
     netset_each(set, tick, seen);
     for (uint32_t i = 0; i < COUNT(seen); i++) {
-        struct ip_address a = address_from_v4((uint8_t[]){10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i});
+        struct ip_address a = address_from_v4((uint8_t[]){ 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i });
         uint32_t value = UINT32_MAX;
 
         assert_int_equal(seen[i], 1);
@@ -287,7 +287,7 @@ static void entries_spread(void **state)
         for (size_t i = 0; i < HASH_KEYS; i++)
             set->hash_keys[i] = seed_value < 3 ? seed_value * 2 + 1 : splitmix64(&random);
         for (uint32_t i = 0; i < 8192; i++) {
-            struct ip_prefix p = {address_from_v4((uint8_t[]){10, 0, (uint8_t)(i >> 8), (uint8_t)i}), 128};
+            struct ip_prefix p = { address_from_v4((uint8_t[]){ 10, 0, (uint8_t)(i >> 8), (uint8_t)i }), 128 };
 
             assert_int_equal(netset_add(set, &p, i), 0);
         }
@@ -324,7 +324,7 @@ static void lack_of_memory(void **state)
     }
     set = new_set();
     for (allocations_left = 0; added < 1000; added++) {
-        struct ip_prefix p = {address_from_v4((uint8_t[]){10, 0, (uint8_t)(added >> 8), (uint8_t)added}), 128};
+        struct ip_prefix p = { address_from_v4((uint8_t[]){ 10, 0, (uint8_t)(added >> 8), (uint8_t)added }), 128 };
 
         if (netset_add(set, &p, added) < 0)
             break;
@@ -344,9 +344,9 @@ static void lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_in_it),         cmocka_unit_test(longest_match),  cmocka_unit_test(families_do_not_mix),
+        cmocka_unit_test(nothing_in_it),         cmocka_unit_test(longest_match),         cmocka_unit_test(families_do_not_mix),
         cmocka_unit_test(equal_prefix_replaces), cmocka_unit_test(bad_length_is_refused), cmocka_unit_test(every_length),
-        cmocka_unit_test(same_as_a_plain_list),  cmocka_unit_test(many_entries),   cmocka_unit_test(entries_spread),
+        cmocka_unit_test(same_as_a_plain_list),  cmocka_unit_test(many_entries),          cmocka_unit_test(entries_spread),
         cmocka_unit_test(sets_are_seeded),       cmocka_unit_test(lack_of_memory),
     };
 

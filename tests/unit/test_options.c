@@ -62,8 +62,8 @@ static void booleans(void **state)
         const char *text;
         int rc;
         bool value;
-    } cases[] = { { "-st", 0, true },      { "--st", 0, true },     { "-st=true", 0, true }, { "-st=1", 0, true },
-                  { "-st=F", 0, false },   { "-st=false", 0, false }, { "-st=no", -1, false }, { "-st=", -1, false } };
+    } cases[] = { { "-st", 0, true },    { "--st", 0, true },       { "-st=true", 0, true }, { "-st=1", 0, true },
+                  { "-st=F", 0, false }, { "-st=false", 0, false }, { "-st=no", -1, false }, { "-st=", -1, false } };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -91,7 +91,8 @@ static void read_takes_files_and_locals(void **state)
     char message[256];
 
     (void)state;
-    assert_int_equal(parse(ARGS("read", "--local", "10.0.0.0/8", "--local=::1", "--json", "a.pcap", "-", "--odd"), &options, message), 0);
+    assert_int_equal(
+        parse(ARGS("read", "--local", "10.0.0.0/8", "--local=::1", "--json", "a.pcap", "-", "--odd"), &options, message), 0);
     assert_int_equal(options.command, COMMAND_READ);
     assert_true(options.json);
     assert_int_equal(options.local_count, 2);

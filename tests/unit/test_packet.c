@@ -36,12 +36,20 @@ struct shape {
     size_t payload, padding;
 };
 
-static const uint8_t timestamps[12] = {1, 1, 8, 10, 0xa0, 0xa1, 0xa2, 0xa3, 0xb0, 0xb1, 0xb2, 0xb3};
+static const uint8_t timestamps[12] = { 1, 1, 8, 10, 0xa0, 0xa1, 0xa2, 0xa3, 0xb0, 0xb1, 0xb2, 0xb3 };
 static const struct shape plain4 = {
-    .linktype = DLT_EN10MB, .version = 4, .options = timestamps, .options_length = 12, .payload = 7,
+    .linktype = DLT_EN10MB,
+    .version = 4,
+    .options = timestamps,
+    .options_length = 12,
+    .payload = 7,
 };
 static const struct shape plain6 = {
-    .linktype = DLT_EN10MB, .version = 6, .options = timestamps, .options_length = 12, .payload = 7,
+    .linktype = DLT_EN10MB,
+    .version = 6,
+    .options = timestamps,
+    .options_length = 12,
+    .payload = 7,
 };
 
 /* Builders */
@@ -95,8 +103,8 @@ static void put_cooked2(struct frame *f, const struct shape *s, unsigned etherty
 {
     put16(f, s->tags > 0 ? s->tag_type[0] : ethertype);
     put16(f, 0);
-    put32(f, 3);       /* interface */
-    put16(f, 1);       /* ARPHRD_ETHER */
+    put32(f, 3); /* interface */
+    put16(f, 1); /* ARPHRD_ETHER */
     put8(f, 0);
     put8(f, 6);
     put_fill(f, 0xcc, 8);
@@ -144,13 +152,13 @@ static void put_ipv4(struct frame *f, const struct shape *s, size_t inner)
     put8(f, 63);
     put8(f, PROTOCOL_TCP);
     put16(f, 0xc5c5);
-    put_bytes(f, (const uint8_t[]){192, 0, 2, 1, 198, 51, 100, 2}, 8);
+    put_bytes(f, (const uint8_t[]){ 192, 0, 2, 1, 198, 51, 100, 2 }, 8);
     put_fill(f, 1, s->ip_option_words * 4);
 }
 
 static void put_ipv6(struct frame *f, const struct shape *s, size_t inner)
 {
-    static const uint8_t addresses[32] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1, [16] = 0x20, 0x01, 0x0d, 0xb8, [31] = 2};
+    static const uint8_t addresses[32] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1, [16] = 0x20, 0x01, 0x0d, 0xb8, [31] = 2 };
 
     put32(f, 0x60012345);
     put16(f, (unsigned)(s->extensions_length + inner));
@@ -162,7 +170,7 @@ static void put_ipv6(struct frame *f, const struct shape *s, size_t inner)
 
 static struct frame build(const struct shape *s)
 {
-    struct frame f = {.linktype = s->linktype};
+    struct frame f = { .linktype = s->linktype };
     size_t inner = 20 + s->options_length + s->payload;
 
     put_link(&f, s);
@@ -250,7 +258,7 @@ static void assert_plain(const struct tcp_segment *s, int version)
 
 static void every_link_type(void **state)
 {
-    static const int linktypes[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, 12, 101, DLT_NULL, DLT_LOOP};
+    static const int linktypes[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, 12, 101, DLT_NULL, DLT_LOOP };
 
     (void)state;
     for (size_t i = 0; i < COUNT(linktypes); i++) {
@@ -292,14 +300,14 @@ static void null_and_loop_families(void **state)
         uint8_t family[4];
         enum packet_reason reason;
     } cases[] = {
-        {DLT_NULL, 4, {0, 0, 0, 2}, PACKET_OK},      {DLT_NULL, 4, {2, 0, 0, 0}, PACKET_OK},
-        {DLT_NULL, 6, {0, 0, 0, 24}, PACKET_OK},     {DLT_NULL, 6, {24, 0, 0, 0}, PACKET_OK},
-        {DLT_NULL, 6, {0, 0, 0, 28}, PACKET_OK},     {DLT_NULL, 6, {28, 0, 0, 0}, PACKET_OK},
-        {DLT_NULL, 6, {0, 0, 0, 30}, PACKET_OK},     {DLT_NULL, 6, {30, 0, 0, 0}, PACKET_OK},
-        {DLT_NULL, 4, {0, 0, 0, 7}, PACKET_NOT_IP},  {DLT_NULL, 4, {0, 2, 0, 0}, PACKET_NOT_IP},
-        {DLT_NULL, 4, {0, 0, 0, 30}, PACKET_BAD_IP}, {DLT_LOOP, 4, {0, 0, 0, 2}, PACKET_OK},
-        {DLT_LOOP, 6, {0, 0, 0, 24}, PACKET_OK},     {DLT_LOOP, 6, {0, 0, 0, 28}, PACKET_OK},
-        {DLT_LOOP, 4, {2, 0, 0, 0}, PACKET_NOT_IP},  {DLT_LOOP, 6, {0, 0, 0, 2}, PACKET_BAD_IP},
+        { DLT_NULL, 4, { 0, 0, 0, 2 }, PACKET_OK },      { DLT_NULL, 4, { 2, 0, 0, 0 }, PACKET_OK },
+        { DLT_NULL, 6, { 0, 0, 0, 24 }, PACKET_OK },     { DLT_NULL, 6, { 24, 0, 0, 0 }, PACKET_OK },
+        { DLT_NULL, 6, { 0, 0, 0, 28 }, PACKET_OK },     { DLT_NULL, 6, { 28, 0, 0, 0 }, PACKET_OK },
+        { DLT_NULL, 6, { 0, 0, 0, 30 }, PACKET_OK },     { DLT_NULL, 6, { 30, 0, 0, 0 }, PACKET_OK },
+        { DLT_NULL, 4, { 0, 0, 0, 7 }, PACKET_NOT_IP },  { DLT_NULL, 4, { 0, 2, 0, 0 }, PACKET_NOT_IP },
+        { DLT_NULL, 4, { 0, 0, 0, 30 }, PACKET_BAD_IP }, { DLT_LOOP, 4, { 0, 0, 0, 2 }, PACKET_OK },
+        { DLT_LOOP, 6, { 0, 0, 0, 24 }, PACKET_OK },     { DLT_LOOP, 6, { 0, 0, 0, 28 }, PACKET_OK },
+        { DLT_LOOP, 4, { 2, 0, 0, 0 }, PACKET_NOT_IP },  { DLT_LOOP, 6, { 0, 0, 0, 2 }, PACKET_BAD_IP },
     };
 
     (void)state;
@@ -316,7 +324,7 @@ static void null_and_loop_families(void **state)
 
 static void cooked_devices(void **state)
 {
-    static const unsigned foreign[] = {770, 803, 824};
+    static const unsigned foreign[] = { 770, 803, 824 };
     struct shape shape = plain4;
 
     (void)state;
@@ -336,19 +344,19 @@ static void cooked_devices(void **state)
 
 static void vlan_tags(void **state)
 {
-    static const int linktypes[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2};
+    static const int linktypes[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2 };
     static const struct {
         unsigned tags;
         uint16_t type[3], tci[3], vlan[2];
         enum packet_reason reason;
     } cases[] = {
-        {1, {0x8100}, {0x0064}, {100, 0}, PACKET_OK},
-        {1, {0x88a8}, {0xffff}, {4095, 0}, PACKET_OK}, /* priority and DEI are no part of the ID */
-        {1, {0x9100}, {0xe001}, {1, 0}, PACKET_OK},
-        {1, {0x8100}, {0xa000}, {0, 0}, PACKET_OK}, /* priority tag */
-        {2, {0x88a8, 0x8100}, {7, 0x6008}, {7, 8}, PACKET_OK},
-        {2, {0x8100, 0x8100}, {0x2000, 9}, {0, 9}, PACKET_OK},
-        {3, {0x88a8, 0x8100, 0x8100}, {1, 2, 3}, {0, 0}, PACKET_VLAN_DEPTH},
+        { 1, { 0x8100 }, { 0x0064 }, { 100, 0 }, PACKET_OK },
+        { 1, { 0x88a8 }, { 0xffff }, { 4095, 0 }, PACKET_OK }, /* priority and DEI are no part of the ID */
+        { 1, { 0x9100 }, { 0xe001 }, { 1, 0 }, PACKET_OK },
+        { 1, { 0x8100 }, { 0xa000 }, { 0, 0 }, PACKET_OK }, /* priority tag */
+        { 2, { 0x88a8, 0x8100 }, { 7, 0x6008 }, { 7, 8 }, PACKET_OK },
+        { 2, { 0x8100, 0x8100 }, { 0x2000, 9 }, { 0, 9 }, PACKET_OK },
+        { 3, { 0x88a8, 0x8100, 0x8100 }, { 1, 2, 3 }, { 0, 0 }, PACKET_VLAN_DEPTH },
     };
 
     (void)state;
@@ -371,27 +379,23 @@ static void vlan_tags(void **state)
     }
 }
 
-/* What a cooked socket hands over of a packet that came in with two tags: the type behind both, then the inner tag all the same. */
+/* What a cooked socket hands over of a packet that came in with two tags: the type behind both, then the inner tag all the same.
+ */
 static void hidden_tags(void **state)
 {
-    static const int linktypes[] = {DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_EN10MB};
+    static const int linktypes[] = { DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_EN10MB };
     static const struct {
         int version;
         uint16_t tci, type;
         enum packet_reason reason;
     } cases[] = {
-        {4, 0x0008, 0x0800, PACKET_OK},
-        {4, 0xefff, 0x0800, PACKET_OK},
-        {4, 0x6008, 0x0800, PACKET_OK},
-        {4, 0x4008, 0x0800, PACKET_BAD_IP},   /* its priority looks like IPv4 */
-        {4, 0x4fff, 0x0800, PACKET_FRAGMENT}, /* with a header length too */
-        {4, 0x0008, 0x8100, PACKET_VLAN_DEPTH},
-        {4, 0x0008, 0x0806, PACKET_BAD_IP},
-        {4, 0x0008, 0x86dd, PACKET_BAD_IP},
-        {6, 0x0008, 0x86dd, PACKET_OK},
-        {6, 0x4008, 0x86dd, PACKET_OK},
-        {6, 0x6008, 0x86dd, PACKET_NOT_TCP}, /* looks like IPv6 */
-        {6, 0x0008, 0x88a8, PACKET_VLAN_DEPTH},
+        { 4, 0x0008, 0x0800, PACKET_OK },         { 4, 0xefff, 0x0800, PACKET_OK },
+        { 4, 0x6008, 0x0800, PACKET_OK },         { 4, 0x4008, 0x0800, PACKET_BAD_IP }, /* its priority looks like IPv4 */
+        { 4, 0x4fff, 0x0800, PACKET_FRAGMENT },                                         /* with a header length too */
+        { 4, 0x0008, 0x8100, PACKET_VLAN_DEPTH }, { 4, 0x0008, 0x0806, PACKET_BAD_IP },
+        { 4, 0x0008, 0x86dd, PACKET_BAD_IP },     { 6, 0x0008, 0x86dd, PACKET_OK },
+        { 6, 0x4008, 0x86dd, PACKET_OK },         { 6, 0x6008, 0x86dd, PACKET_NOT_TCP }, /* looks like IPv6 */
+        { 6, 0x0008, 0x88a8, PACKET_VLAN_DEPTH },
     };
 
     (void)state;
@@ -429,9 +433,9 @@ static void ethertypes_by_name(void **state)
         unsigned type;
         enum packet_reason reason;
     } cases[] = {
-        {0x0806, PACKET_NOT_IP}, {0x88cc, PACKET_NOT_IP}, {0x0040, PACKET_NOT_IP}, {0x8847, PACKET_MPLS},
-        {0x8848, PACKET_MPLS},   {0x8863, PACKET_PPPOE},  {0x8864, PACKET_PPPOE},  {0x6558, PACKET_TUNNEL},
-        {0x88e5, PACKET_TUNNEL}, {0x88e7, PACKET_TUNNEL}, {0x894f, PACKET_TUNNEL}, {0x86dd, PACKET_BAD_IP},
+        { 0x0806, PACKET_NOT_IP }, { 0x88cc, PACKET_NOT_IP }, { 0x0040, PACKET_NOT_IP }, { 0x8847, PACKET_MPLS },
+        { 0x8848, PACKET_MPLS },   { 0x8863, PACKET_PPPOE },  { 0x8864, PACKET_PPPOE },  { 0x6558, PACKET_TUNNEL },
+        { 0x88e5, PACKET_TUNNEL }, { 0x88e7, PACKET_TUNNEL }, { 0x894f, PACKET_TUNNEL }, { 0x86dd, PACKET_BAD_IP },
     };
 
     (void)state;
@@ -445,7 +449,7 @@ static void ethertypes_by_name(void **state)
 
 static void unknown_links(void **state)
 {
-    static const int linktypes[] = {DLT_PPP, DLT_IEEE802_11, DLT_IEEE802_11_RADIO, DLT_USB_LINUX, 14, 147, -1, 0x7fffffff};
+    static const int linktypes[] = { DLT_PPP, DLT_IEEE802_11, DLT_IEEE802_11_RADIO, DLT_USB_LINUX, 14, 147, -1, 0x7fffffff };
     struct frame f = build(&plain4);
 
     (void)state;
@@ -464,14 +468,29 @@ static void protocols_by_name(void **state)
         uint8_t protocol;
         enum packet_reason v4, v6;
     } cases[] = {
-        {1, PACKET_ICMP, PACKET_ICMP},          {58, PACKET_ICMP, PACKET_ICMP},         {17, PACKET_NOT_TCP, PACKET_NOT_TCP},
-        {2, PACKET_NOT_TCP, PACKET_NOT_TCP},    {132, PACKET_NOT_TCP, PACKET_NOT_TCP},  {59, PACKET_NOT_TCP, PACKET_NOT_TCP},
-        {4, PACKET_TUNNEL, PACKET_TUNNEL},      {41, PACKET_TUNNEL, PACKET_TUNNEL},     {47, PACKET_TUNNEL, PACKET_TUNNEL},
-        {50, PACKET_TUNNEL, PACKET_TUNNEL},     {55, PACKET_TUNNEL, PACKET_TUNNEL},     {94, PACKET_TUNNEL, PACKET_TUNNEL},
-        {97, PACKET_TUNNEL, PACKET_TUNNEL},     {98, PACKET_TUNNEL, PACKET_TUNNEL},     {108, PACKET_TUNNEL, PACKET_TUNNEL},
-        {115, PACKET_TUNNEL, PACKET_TUNNEL},    {137, PACKET_MPLS, PACKET_MPLS},        {143, PACKET_TUNNEL, PACKET_TUNNEL},
-        {135, PACKET_NOT_TCP, PACKET_EXTENSIONS}, {139, PACKET_NOT_TCP, PACKET_EXTENSIONS},
-        {140, PACKET_NOT_TCP, PACKET_EXTENSIONS}, {0, PACKET_NOT_TCP, PACKET_BAD_IP},   {51, PACKET_TUNNEL, PACKET_BAD_IP},
+        { 1, PACKET_ICMP, PACKET_ICMP },
+        { 58, PACKET_ICMP, PACKET_ICMP },
+        { 17, PACKET_NOT_TCP, PACKET_NOT_TCP },
+        { 2, PACKET_NOT_TCP, PACKET_NOT_TCP },
+        { 132, PACKET_NOT_TCP, PACKET_NOT_TCP },
+        { 59, PACKET_NOT_TCP, PACKET_NOT_TCP },
+        { 4, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 41, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 47, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 50, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 55, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 94, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 97, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 98, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 108, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 115, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 137, PACKET_MPLS, PACKET_MPLS },
+        { 143, PACKET_TUNNEL, PACKET_TUNNEL },
+        { 135, PACKET_NOT_TCP, PACKET_EXTENSIONS },
+        { 139, PACKET_NOT_TCP, PACKET_EXTENSIONS },
+        { 140, PACKET_NOT_TCP, PACKET_EXTENSIONS },
+        { 0, PACKET_NOT_TCP, PACKET_BAD_IP },
+        { 51, PACKET_TUNNEL, PACKET_BAD_IP },
     };
 
     (void)state;
@@ -496,7 +515,7 @@ static void quoted_tcp_is_not_tcp(void **state)
     f = build(&outer);
     f.length = f.tcp;
     f.bytes[f.ip + 9] = 1;
-    put_bytes(&f, (const uint8_t[]){3, 1, 0, 0, 0, 0, 0, 0}, 8); /* destination unreachable */
+    put_bytes(&f, (const uint8_t[]){ 3, 1, 0, 0, 0, 0, 0, 0 }, 8); /* destination unreachable */
     put_bytes(&f, inner.bytes + inner.ip, inner.length - inner.ip);
     set16(&f, f.ip + 2, (unsigned)(f.length - f.ip));
     assert_reason(&f, PACKET_ICMP);
@@ -511,23 +530,23 @@ static void bad_ip_headers(void **state)
         uint8_t value[2];
         enum packet_reason reason;
     } cases[] = {
-        {4, 0, {0x44, 0x10}, PACKET_BAD_IP},   /* header shorter than 20 */
-        {4, 0, {0x40, 0x10}, PACKET_BAD_IP},
-        {4, 0, {0x65, 0x10}, PACKET_BAD_IP},   /* version */
-        {4, 0, {0x4f, 0x10}, PACKET_BAD_IP},   /* header longer than the datagram */
-        {4, 2, {0, 19}, PACKET_BAD_IP},        /* total shorter than the header */
-        {4, 2, {0, 20}, PACKET_BAD_TCP},       /* no room for TCP */
-        {4, 2, {0, 39}, PACKET_BAD_TCP},
-        {4, 2, {0, 40}, PACKET_BAD_TCP},       /* none for its options */
-        {4, 2, {0, 51}, PACKET_BAD_TCP},
-        {4, 2, {0, 52}, PACKET_OK},
-        {4, 2, {0xff, 0xff}, PACKET_OK},       /* the capture may be short of the datagram */
-        {6, 0, {0x50, 0}, PACKET_BAD_IP},
-        {6, 4, {0, 1}, PACKET_BAD_TCP},
-        {6, 4, {0, 19}, PACKET_BAD_TCP},
-        {6, 4, {0, 31}, PACKET_BAD_TCP},
-        {6, 4, {0, 32}, PACKET_OK},
-        {6, 5, {7, PROTOCOL_DESTINATION}, PACKET_BAD_IP}, /* seven bytes are no extension header */
+        { 4, 0, { 0x44, 0x10 }, PACKET_BAD_IP }, /* header shorter than 20 */
+        { 4, 0, { 0x40, 0x10 }, PACKET_BAD_IP },
+        { 4, 0, { 0x65, 0x10 }, PACKET_BAD_IP }, /* version */
+        { 4, 0, { 0x4f, 0x10 }, PACKET_BAD_IP }, /* header longer than the datagram */
+        { 4, 2, { 0, 19 }, PACKET_BAD_IP },      /* total shorter than the header */
+        { 4, 2, { 0, 20 }, PACKET_BAD_TCP },     /* no room for TCP */
+        { 4, 2, { 0, 39 }, PACKET_BAD_TCP },
+        { 4, 2, { 0, 40 }, PACKET_BAD_TCP }, /* none for its options */
+        { 4, 2, { 0, 51 }, PACKET_BAD_TCP },
+        { 4, 2, { 0, 52 }, PACKET_OK },
+        { 4, 2, { 0xff, 0xff }, PACKET_OK }, /* the capture may be short of the datagram */
+        { 6, 0, { 0x50, 0 }, PACKET_BAD_IP },
+        { 6, 4, { 0, 1 }, PACKET_BAD_TCP },
+        { 6, 4, { 0, 19 }, PACKET_BAD_TCP },
+        { 6, 4, { 0, 31 }, PACKET_BAD_TCP },
+        { 6, 4, { 0, 32 }, PACKET_OK },
+        { 6, 5, { 7, PROTOCOL_DESTINATION }, PACKET_BAD_IP }, /* seven bytes are no extension header */
     };
 
     (void)state;
@@ -541,7 +560,7 @@ static void bad_ip_headers(void **state)
 
 static void mapped_addresses_are_refused(void **state)
 {
-    static const uint8_t mapped[16] = {[10] = 0xff, 0xff, 192, 0, 2, 1};
+    static const uint8_t mapped[16] = { [10] = 0xff, 0xff, 192, 0, 2, 1 };
     struct frame f = build(&plain6);
 
     (void)state;
@@ -570,11 +589,11 @@ static void ipv4_fragments(void **state)
     assert_reason(&f, PACKET_BAD_TCP);
 }
 
-static const uint8_t hop_by_hop[8] = {6, 0, 1, 4, 0, 0, 0, 0};
-static const uint8_t routing[24] = {6, 2, 4, 0};
-static const uint8_t fragment[8] = {6, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef};
-static const uint8_t destination[16] = {6, 1, 1, 12};
-static const uint8_t authentication[24] = {6, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+static const uint8_t hop_by_hop[8] = { 6, 0, 1, 4, 0, 0, 0, 0 };
+static const uint8_t routing[24] = { 6, 2, 4, 0 };
+static const uint8_t fragment[8] = { 6, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef };
+static const uint8_t destination[16] = { 6, 1, 1, 12 };
+static const uint8_t authentication[24] = { 6, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1 };
 
 static void extension_headers(void **state)
 {
@@ -585,20 +604,20 @@ static void extension_headers(void **state)
         uint8_t value;
         enum packet_reason reason;
     } cases[] = {
-        {PROTOCOL_HOP_BY_HOP, hop_by_hop, sizeof hop_by_hop, 0, 6, PACKET_OK},
-        {PROTOCOL_ROUTING, routing, sizeof routing, 0, 6, PACKET_OK},
-        {PROTOCOL_ROUTING, routing, sizeof routing, 3, 1, PACKET_EXTENSIONS}, /* segments left */
-        {PROTOCOL_FRAGMENT, fragment, sizeof fragment, 0, 6, PACKET_OK},
-        {PROTOCOL_FRAGMENT, fragment, sizeof fragment, 3, 1, PACKET_OK},      /* first, more follow */
-        {PROTOCOL_FRAGMENT, fragment, sizeof fragment, 3, 8, PACKET_FRAGMENT},
-        {PROTOCOL_FRAGMENT, fragment, sizeof fragment, 1, 255, PACKET_OK},    /* reserved there, no length */
-        {PROTOCOL_DESTINATION, destination, sizeof destination, 0, 6, PACKET_OK},
-        {PROTOCOL_DESTINATION, destination, sizeof destination, 0, 58, PACKET_ICMP},
-        {PROTOCOL_DESTINATION, destination, sizeof destination, 0, 50, PACKET_TUNNEL},
-        {PROTOCOL_DESTINATION, destination, sizeof destination, 0, 17, PACKET_NOT_TCP},
-        {PROTOCOL_DESTINATION, destination, sizeof destination, 1, 9, PACKET_BAD_IP}, /* beyond the datagram */
-        {PROTOCOL_AH, authentication, sizeof authentication, 0, 6, PACKET_OK},
-        {PROTOCOL_AH, authentication, sizeof authentication, 1, 255, PACKET_BAD_IP},
+        { PROTOCOL_HOP_BY_HOP, hop_by_hop, sizeof hop_by_hop, 0, 6, PACKET_OK },
+        { PROTOCOL_ROUTING, routing, sizeof routing, 0, 6, PACKET_OK },
+        { PROTOCOL_ROUTING, routing, sizeof routing, 3, 1, PACKET_EXTENSIONS }, /* segments left */
+        { PROTOCOL_FRAGMENT, fragment, sizeof fragment, 0, 6, PACKET_OK },
+        { PROTOCOL_FRAGMENT, fragment, sizeof fragment, 3, 1, PACKET_OK }, /* first, more follow */
+        { PROTOCOL_FRAGMENT, fragment, sizeof fragment, 3, 8, PACKET_FRAGMENT },
+        { PROTOCOL_FRAGMENT, fragment, sizeof fragment, 1, 255, PACKET_OK }, /* reserved there, no length */
+        { PROTOCOL_DESTINATION, destination, sizeof destination, 0, 6, PACKET_OK },
+        { PROTOCOL_DESTINATION, destination, sizeof destination, 0, 58, PACKET_ICMP },
+        { PROTOCOL_DESTINATION, destination, sizeof destination, 0, 50, PACKET_TUNNEL },
+        { PROTOCOL_DESTINATION, destination, sizeof destination, 0, 17, PACKET_NOT_TCP },
+        { PROTOCOL_DESTINATION, destination, sizeof destination, 1, 9, PACKET_BAD_IP }, /* beyond the datagram */
+        { PROTOCOL_AH, authentication, sizeof authentication, 0, 6, PACKET_OK },
+        { PROTOCOL_AH, authentication, sizeof authentication, 1, 255, PACKET_BAD_IP },
     };
 
     (void)state;
@@ -623,7 +642,7 @@ static void extension_headers(void **state)
 /* `count` destination options headers in a row. */
 static struct frame build_chain(size_t count)
 {
-    uint8_t bytes[16 * 8] = {0};
+    uint8_t bytes[16 * 8] = { 0 };
     struct shape shape = plain6;
 
     for (size_t i = 0; i < count; i++)
@@ -712,7 +731,7 @@ static void ip_length_zero_is_the_wire(void **state)
 /* A Jumbo Payload option in a hop-by-hop header, with an IPv6 payload length of 0 unless `also_short`. */
 static enum packet_reason decode_jumbo(uint32_t jumbo, bool also_short, size_t wirelen, struct tcp_segment *out)
 {
-    uint8_t bytes[8] = {6, 0, 194, 4, (uint8_t)(jumbo >> 24), (uint8_t)(jumbo >> 16), (uint8_t)(jumbo >> 8), (uint8_t)jumbo};
+    uint8_t bytes[8] = { 6, 0, 194, 4, (uint8_t)(jumbo >> 24), (uint8_t)(jumbo >> 16), (uint8_t)(jumbo >> 8), (uint8_t)jumbo };
     struct shape shape = plain6;
     struct frame f;
 
@@ -749,11 +768,11 @@ static void malformed_hop_by_hop(void **state)
         uint8_t bytes[8];
         enum packet_reason reason;
     } cases[] = {
-        {{6, 0, 0, 0, 0, 0, 0, 0}, PACKET_OK},       /* Pad1 */
-        {{6, 0, 1, 4, 0, 0, 0, 0}, PACKET_OK},       /* PadN */
-        {{6, 0, 1, 5, 0, 0, 0, 0}, PACKET_BAD_IP},   /* beyond the header */
-        {{6, 0, 0, 0, 0, 0, 0, 194}, PACKET_BAD_IP}, /* cut before its length */
-        {{6, 0, 194, 3, 0, 9, 9, 0}, PACKET_OK},     /* not a jumbo option's length: passed over */
+        { { 6, 0, 0, 0, 0, 0, 0, 0 }, PACKET_OK },       /* Pad1 */
+        { { 6, 0, 1, 4, 0, 0, 0, 0 }, PACKET_OK },       /* PadN */
+        { { 6, 0, 1, 5, 0, 0, 0, 0 }, PACKET_BAD_IP },   /* beyond the header */
+        { { 6, 0, 0, 0, 0, 0, 0, 194 }, PACKET_BAD_IP }, /* cut before its length */
+        { { 6, 0, 194, 3, 0, 9, 9, 0 }, PACKET_OK },     /* not a jumbo option's length: passed over */
     };
 
     (void)state;
@@ -813,33 +832,33 @@ static void tcp_options(void **state)
         uint32_t ts_val; /* 0: none */
         uint8_t sack_count;
     } cases[] = {
-        {{0}, 0, 0, 0},
-        {{1, 1, 1, 1}, 4, 0, 0},
-        {{1, 1, 8, 10}, 4, 0, 0},                                          /* what follows is payload */
-        {{1, 1, TS}, 12, 1, 0},
-        {{TS, 1, 1}, 12, 1, 0},
-        {{1, TS, 0}, 12, 1, 0},
-        {{2, 4, 5, 180, 4, 2, TS, 1, 3, 3, 7}, 20, 1, 0},                  /* a SYN */
-        {{1, 1, TS, 1, 1, 5, 10, B(9)}, 24, 1, 1},
-        {{1, 1, TS, 1, 1, 5, 26, B(9), B(8), B(7)}, 40, 1, 3},
-        {{1, 1, 5, 34, B(9), B(8), B(7), B(6)}, 36, 0, 4},
-        {{5, 10, B(1), TS, 1, 1, 1, 1}, 24, 1, 1},
-        {{0, 2, TS}, 12, 0, 0},                                            /* after the end */
-        {{1, 1, TS, 0, 5, 10, B(9), 0}, 24, 1, 0},
-        {{8, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1}, 12, 0, 0},                  /* lengths that are not those of the option */
-        {{8, 11, 0, 0, 0, 1, 0, 0, 0, 2, 9, 1}, 12, 0, 0},
-        {{5, 2, 1, 1, TS, 1, 1}, 16, 1, 0},
-        {{5, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1}, 12, 0, 0},
-        {{5, 11, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1}, 12, 0, 0},
-        {{5, 38}, 40, 0, 0},
-        {{5, 10, B(1), 5, 2}, 12, 0, 1},
-        {{8, 0, TS, 1, 1, 1, 1}, 16, 0, 0},                                /* what cannot be passed ends the walk */
-        {{254, 1, TS, 1, 1, 1, 1}, 16, 0, 0},
-        {{1, 1, TS, 5, 10, 0, 0}, 16, 1, 0},                               /* beyond the header */
-        {{1, 1, TS, 1, 1, 1, 8}, 16, 1, 0},                                /* the length itself is beyond */
-        {{1, 1, TS, 253, 0, 5, 10, B(1), 0, 0}, 24, 1, 0},
-        {{1, 1, 8, 10, 0, 0, 0, 3, 0, 0, 0, 4, TS, 1, 1}, 24, 1, 0},       /* the last of two counts */
-        {{30, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, TS}, 24, 1, 0},      /* MPTCP, passed over */
+        { { 0 }, 0, 0, 0 },
+        { { 1, 1, 1, 1 }, 4, 0, 0 },
+        { { 1, 1, 8, 10 }, 4, 0, 0 }, /* what follows is payload */
+        { { 1, 1, TS }, 12, 1, 0 },
+        { { TS, 1, 1 }, 12, 1, 0 },
+        { { 1, TS, 0 }, 12, 1, 0 },
+        { { 2, 4, 5, 180, 4, 2, TS, 1, 3, 3, 7 }, 20, 1, 0 }, /* a SYN */
+        { { 1, 1, TS, 1, 1, 5, 10, B(9) }, 24, 1, 1 },
+        { { 1, 1, TS, 1, 1, 5, 26, B(9), B(8), B(7) }, 40, 1, 3 },
+        { { 1, 1, 5, 34, B(9), B(8), B(7), B(6) }, 36, 0, 4 },
+        { { 5, 10, B(1), TS, 1, 1, 1, 1 }, 24, 1, 1 },
+        { { 0, 2, TS }, 12, 0, 0 }, /* after the end */
+        { { 1, 1, TS, 0, 5, 10, B(9), 0 }, 24, 1, 0 },
+        { { 8, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1 }, 12, 0, 0 }, /* lengths that are not those of the option */
+        { { 8, 11, 0, 0, 0, 1, 0, 0, 0, 2, 9, 1 }, 12, 0, 0 },
+        { { 5, 2, 1, 1, TS, 1, 1 }, 16, 1, 0 },
+        { { 5, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1 }, 12, 0, 0 },
+        { { 5, 11, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1 }, 12, 0, 0 },
+        { { 5, 38 }, 40, 0, 0 },
+        { { 5, 10, B(1), 5, 2 }, 12, 0, 1 },
+        { { 8, 0, TS, 1, 1, 1, 1 }, 16, 0, 0 }, /* what cannot be passed ends the walk */
+        { { 254, 1, TS, 1, 1, 1, 1 }, 16, 0, 0 },
+        { { 1, 1, TS, 5, 10, 0, 0 }, 16, 1, 0 }, /* beyond the header */
+        { { 1, 1, TS, 1, 1, 1, 8 }, 16, 1, 0 },  /* the length itself is beyond */
+        { { 1, 1, TS, 253, 0, 5, 10, B(1), 0, 0 }, 24, 1, 0 },
+        { { 1, 1, 8, 10, 0, 0, 0, 3, 0, 0, 0, 4, TS, 1, 1 }, 24, 1, 0 },  /* the last of two counts */
+        { { 30, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, TS }, 24, 1, 0 }, /* MPTCP, passed over */
     };
 
     (void)state;
@@ -870,9 +889,9 @@ static void every_option(void **state)
     (void)state;
     for (unsigned i = 0; i < 65536; i++) {
         uint8_t kind = (uint8_t)(i >> 8), length = (uint8_t)i;
-        uint8_t bytes[40] = {kind, length};
+        uint8_t bytes[40] = { kind, length };
         bool is_sack = kind == OPTION_SACK && (length == 10 || length == 18 || length == 26 || length == 34);
-        struct tcp_segment s = {.sack_count = 0};
+        struct tcp_segment s = { .sack_count = 0 };
 
         walk_options(&s, bytes, sizeof bytes);
         assert_int_equal(s.has_timestamps, kind == OPTION_TIMESTAMPS && length == 10);
@@ -883,8 +902,8 @@ static void every_option(void **state)
 /* 40 bytes of options cannot hold five blocks, and the array could not either. */
 static void more_sack_than_there_is_room(void **state)
 {
-    static const uint8_t option[42] = {OPTION_SACK, 42};
-    struct tcp_segment s = {.sack_count = 0};
+    static const uint8_t option[42] = { OPTION_SACK, 42 };
+    struct tcp_segment s = { .sack_count = 0 };
 
     (void)state;
     read_sack(&s, option, sizeof option);
@@ -920,7 +939,7 @@ static void guard_close(struct guard *g)
 /* An option without its length, in the last byte that may be read. */
 static void option_at_the_very_end(void **state)
 {
-    static const uint8_t options[4] = {1, 1, 1, OPTION_TIMESTAMPS};
+    static const uint8_t options[4] = { 1, 1, 1, OPTION_TIMESTAMPS };
     struct guard g = guard_open();
     struct shape shape = plain4;
     struct frame f;
@@ -960,14 +979,11 @@ static void check_good_prefixes(const struct guard *g, const struct frame *f)
 
 static void every_prefix(void **state)
 {
-    static const int linktypes[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, DLT_NULL, DLT_LOOP};
-    static const uint8_t sack[40] = {1, 1, TS, 1, 1, 5, 26, B(1), B(2), B(3)};
+    static const int linktypes[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, DLT_NULL, DLT_LOOP };
+    static const uint8_t sack[40] = { 1, 1, TS, 1, 1, 5, 26, B(1), B(2), B(3) };
     static const uint8_t chain[56] = {
         43, 0, 1, 4, 0, 0, 0, 0, /* hop-by-hop, then routing, destination options, fragment, AH */
-        60, 0, 0, 0, 0, 0, 0, 0,
-        44, 0, 1, 4, 0, 0, 0, 0,
-        51, 0, 0, 0, 1, 2, 3, 4,
-        6,  4, 0, 0, 0, 0, 1, 0,
+        60, 0, 0, 0, 0, 0, 0, 0, 44, 0, 1, 4, 0, 0, 0, 0, 51, 0, 0, 0, 1, 2, 3, 4, 6, 4, 0, 0, 0, 0, 1, 0,
     };
     struct guard g = guard_open();
 
@@ -1009,8 +1025,8 @@ static void every_prefix_of_refused_frames(void **state)
         uint8_t value;
         enum packet_reason reason;
     } cases[] = {
-        {4, 9, 17, PACKET_NOT_TCP}, {4, 9, 1, PACKET_ICMP},   {4, 9, 47, PACKET_TUNNEL},        {4, 7, 9, PACKET_FRAGMENT},
-        {4, 0, 0x42, PACKET_BAD_IP}, {6, 6, 4, PACKET_TUNNEL}, {6, 6, 135, PACKET_EXTENSIONS}, {6, 6, 58, PACKET_ICMP},
+        { 4, 9, 17, PACKET_NOT_TCP },  { 4, 9, 1, PACKET_ICMP },   { 4, 9, 47, PACKET_TUNNEL },      { 4, 7, 9, PACKET_FRAGMENT },
+        { 4, 0, 0x42, PACKET_BAD_IP }, { 6, 6, 4, PACKET_TUNNEL }, { 6, 6, 135, PACKET_EXTENSIONS }, { 6, 6, 58, PACKET_ICMP },
     };
     struct guard g = guard_open();
 
@@ -1045,7 +1061,7 @@ static uint32_t random_below(uint64_t *state, uint32_t bound)
 
 static size_t random_chain(uint64_t *random, uint8_t *first, uint8_t bytes[static 256])
 {
-    static const uint8_t kinds[] = {PROTOCOL_DESTINATION, PROTOCOL_AH, PROTOCOL_ROUTING, PROTOCOL_FRAGMENT};
+    static const uint8_t kinds[] = { PROTOCOL_DESTINATION, PROTOCOL_AH, PROTOCOL_ROUTING, PROTOCOL_FRAGMENT };
     size_t count = random_below(random, MAX_EXTENSIONS + 1), length = 0;
     uint8_t *next = first;
 
@@ -1065,9 +1081,9 @@ static size_t random_chain(uint64_t *random, uint8_t *first, uint8_t bytes[stati
 
 static void wrapping_changes_nothing(void **state)
 {
-    static const uint16_t types[] = {0x8100, 0x88a8, 0x9100};
+    static const uint16_t types[] = { 0x8100, 0x88a8, 0x9100 };
     struct frame base4 = build(&plain4), base6 = build(&plain6);
-    struct tcp_segment expected[2] = {decode_ok(&base4), decode_ok(&base6)};
+    struct tcp_segment expected[2] = { decode_ok(&base4), decode_ok(&base6) };
     uint64_t random = 20240229;
 
     (void)state;
@@ -1132,7 +1148,7 @@ static enum identity_effect effect_of_byte(const struct frame *f, int version, s
 /* Each single bit of a frame either belongs to the identity or does not. */
 static void identity_bits(void **state)
 {
-    static const uint8_t options[40] = {30, 40};
+    static const uint8_t options[40] = { 30, 40 };
 
     (void)state;
     for (int version = 4; version <= 6; version += 2) {
@@ -1158,7 +1174,7 @@ static void identity_bits(void **state)
 
 static void identity_over_links_and_tags(void **state)
 {
-    static const int linktypes[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW};
+    static const int linktypes[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW };
     struct frame f = build(&plain4);
     uint32_t identity = decode_ok(&f).identity;
 
@@ -1199,8 +1215,9 @@ static void identity_is_unique_when_it_says_so(void **state)
         unsigned id;
         bool has_timestamps, has_fragment, unique;
     } cases[] = {
-        {4, 1, false, false, true},  {4, 0, false, false, false}, {4, 0, true, false, true}, {4, 0x0100, false, false, true},
-        {6, 0, false, false, false}, {6, 0, true, false, true},   {6, 0, false, true, true},
+        { 4, 1, false, false, true },      { 4, 0, false, false, false }, { 4, 0, true, false, true },
+        { 4, 0x0100, false, false, true }, { 6, 0, false, false, false }, { 6, 0, true, false, true },
+        { 6, 0, false, true, true },
     };
 
     (void)state;
@@ -1241,7 +1258,7 @@ static void reason_names(void **state)
     assert_string_equal(packet_reason_name(PACKET_OK), "ok");
     assert_string_equal(packet_reason_name(PACKET_NO_FLOW), "no_flow");
     assert_string_equal(packet_reason_name(PACKET_REASON_COUNT), "unknown");
-    assert_string_equal(packet_reason_name((enum packet_reason)-1), "unknown");
+    assert_string_equal(packet_reason_name((enum packet_reason) - 1), "unknown");
     for (int i = 0; i < PACKET_REASON_COUNT; i++) {
         for (int n = 0; n < i; n++)
             assert_string_not_equal(packet_reason_name((enum packet_reason)i), packet_reason_name((enum packet_reason)n));

@@ -13,24 +13,24 @@
 
 #include "privilege.c"
 
-#define NEED_ROOT()                                                                                                        \
-    do {                                                                                                                   \
-        if (geteuid() != 0 || !holds_net_raw()) {                                                                          \
-            print_message("SKIPPED %s: it needs root with CAP_NET_RAW\n", __func__);                                       \
-            skip();                                                                                                        \
-        }                                                                                                                  \
+#define NEED_ROOT()                                                                  \
+    do {                                                                             \
+        if (geteuid() != 0 || !holds_net_raw()) {                                    \
+            print_message("SKIPPED %s: it needs root with CAP_NET_RAW\n", __func__); \
+            skip();                                                                  \
+        }                                                                            \
     } while (0)
 
 static char secret[] = "/tmp/go-metro-test-privilege-XXXXXX";
 static char message[PRIVILEGE_MESSAGE_MAX];
 
 /* In the children: the first thing that is not so ends it with its line number, which the parent then names. */
-#define CHECK(condition)                                                                                                   \
-    do {                                                                                                                   \
-        if (!(condition)) {                                                                                                \
-            fprintf(stderr, "line %d: %s [%s]\n", __LINE__, #condition, message);                                          \
-            _exit(1);                                                                                                      \
-        }                                                                                                                  \
+#define CHECK(condition)                                                          \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            fprintf(stderr, "line %d: %s [%s]\n", __LINE__, #condition, message); \
+            _exit(1);                                                             \
+        }                                                                         \
     } while (0)
 
 static void in_child(void (*fn)(void))
@@ -79,7 +79,7 @@ static void check_nothing_else(void)
 
 static void become_nobody(void)
 {
-    static const gid_t roots[] = {0, 4, 27};
+    static const gid_t roots[] = { 0, 4, 27 };
     gid_t groups[64];
     int count;
 
@@ -142,7 +142,7 @@ static void without_the_right(void)
 /* As after execve() of a file with cap_net_raw+ep, here with one capability more. */
 static void with_file_capability(void)
 {
-    static const cap_value_t both[] = {CAP_NET_RAW, CAP_KILL};
+    static const cap_value_t both[] = { CAP_NET_RAW, CAP_KILL };
     uid_t nobody = getpwnam("nobody")->pw_uid;
     cap_t caps = cap_init();
 
@@ -301,12 +301,12 @@ static void test_program_path(void **state)
     assert_string_equal(tiny, "");
 }
 
-#define CHILD_TEST(name)                                                                                                   \
-    static void test_##name(void **state)                                                                                  \
-    {                                                                                                                      \
-        (void)state;                                                                                                       \
-        NEED_ROOT();                                                                                                       \
-        in_child(name);                                                                                                    \
+#define CHILD_TEST(name)                  \
+    static void test_##name(void **state) \
+    {                                     \
+        (void)state;                      \
+        NEED_ROOT();                      \
+        in_child(name);                   \
     }
 
 CHILD_TEST(become_nobody)
@@ -337,11 +337,16 @@ static int remove_secret(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_become_nobody),      cmocka_unit_test(test_stay_root),
-        cmocka_unit_test(test_unknown_user),       cmocka_unit_test(test_without_the_right),
-        cmocka_unit_test(test_with_file_capability), cmocka_unit_test(test_root_without_the_right),
-        cmocka_unit_test(test_other_thread),       cmocka_unit_test(test_finds_leftovers),
-        cmocka_unit_test(test_file_is_capable),    cmocka_unit_test(test_program_path),
+        cmocka_unit_test(test_become_nobody),
+        cmocka_unit_test(test_stay_root),
+        cmocka_unit_test(test_unknown_user),
+        cmocka_unit_test(test_without_the_right),
+        cmocka_unit_test(test_with_file_capability),
+        cmocka_unit_test(test_root_without_the_right),
+        cmocka_unit_test(test_other_thread),
+        cmocka_unit_test(test_finds_leftovers),
+        cmocka_unit_test(test_file_is_capable),
+        cmocka_unit_test(test_program_path),
         cmocka_unit_test(test_a_replaced_file_is_capable),
     };
 

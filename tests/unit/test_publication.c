@@ -12,12 +12,13 @@
 
 static char *ips[] = { (char *)"192.0.0.0/16" };
 static struct ip_prefix prefixes[1];
-static const struct config_instance wanted = { .interface = (char *)"eth0", .ips = { ips, 1 }, .ip_prefixes = prefixes,
-                                               .fingerprint = 0x1234 };
+static const struct config_instance wanted = {
+    .interface = (char *)"eth0", .ips = { ips, 1 }, .ip_prefixes = prefixes, .fingerprint = 0x1234
+};
 
 /* One TCP segment without data in IPv4 in nothing (DLT_RAW). */
-static void put_segment(struct meter *meter, int number, const char *src, const char *dst, uint16_t sport, uint16_t dport, uint8_t flags,
-                        uint32_t seq, uint32_t ack, int64_t time_ns)
+static void put_segment(struct meter *meter, int number, const char *src, const char *dst, uint16_t sport, uint16_t dport,
+                        uint8_t flags, uint32_t seq, uint32_t ack, int64_t time_ns)
 {
     uint8_t frame[40] = { 0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6 };
     struct ip_address from, to;
@@ -37,7 +38,8 @@ static void put_segment(struct meter *meter, int number, const char *src, const 
     frame[32] = 0x50;
     frame[33] = flags;
     frame[34] = 0xff;
-    meter_frame(meter, UINT64_C(1) << number, DLT_RAW, frame, sizeof frame, sizeof frame, time_ns, (uint32_t)(time_ns / 1000000000));
+    meter_frame(meter, UINT64_C(1) << number, DLT_RAW, frame, sizeof frame, sizeof frame, time_ns,
+                (uint32_t)(time_ns / 1000000000));
 }
 
 struct scene {
@@ -157,8 +159,9 @@ static void assert_named(struct publication *publication, struct scene *scene, c
 static void a_name_comes_and_goes(void **state)
 {
     static char *hosts[] = { (char *)"db.example" };
-    static const struct config_instance named = { .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 },
-                                                  .ip_prefixes = prefixes };
+    static const struct config_instance named = {
+        .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
+    };
     struct scene scene = set_up(10, NULL);
     const struct instance_host host = { .own = scene.own };
     struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };

@@ -28,9 +28,21 @@ static struct histogram one_sample;
 
 static struct report_row example(void)
 {
-    struct report_row row = { .src = "10.0.0.1", .dst = "10.0.0.2", .flows = 3, .samples = 2, .handshake_samples = 1, .retransmits = 4,
-                              .timed = 7, .skipped = { 1, 0, 2 }, .last_ns = 1500000, .avg_ns = 1250001, .jitter_ns = 31250,
-                              .min_ns = 1000000, .max_ns = 1500000, .sum_ns = 2500000, .histogram = &one_sample };
+    struct report_row row = { .src = "10.0.0.1",
+                              .dst = "10.0.0.2",
+                              .flows = 3,
+                              .samples = 2,
+                              .handshake_samples = 1,
+                              .retransmits = 4,
+                              .timed = 7,
+                              .skipped = { 1, 0, 2 },
+                              .last_ns = 1500000,
+                              .avg_ns = 1250001,
+                              .jitter_ns = 31250,
+                              .min_ns = 1000000,
+                              .max_ns = 1500000,
+                              .sum_ns = 2500000,
+                              .histogram = &one_sample };
 
     memset(&one_sample, 0, sizeof one_sample);
     histogram_add(&one_sample, 1000000);
@@ -49,9 +61,10 @@ static void a_peer_row_is_one_json_object(void **state)
     row.dst_port = 443;
     report_json_peer(stream, &row);
     fclose(stream);
-    assert_non_null(strstr(printed, "{\"type\":\"peer\",\"iface\":\"eth0\",\"src\":\"10.0.0.1\",\"dst\":\"10.0.0.2\",\"dst_port\":443,\"flows\":3,"
-                                    "\"samples\":2,\"handshake_samples\":1,\"rtt_ms\":{\"last\":1.500000,\"avg\":1.250001,"
-                                    "\"jitter\":0.031250,\"min\":1.000000,\"mean\":1.250000,\"p50\":1.0"));
+    assert_non_null(strstr(
+        printed, "{\"type\":\"peer\",\"iface\":\"eth0\",\"src\":\"10.0.0.1\",\"dst\":\"10.0.0.2\",\"dst_port\":443,\"flows\":3,"
+                 "\"samples\":2,\"handshake_samples\":1,\"rtt_ms\":{\"last\":1.500000,\"avg\":1.250001,"
+                 "\"jitter\":0.031250,\"min\":1.000000,\"mean\":1.250000,\"p50\":1.0"));
     quantile = strstr(printed, "\"p99\":");
     assert_non_null(quantile);
     assert_true(strtod(quantile + 6, NULL) <= 1.5); /* never above the exact maximum */
@@ -67,10 +80,11 @@ static void without_a_sample_no_value_is_invented(void **state)
 
     (void)state;
     report_json_peer(stream, &row);
-    expect(stream, "{\"type\":\"peer\",\"src\":\"10.0.0.1\",\"dst\":\"10.0.0.2\",\"flows\":1,\"samples\":0,\"handshake_samples\":0,"
-                   "\"rtt_ms\":{\"last\":null,\"avg\":null,\"jitter\":null,\"min\":null,\"mean\":null,\"p50\":null,\"p95\":null,"
-                   "\"p99\":null,\"max\":null},\"retransmits\":0,\"timed\":1,\"skipped\":{\"covered\":0,\"inexact\":0,"
-                   "\"retransmitted\":0,\"ambiguous\":0,\"unacked\":1,\"overflow\":0,\"clock\":0}}\n");
+    expect(stream,
+           "{\"type\":\"peer\",\"src\":\"10.0.0.1\",\"dst\":\"10.0.0.2\",\"flows\":1,\"samples\":0,\"handshake_samples\":0,"
+           "\"rtt_ms\":{\"last\":null,\"avg\":null,\"jitter\":null,\"min\":null,\"mean\":null,\"p50\":null,\"p95\":null,"
+           "\"p99\":null,\"max\":null},\"retransmits\":0,\"timed\":1,\"skipped\":{\"covered\":0,\"inexact\":0,"
+           "\"retransmitted\":0,\"ambiguous\":0,\"unacked\":1,\"overflow\":0,\"clock\":0}}\n");
 }
 
 static void a_row_of_counts_has_no_times(void **state)
@@ -102,15 +116,17 @@ static void text_is_escaped(void **state)
 
 static void the_total_names_only_reasons_that_count(void **state)
 {
-    struct report_total total = { .packets = 10, .tcp = 7, .flows = 2, .timed = 5, .samples = 5,
-                                  .ignored = { [PACKET_NOT_TCP] = 2, [PACKET_FRAGMENT] = 1 } };
+    struct report_total total = {
+        .packets = 10, .tcp = 7, .flows = 2, .timed = 5, .samples = 5, .ignored = { [PACKET_NOT_TCP] = 2, [PACKET_FRAGMENT] = 1 }
+    };
     FILE *stream = start();
 
     (void)state;
     report_json_total(stream, &total);
-    expect(stream, "{\"type\":\"total\",\"packets\":10,\"tcp\":7,\"flows\":2,\"timed\":5,\"samples\":5,\"skipped\":{\"covered\":0,"
-                   "\"inexact\":0,\"retransmitted\":0,\"ambiguous\":0,\"unacked\":0,\"overflow\":0,\"clock\":0},"
-                   "\"ignored\":{\"fragment\":1,\"not_tcp\":2}}\n");
+    expect(stream,
+           "{\"type\":\"total\",\"packets\":10,\"tcp\":7,\"flows\":2,\"timed\":5,\"samples\":5,\"skipped\":{\"covered\":0,"
+           "\"inexact\":0,\"retransmitted\":0,\"ambiguous\":0,\"unacked\":0,\"overflow\":0,\"clock\":0},"
+           "\"ignored\":{\"fragment\":1,\"not_tcp\":2}}\n");
 }
 
 static void times_have_three_digits_and_a_unit(void **state)
@@ -119,9 +135,9 @@ static void times_have_three_digits_and_a_unit(void **state)
         uint64_t ns;
         const char *text;
     } cases[] = {
-        { 0, "0.00 us" },         { 999, "1.00 us" },        { 9994, "9.99 us" },          { 9996, "10.0 us" },  { 312345, "312 us" },
-        { 999999, "1000 us" },    { 1000000, "1.00 ms" },    { 48312345, "48.3 ms" },      { 999949999, "1000 ms" },
-        { 1000000000, "1.00 s" }, { 120000000000, "120 s" },
+        { 0, "0.00 us" },         { 999, "1.00 us" },       { 9994, "9.99 us" },       { 9996, "10.0 us" },
+        { 312345, "312 us" },     { 999999, "1000 us" },    { 1000000, "1.00 ms" },    { 48312345, "48.3 ms" },
+        { 999949999, "1000 ms" }, { 1000000000, "1.00 s" }, { 120000000000, "120 s" },
     };
 
     (void)state;
@@ -162,9 +178,12 @@ static void the_table_shows_ports_where_there_are_any(void **state)
     rows[2].dst = "other";
     report_table(stream, rows, 3);
     fclose(stream);
-    assert_non_null(strstr(printed, "\n10.0.0.1  10.0.0.2:443" "                2  "));
-    assert_non_null(strstr(printed, "\n10.0.0.1  [2001:db8::1]:65535" "         2  "));
-    assert_non_null(strstr(printed, "\n10.0.0.1  other" "                       2  "));
+    assert_non_null(strstr(printed, "\n10.0.0.1  10.0.0.2:443"
+                                    "                2  "));
+    assert_non_null(strstr(printed, "\n10.0.0.1  [2001:db8::1]:65535"
+                                    "         2  "));
+    assert_non_null(strstr(printed, "\n10.0.0.1  other"
+                                    "                       2  "));
     free(printed);
 }
 
@@ -186,8 +205,9 @@ static void prometheus_uses_seconds_and_leaves_out_what_is_not_known(void **stat
     rows[0].interface = rows[1].interface = "eth0";
     report_prometheus(stream, rows, 2);
     fclose(stream);
-    assert_non_null(strstr(printed, "# TYPE go_metro_rtt_smoothed_seconds gauge\n"
-                                    "go_metro_rtt_smoothed_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001250001\n#"));
+    assert_non_null(strstr(printed,
+                           "# TYPE go_metro_rtt_smoothed_seconds gauge\n"
+                           "go_metro_rtt_smoothed_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001250001\n#"));
     assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"} 0\n"));
     assert_null(strstr(printed, "go_metro_rtt_min_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"}"));
     free(printed);

@@ -21,7 +21,7 @@ static atomic_uint inside;
 /* The next answer, or a failure after 5 s. */
 static struct resolve_answer next(struct resolver *resolver)
 {
-    struct pollfd pollfd = {resolver_fd(resolver), POLLIN, 0};
+    struct pollfd pollfd = { resolver_fd(resolver), POLLIN, 0 };
     struct resolve_answer answer;
 
     assert_int_equal(poll(&pollfd, 1, 5000), 1);
@@ -31,14 +31,14 @@ static struct resolve_answer next(struct resolver *resolver)
 
 static bool is_readable(struct resolver *resolver)
 {
-    struct pollfd pollfd = {resolver_fd(resolver), POLLIN, 0};
+    struct pollfd pollfd = { resolver_fd(resolver), POLLIN, 0 };
 
     return poll(&pollfd, 1, 0) == 1;
 }
 
 static void pause_ms(long ms)
 {
-    struct timespec ts = {0, ms * 1000000};
+    struct timespec ts = { 0, ms * 1000000 };
 
     nanosleep(&ts, NULL);
 }
@@ -115,8 +115,8 @@ static int fake_look_around(const char *name, const char *service, const struct 
     sigset_t mask;
 
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    atomic_store(&thread_is_bare, caps != NULL && cap_compare(caps, none) == 0 && sigismember(&mask, SIGTERM) == 1 &&
-                                      sigismember(&mask, SIGHUP) == 1);
+    atomic_store(&thread_is_bare, caps != NULL && cap_compare(caps, none) == 0 && sigismember(&mask, SIGTERM) == 1
+                                      && sigismember(&mask, SIGHUP) == 1);
     cap_free(caps);
     cap_free(none);
     return fake_failure(name, service, hints, out);
@@ -126,7 +126,9 @@ static int fake_look_around(const char *name, const char *service, const struct 
 
 static void test_library(void **state)
 {
-    static const struct { const char *name, *address; } cases[] = {{"192.0.2.7", "192.0.2.7"}, {"2001:db8::7", "2001:db8::7"}};
+    static const struct {
+        const char *name, *address;
+    } cases[] = { { "192.0.2.7", "192.0.2.7" }, { "2001:db8::7", "2001:db8::7" } };
     struct resolver *resolver = resolver_new();
     char text[ADDRESS_STRLEN];
     struct resolve_answer answer;
@@ -157,8 +159,11 @@ static void test_library(void **state)
 
 static void test_many_addresses(void **state)
 {
-    static const struct { const char *name; size_t count; } cases[] = {
-        {"1", 1}, {"50", 50}, {"256", 256}, {"300", 256}, {"0", 0},
+    static const struct {
+        const char *name;
+        size_t count;
+    } cases[] = {
+        { "1", 1 }, { "50", 50 }, { "256", 256 }, { "300", 256 }, { "0", 0 },
     };
     struct resolver *resolver;
     char text[ADDRESS_STRLEN];
@@ -199,11 +204,21 @@ static void test_failure(void **state)
 
 static void test_reverse(void **state)
 {
-    static const struct { const char *answer, *name; } cases[] = {
-        {"db1.example.com", "db1.example.com"}, {"db1.example.com.", "db1.example.com"}, {"a_b-C.9", "a_b-C.9"},
-        {"evil\nname", ""}, {"a,b:c", ""}, {"caf\xc3\xa9", ""}, {"\x1b[2J", ""}, {"", ""}, {".", ""}, {"a b", ""},
+    static const struct {
+        const char *answer, *name;
+    } cases[] = {
+        { "db1.example.com", "db1.example.com" },
+        { "db1.example.com.", "db1.example.com" },
+        { "a_b-C.9", "a_b-C.9" },
+        { "evil\nname", "" },
+        { "a,b:c", "" },
+        { "caf\xc3\xa9", "" },
+        { "\x1b[2J", "" },
+        { "", "" },
+        { ".", "" },
+        { "a b", "" },
     };
-    const uint8_t bytes[4] = {192, 0, 2, 1};
+    const uint8_t bytes[4] = { 192, 0, 2, 1 };
     struct ip_address address = address_from_v4(bytes);
     struct resolver *resolver;
     char longest[300];
@@ -357,9 +372,9 @@ static void test_free_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_library, restore),       cmocka_unit_test_teardown(test_many_addresses, restore),
-        cmocka_unit_test_teardown(test_failure, restore),       cmocka_unit_test_teardown(test_reverse, restore),
-        cmocka_unit_test_teardown(test_bad_names, restore),     cmocka_unit_test_teardown(test_hanging, restore),
+        cmocka_unit_test_teardown(test_library, restore),           cmocka_unit_test_teardown(test_many_addresses, restore),
+        cmocka_unit_test_teardown(test_failure, restore),           cmocka_unit_test_teardown(test_reverse, restore),
+        cmocka_unit_test_teardown(test_bad_names, restore),         cmocka_unit_test_teardown(test_hanging, restore),
         cmocka_unit_test_teardown(test_order_and_merging, restore), cmocka_unit_test_teardown(test_thread_is_bare, restore),
         cmocka_unit_test_teardown(test_free_at_any_time, restore),
     };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "rtt.c"
+#include "rtt.h"
 
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
@@ -66,7 +66,7 @@ static void add_up(struct side *side)
 static void sent(struct side *side, struct tcp_segment segment, int64_t time_ns)
 {
     segment.seq += side->seq_shift;
-    side->last = (struct rtt_outcome){0};
+    side->last = (struct rtt_outcome){ 0 };
     rtt_note(&side->half, &segment);
     rtt_sent(&side->half, &side->pool, &segment, time_ns, &side->last);
     add_up(side);
@@ -80,7 +80,7 @@ static void acked(struct side *side, struct tcp_segment segment, int64_t time_ns
         segment.sack[n].right += side->seq_shift;
     }
     segment.flags |= TCP_ACK;
-    side->last = (struct rtt_outcome){0};
+    side->last = (struct rtt_outcome){ 0 };
     rtt_acked(&side->half, &side->pool, &segment, false, time_ns, &side->last);
     add_up(side);
 }
@@ -92,8 +92,9 @@ static void data(struct side *side, uint32_t seq, uint32_t length, int64_t time_
 
 static void data_ts(struct side *side, uint32_t seq, uint32_t length, uint32_t ts_val, int64_t time_ns)
 {
-    const struct tcp_segment segment = { .seq = seq, .payload_len = length, .flags = TCP_ACK, .has_timestamps = true,
-                                         .ts_val = ts_val };
+    const struct tcp_segment segment = {
+        .seq = seq, .payload_len = length, .flags = TCP_ACK, .has_timestamps = true, .ts_val = ts_val
+    };
 
     sent(side, segment, time_ns);
 }
@@ -260,7 +261,7 @@ static void peers_probe_is_no_duplicate_ack(void **state)
 
     established(side);
     data(side, ISN + 1, 100, 10 * MS);
-    side->last = (struct rtt_outcome){0};
+    side->last = (struct rtt_outcome){ 0 };
     rtt_acked(&side->half, &side->pool, &probe, true, 11 * MS, &side->last);
     assert_false(side->last.hole);
     ack(side, ISN + 101, 20 * MS);
@@ -269,7 +270,7 @@ static void peers_probe_is_no_duplicate_ack(void **state)
 
 static void probe_is_known_of_an_unmeasured_side(void **state)
 {
-    struct rtt_half half = {0};
+    struct rtt_half half = { 0 };
     struct tcp_segment segment = { .ack = 50, .flags = TCP_ACK };
     const struct tcp_segment probe = { .seq = 49, .flags = TCP_ACK };
 
@@ -701,8 +702,10 @@ static void sack_above_the_ack_is_a_hole(void **state)
     data(side, ISN + 1, 100, 10 * MS);
     data(side, ISN + 101, 100, 11 * MS);
     data(side, ISN + 201, 100, 12 * MS);
-    acked(side, (struct tcp_segment){ .ack = ISN + 101, .window = 400, .payload_len = 1, .sack_count = 1,
-                                      .sack = { { ISN + 201, ISN + 301 } } }, 20 * MS);
+    acked(side,
+          (struct tcp_segment){
+              .ack = ISN + 101, .window = 400, .payload_len = 1, .sack_count = 1, .sack = { { ISN + 201, ISN + 301 } } },
+          20 * MS);
     assert_sample(side, 10 * MS, ISN + 101); /* what this ACK covers did arrive */
     assert_true(side->last.hole);
     ack(side, ISN + 301, 50 * MS);
@@ -720,8 +723,10 @@ static void hole_before(struct side *side, uint32_t sacked, uint32_t filled)
     for (uint32_t n = 0; n < 4; n++) {
         data(side, ISN + 1 + 100 * n, 100, 10 * MS);
     }
-    acked(side, (struct tcp_segment){ .ack = ISN + 1, .window = 500, .sack_count = sacked == 0 ? 0 : 1,
-                                      .sack = { { ISN + 101, ISN + 101 + sacked } } }, 20 * MS);
+    acked(side,
+          (struct tcp_segment){
+              .ack = ISN + 1, .window = 500, .sack_count = sacked == 0 ? 0 : 1, .sack = { { ISN + 101, ISN + 101 + sacked } } },
+          20 * MS);
     assert_true(side->last.hole);
     data(side, ISN + 1, 100, 21 * MS);
     ack(side, ISN + 1 + filled, 30 * MS);
@@ -832,8 +837,10 @@ static void dsack_with_a_block_above_is_a_hole(void **state)
     established(side);
     data(side, ISN + 1, 100, 10 * MS);
     data(side, ISN + 101, 100, 11 * MS);
-    acked(side, (struct tcp_segment){ .ack = ISN + 1, .window = 400, .sack_count = 2,
-                                      .sack = { { ISN - 100, ISN }, { ISN + 101, ISN + 201 } } }, 15 * MS);
+    acked(side,
+          (struct tcp_segment){
+              .ack = ISN + 1, .window = 400, .sack_count = 2, .sack = { { ISN - 100, ISN }, { ISN + 101, ISN + 201 } } },
+          15 * MS);
     assert_true(side->last.hole);
 }
 
@@ -994,14 +1001,14 @@ static void drop_and_restart_name_their_reason(void **state)
 
     established(side);
     data(side, ISN + 1, 1, 10 * S);
-    side->last = (struct rtt_outcome){0};
+    side->last = (struct rtt_outcome){ 0 };
     rtt_drop(&side->half, &side->pool, SKIP_CLOCK, &side->last);
     add_up(side);
     assert_skips(side, SKIP_CLOCK, 1);
     ack(side, ISN + 2, 11 * S);
     assert_false(side->last.has_sample);
     data(side, ISN + 2, 1, 12 * S);
-    side->last = (struct rtt_outcome){0};
+    side->last = (struct rtt_outcome){ 0 };
     rtt_restart(&side->half, &side->pool, &side->last);
     add_up(side);
     assert_skips(side, SKIP_UNACKED, 1);
@@ -1027,7 +1034,7 @@ static void over_the_bound_new_ones_are_skipped(void **state)
 static void at_the_bound_what_is_too_old_makes_room(void **state)
 {
     struct side *side = *state;
-    struct side small = {0};
+    struct side small = { 0 };
 
     (void)side;
     assert_true(pending_pool_init(&small.pool, 2));
@@ -1046,7 +1053,7 @@ static void at_the_bound_what_is_too_old_makes_room(void **state)
 static void pool_is_shared_and_bounded(void **state)
 {
     struct side *side = *state;
-    struct side small = {0};
+    struct side small = { 0 };
 
     (void)side;
     assert_true(pending_pool_init(&small.pool, 2));
@@ -1067,7 +1074,7 @@ static void refused(struct side *side, uint32_t number, int64_t time_ns)
 {
     const struct tcp_segment reset = { .ack = number + side->seq_shift, .flags = TCP_RST | TCP_ACK };
 
-    side->last = (struct rtt_outcome){0};
+    side->last = (struct rtt_outcome){ 0 };
     rtt_refused(&side->half, &side->pool, &reset, time_ns, &side->last);
     add_up(side);
 }
@@ -1114,8 +1121,12 @@ static struct tcp_segment any_segment(const struct side *side)
     const uint32_t next = side->half.next;
     const bool proper = draw(4) != 0;
     struct tcp_segment segment = {
-        .seq = proper ? next : draw(20) == 0 ? draw(UINT32_MAX) : next - 200 + draw(220),
-        .ack = proper ? next - (draw(3) == 0 ? draw(100) : 0) : draw(20) == 0 ? draw(UINT32_MAX) : next - 200 + draw(220),
+        .seq = proper          ? next
+               : draw(20) == 0 ? draw(UINT32_MAX)
+                               : next - 200 + draw(220),
+        .ack = proper          ? next - (draw(3) == 0 ? draw(100) : 0)
+               : draw(20) == 0 ? draw(UINT32_MAX)
+                               : next - 200 + draw(220),
         .payload_len = draw(500) == 0 ? draw(UINT32_MAX) : draw(60),
         .flags = (uint8_t)(draw(10) == 0 ? draw(64) : TCP_ACK),
         .window = (uint16_t)draw(2),

@@ -57,7 +57,7 @@ static void step(void)
 
 static enum segment_writer_result open_one(struct segment_writer **writer, char text[static SEG_ERROR_MAX])
 {
-    const struct segment_writer_options options = {path, 1, 1, 1000, "1", NULL};
+    const struct segment_writer_options options = { path, 1, 1, 1000, "1", NULL };
     pid_t holder;
     return segment_writer_open(&options, writer, text, &holder);
 }
@@ -125,7 +125,7 @@ static bool start_with_intruder(void (*before)(void), void (*intruder)(void), un
     return reached;
 }
 
-static void (*const beginnings[])(void) = {nothing_there, dead_file_there, abandoned_file_there, dead_file_with_two_names};
+static void (*const beginnings[])(void) = { nothing_there, dead_file_there, abandoned_file_there, dead_file_with_two_names };
 #define BEGINNINGS (sizeof beginnings / sizeof beginnings[0])
 
 static unsigned run_all(void (*before)(void), void (*intruder)(void), void (*check)(unsigned, enum segment_writer_result))
@@ -203,7 +203,7 @@ static void plant_fifo(void)
 /* Planted while we are at work: refused, or replaced as a name, but never followed and never taken for ours. */
 static void test_planted_in_between(void **state)
 {
-    static void (*const plants[])(void) = {plant_symlink, plant_folder, plant_fifo};
+    static void (*const plants[])(void) = { plant_symlink, plant_folder, plant_fifo };
     (void)state;
     for (size_t n = 0; n < 3 * BEGINNINGS; n++)
         for (unsigned at = 1; at < MANY_STEPS; at++) {

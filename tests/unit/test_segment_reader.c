@@ -69,10 +69,10 @@ static void before_open(void)
 static char folder[] = "/tmp/test_segment_reader.XXXXXX";
 static char path[64], other[64];
 static char message[SEG_ERROR_MAX];
-static struct fixture fixtures[2];            /* generations 1 and 2 */
-static uint8_t *good, *bytes;                 /* a whole segment, and one to be spoilt */
+static struct fixture fixtures[2]; /* generations 1 and 2 */
+static uint8_t *good, *bytes;      /* a whole segment, and one to be spoilt */
 static size_t size;
-static struct seg_header header;              /* of the good one */
+static struct seg_header header; /* of the good one */
 static struct segment_read_options options;
 static struct segment_copy copy;
 
@@ -145,7 +145,7 @@ static int fresh(void **state)
     at_open = NULL;
     at_pread = NULL;
     malloc_fails_at = 0;
-    options = (struct segment_read_options){.histograms = true};
+    options = (struct segment_read_options){ .histograms = true };
     if (unlink(path) < 0)
         rmdir(path);
     unlink(other);
@@ -209,7 +209,7 @@ static void make_symlink(void)
 
 static void make_socket(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     strcpy(address.sun_path, path);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -227,11 +227,11 @@ static void test_not_regular(void **state)
     static const struct {
         void (*make)(void);
         const char *name;
-    } kinds[] = {{make_fifo, "a FIFO"},
-                 {make_folder, "a folder"},
-                 {make_symlink, "a symbolic link"},
-                 {make_socket, "a socket"},
-                 {make_device, "a device"}};
+    } kinds[] = { { make_fifo, "a FIFO" },
+                  { make_folder, "a folder" },
+                  { make_symlink, "a symbolic link" },
+                  { make_socket, "a socket" },
+                  { make_device, "a device" } };
     for (size_t n = 0; n < sizeof kinds / sizeof kinds[0]; n++) {
         struct stat file;
         unlink(path);
@@ -311,7 +311,7 @@ static void test_owner(void **state)
 
 static void test_mode(void **state)
 {
-    static const mode_t writable[] = {0660, 0602, 0666, 0777};
+    static const mode_t writable[] = { 0660, 0602, 0666, 0777 };
     (void)state;
     for (size_t n = 0; n < sizeof writable / sizeof writable[0]; n++) {
         assert_int_equal(chmod(path, writable[n]), 0);
@@ -365,7 +365,7 @@ static void test_every_length(void **state)
         save(good, length);
         assert_status("cut off", SEGMENT_TRUNCATED);
     }
-    const uint64_t ends[] = {header.instances_offset, header.rows_offset, header.histograms_offset, header.snapshot_size};
+    const uint64_t ends[] = { header.instances_offset, header.rows_offset, header.histograms_offset, header.snapshot_size };
     for (size_t n = 0; n < 8; n++)
         for (unsigned near = 0; near < 3; near++) {
             uint64_t length = header.snapshot_offset[n / 4] + ends[n % 4] + near - 1;
@@ -425,10 +425,14 @@ struct spoiler {
     enum segment_status sealed;
 };
 
-#define SPOIL(place, type, field, value, sealed) \
-    {#field " = " #value, place, offsetof(struct type, field), sizeof(((struct type *)NULL)->field), value, sealed}
-#define SPOIL_AT(place, type, field, index, value, sealed) \
-    {#field "[" #index "] = " #value, place, offsetof(struct type, field) + (index), 1, value, sealed}
+#define SPOIL(place, type, field, value, sealed)                                                                      \
+    {                                                                                                                 \
+#field " = " #value, place, offsetof(struct type, field), sizeof(((struct type *)NULL)->field), value, sealed \
+    }
+#define SPOIL_AT(place, type, field, index, value, sealed)                                               \
+    {                                                                                                    \
+#field "[" #index "] = " #value, place, offsetof(struct type, field) + (index), 1, value, sealed \
+    }
 #define HEADER(field, value, sealed) SPOIL(IN_HEADER, seg_header, field, value, sealed)
 #define NEWER(field, value, sealed) SPOIL(IN_NEWER, seg_snapshot, field, value, sealed)
 
@@ -505,8 +509,8 @@ static const struct spoiler spoilers[] = {
 static void spoil(const struct spoiler *spoiler)
 {
     const uint64_t newer = header.snapshot_offset[0];
-    const uint64_t base[PLACES] = {0, header.snapshot_offset[1], newer, newer + header.instances_offset,
-                                   newer + header.rows_offset + sizeof(struct seg_row)};
+    const uint64_t base[PLACES] = { 0, header.snapshot_offset[1], newer, newer + header.instances_offset,
+                                    newer + header.rows_offset + sizeof(struct seg_row) };
     memcpy(bytes + base[spoiler->place] + spoiler->at, &spoiler->value, spoiler->size);
 }
 
@@ -533,19 +537,19 @@ static void test_texts_without_an_end(void **state)
         size_t at, size;
         enum segment_status expected;
     } texts[] = {
-        {IN_HEADER, offsetof(struct seg_header, boot_id), 40, SEGMENT_BAD_HEADER},
-        {IN_HEADER, offsetof(struct seg_header, version), SEG_VERSION_MAX, SEGMENT_BAD_HEADER},
-        {IN_NEWER, offsetof(struct seg_snapshot, error), SEG_ERROR_MAX, SEGMENT_CORRUPT},
-        {IN_INSTANCE, offsetof(struct seg_instance, interface), SEG_INTERFACE_MAX, SEGMENT_CORRUPT},
-        {IN_INSTANCE, offsetof(struct seg_instance, error), SEG_ERROR_MAX, SEGMENT_CORRUPT},
-        {IN_INSTANCE, offsetof(struct seg_instance, warning), SEG_ERROR_MAX, SEGMENT_CORRUPT},
-        {IN_INSTANCE, offsetof(struct seg_instance, ignored), SEG_REASON_MAX, SEGMENT_CORRUPT},
-        {IN_ROW, offsetof(struct seg_row, peer_name), SEG_NAME_MAX, SEGMENT_CORRUPT},
+        { IN_HEADER, offsetof(struct seg_header, boot_id), 40, SEGMENT_BAD_HEADER },
+        { IN_HEADER, offsetof(struct seg_header, version), SEG_VERSION_MAX, SEGMENT_BAD_HEADER },
+        { IN_NEWER, offsetof(struct seg_snapshot, error), SEG_ERROR_MAX, SEGMENT_CORRUPT },
+        { IN_INSTANCE, offsetof(struct seg_instance, interface), SEG_INTERFACE_MAX, SEGMENT_CORRUPT },
+        { IN_INSTANCE, offsetof(struct seg_instance, error), SEG_ERROR_MAX, SEGMENT_CORRUPT },
+        { IN_INSTANCE, offsetof(struct seg_instance, warning), SEG_ERROR_MAX, SEGMENT_CORRUPT },
+        { IN_INSTANCE, offsetof(struct seg_instance, ignored), SEG_REASON_MAX, SEGMENT_CORRUPT },
+        { IN_ROW, offsetof(struct seg_row, peer_name), SEG_NAME_MAX, SEGMENT_CORRUPT },
     };
     for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++) {
         fresh(state);
         for (size_t at = 0; at < texts[n].size; at++)
-            spoil(&(struct spoiler){"text", texts[n].place, texts[n].at + at, 1, 'x', SEGMENT_OK});
+            spoil(&(struct spoiler){ "text", texts[n].place, texts[n].at + at, 1, 'x', SEGMENT_OK });
         fixture_seal(bytes, size);
         save(bytes, size);
         assert_status("a text without an end", texts[n].expected);
@@ -575,10 +579,10 @@ static void test_each_word_of_a_snapshot_spoilt(void **state)
 {
     const struct {
         uint64_t offset, size;
-    } parts[] = {{8, sizeof(struct seg_snapshot) - 8},
-                 {header.instances_offset, INSTANCES * sizeof(struct seg_instance)},
-                 {header.rows_offset, ROWS * sizeof(struct seg_row)},
-                 {header.histograms_offset, ROWS * sizeof(struct seg_histogram)}};
+    } parts[] = { { 8, sizeof(struct seg_snapshot) - 8 },
+                  { header.instances_offset, INSTANCES * sizeof(struct seg_instance) },
+                  { header.rows_offset, ROWS * sizeof(struct seg_row) },
+                  { header.histograms_offset, ROWS * sizeof(struct seg_histogram) } };
     (void)state;
     for (unsigned part = 0; part < 4; part++)
         for (uint64_t at = parts[part].offset; at < parts[part].offset + parts[part].size; at += 8) {
@@ -778,23 +782,28 @@ static void test_stale(void **state)
         uint64_t age_ns;
         bool stale;
     } cases[] = {
-        {SEG_CAPTURING, 1000, UINT64_C(10000000000), false}, {SEG_CAPTURING, 1000, UINT64_C(10000000001), true},
-        {SEG_CAPTURING, 0, UINT64_C(10000000001), true},     {SEG_STARTING, 1000, UINT64_C(10000000001), true},
-        {SEG_DEGRADED, 1000, UINT64_C(10000000001), true},   {SEG_CAPTURING, 3000, UINT64_C(15000000000), false},
-        {SEG_CAPTURING, 3000, UINT64_C(15000000001), true},  {SEG_FAILED, 1000, UINT64_MAX, false},
-        {SEG_STOPPED, 1000, UINT64_MAX, false},              {SEG_CAPTURING, UINT32_MAX, UINT64_C(20000000000), false},
-        {SEG_CAPTURING, 1000, UINT64_MAX, true},
+        { SEG_CAPTURING, 1000, UINT64_C(10000000000), false },
+        { SEG_CAPTURING, 1000, UINT64_C(10000000001), true },
+        { SEG_CAPTURING, 0, UINT64_C(10000000001), true },
+        { SEG_STARTING, 1000, UINT64_C(10000000001), true },
+        { SEG_DEGRADED, 1000, UINT64_C(10000000001), true },
+        { SEG_CAPTURING, 3000, UINT64_C(15000000000), false },
+        { SEG_CAPTURING, 3000, UINT64_C(15000000001), true },
+        { SEG_FAILED, 1000, UINT64_MAX, false },
+        { SEG_STOPPED, 1000, UINT64_MAX, false },
+        { SEG_CAPTURING, UINT32_MAX, UINT64_C(20000000000), false },
+        { SEG_CAPTURING, 1000, UINT64_MAX, true },
     };
     (void)state;
     for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
-        struct segment_copy one = {.header.publish_interval_ms = cases[n].interval_ms, .snapshot.state = cases[n].state};
+        struct segment_copy one = { .header.publish_interval_ms = cases[n].interval_ms, .snapshot.state = cases[n].state };
         assert_int_equal(segment_is_stale(&one, cases[n].age_ns), cases[n].stale);
     }
 }
 
 static void test_names(void **state)
 {
-    static const char *const expected[] = {"unknown", "starting", "capturing", "degraded", "failed", "stopped", "unknown"};
+    static const char *const expected[] = { "unknown", "starting", "capturing", "degraded", "failed", "stopped", "unknown" };
     (void)state;
     for (uint32_t n = 0; n < 7; n++)
         assert_string_equal(segment_state_name(n), expected[n]);
@@ -807,7 +816,7 @@ static void test_names(void **state)
 /* Two generations, the newer one in snapshot 0. */
 static void make_good(void)
 {
-    const struct segment_writer_options made = {path, ROWS + 1, INSTANCES, 1000, "1.2.3", NULL};
+    const struct segment_writer_options made = { path, ROWS + 1, INSTANCES, 1000, "1.2.3", NULL };
     struct segment_writer *writer;
     pid_t holder;
     assert_int_equal(segment_writer_open(&made, &writer, message, &holder), SEGW_OK);

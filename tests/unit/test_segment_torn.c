@@ -37,7 +37,7 @@ static uint32_t next_random(void)
 
 __attribute__((noreturn)) static void publish_for_ever(int ready)
 {
-    const struct segment_writer_options options = {path, ROWS, INSTANCES, 1000, "torn", NULL};
+    const struct segment_writer_options options = { path, ROWS, INSTANCES, 1000, "torn", NULL };
     struct segment_writer *writer;
     char message[SEG_ERROR_MAX];
     pid_t holder;
@@ -74,7 +74,7 @@ static void check_whole(const struct segment_copy *copy)
 
 static enum segment_status read_once(bool histograms, uint64_t *generation, char message[static SEG_ERROR_MAX])
 {
-    const struct segment_read_options options = {.histograms = histograms};
+    const struct segment_read_options options = { .histograms = histograms };
     struct segment_copy copy;
     enum segment_status status = segment_read(path, &options, &copy, message);
     if (status == SEGMENT_OK)
@@ -118,7 +118,7 @@ static void kill_once(unsigned n, struct counts *counts)
     pid_t child = start_writer();
     if (n % 10 == 0)
         read_live(counts);
-    nanosleep(&(struct timespec){.tv_nsec = next_random() % DELAY_MAX_NS}, NULL);
+    nanosleep(&(struct timespec){ .tv_nsec = next_random() % DELAY_MAX_NS }, NULL);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
@@ -131,7 +131,7 @@ static void kill_once(unsigned n, struct counts *counts)
 
 static void test_a_killed_writer_leaves_a_whole_snapshot(void **state)
 {
-    struct counts counts = {0};
+    struct counts counts = { 0 };
     (void)state;
     for (unsigned n = 0; n < KILLS; n++)
         kill_once(n, &counts);
@@ -164,6 +164,6 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_killed_writer_leaves_a_whole_snapshot)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_a_killed_writer_leaves_a_whole_snapshot) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

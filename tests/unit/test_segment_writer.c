@@ -66,7 +66,7 @@ static pid_t holder;
 
 static struct segment_writer_options options_for(uint32_t rows, uint32_t instances)
 {
-    return (struct segment_writer_options){path, rows, instances, 1000, "1.2.3", NULL};
+    return (struct segment_writer_options){ path, rows, instances, 1000, "1.2.3", NULL };
 }
 
 static enum segment_writer_result try_open(struct segment_writer **writer)
@@ -107,7 +107,7 @@ static unsigned files_in_folder(void)
 
 static struct segment_copy read_back(bool histograms)
 {
-    const struct segment_read_options options = {.histograms = histograms};
+    const struct segment_read_options options = { .histograms = histograms };
     struct segment_copy copy;
     if (segment_read(path, &options, &copy, message) != SEGMENT_OK)
         fail_msg("%s", message);
@@ -134,7 +134,7 @@ static int fresh(void **state)
 
 static void test_new_file(void **state)
 {
-    static const mode_t masks[] = {0, 0077, 0777};
+    static const mode_t masks[] = { 0, 0077, 0777 };
     (void)state;
     for (size_t n = 0; n < sizeof masks / sizeof masks[0]; n++) {
         mode_t before = umask(masks[n]);
@@ -160,7 +160,7 @@ static void test_header(void **state)
     char boot_id[40];
     struct segment_writer *writer = open_writer();
     (void)state;
-    assert_int_equal(segment_writer_publish(writer, &(struct segment_contents){.state = SEG_STARTING}), 0);
+    assert_int_equal(segment_writer_publish(writer, &(struct segment_contents){ .state = SEG_STARTING }), 0);
     struct segment_copy copy = read_back(true);
     segment_boot_id(boot_id);
     assert_int_equal(strlen(boot_id), 36);
@@ -368,7 +368,7 @@ static size_t stop_after_each_store(unsigned before, size_t step)
     memcpy(bytes, writer->map, size);
     saved = *writer;
     for (; publish_stopped(writer, &fixtures[before].contents, stores); stores += step) {
-        const struct segment_read_options all = {.histograms = true};
+        const struct segment_read_options all = { .histograms = true };
         struct segment_copy copy;
         enum segment_status status = segment_read(path, &all, &copy, message);
         const uint64_t sequence = *(const uint64_t *)(const void *)(writer->map + saved.header.snapshot_offset[(before + 1) % 2]);
@@ -439,7 +439,7 @@ static void test_the_same_process_is_no_exception(void **state)
 /* The file of a dead helper, locked by one that is about to replace it: the dead one's pid is not told. */
 static void test_the_holder_is_not_the_one_in_the_header(void **state)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     struct seg_header header;
     (void)state;
     segment_writer_close(open_writer());
@@ -459,7 +459,7 @@ static void test_the_holder_is_not_the_one_in_the_header(void **state)
 
 static void test_old_readers_keep_what_they_opened(void **state)
 {
-    const struct segment_read_options options = {.histograms = true};
+    const struct segment_read_options options = { .histograms = true };
     struct segment_copy copy;
     struct fixture fixture;
     struct segment_writer *writer = open_writer();
@@ -574,7 +574,7 @@ static void make_folder(void)
 
 static void make_socket(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     strcpy(address.sun_path, path);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -592,11 +592,11 @@ static void test_not_regular(void **state)
     static const struct {
         void (*make)(void);
         const char *name;
-    } kinds[] = {{make_symlink, "a symbolic link"},
-                 {make_fifo, "a FIFO"},
-                 {make_folder, "a folder"},
-                 {make_socket, "a socket"},
-                 {make_device, "a device"}};
+    } kinds[] = { { make_symlink, "a symbolic link" },
+                  { make_fifo, "a FIFO" },
+                  { make_folder, "a folder" },
+                  { make_socket, "a socket" },
+                  { make_device, "a device" } };
     for (size_t n = 0; n < sizeof kinds / sizeof kinds[0]; n++) {
         struct stat before, after;
         kinds[n].make();
@@ -613,7 +613,7 @@ static void test_not_regular(void **state)
 
 static void test_no_folder(void **state)
 {
-    const struct segment_writer_options options = {"/nonexistent/segment", 1, 1, 1000, "", NULL};
+    const struct segment_writer_options options = { "/nonexistent/segment", 1, 1, 1000, "", NULL };
     struct segment_writer *writer;
     (void)state;
     assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_FAILED);
@@ -623,7 +623,7 @@ static void test_no_folder(void **state)
 
 static void test_capacities(void **state)
 {
-    static const uint32_t bad[][2] = {{0, 1}, {1, 0}, {SEG_MAX_ROWS + 1, 1}, {1, SEG_MAX_INSTANCES + 1}};
+    static const uint32_t bad[][2] = { { 0, 1 }, { 1, 0 }, { SEG_MAX_ROWS + 1, 1 }, { 1, SEG_MAX_INSTANCES + 1 } };
     (void)state;
     for (size_t n = 0; n < sizeof bad / sizeof bad[0]; n++) {
         const struct segment_writer_options options = options_for(bad[n][0], bad[n][1]);
@@ -653,11 +653,11 @@ static int open_in_small_tmpfs(void)
     const struct segment_writer_options options = options_for(1000, 2);
     struct segment_writer *writer;
     char needed[32];
-    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", folder, "tmpfs", 0, "size=64k") < 0)
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0
+        || mount("none", folder, "tmpfs", 0, "size=64k") < 0)
         return 2;
     enum segment_writer_result result = segment_writer_open(&options, &writer, message, &holder);
-    struct seg_header header = {0};
+    struct seg_header header = { 0 };
     fill_layout(&header, &options);
     snprintf(needed, sizeof needed, " %llu bytes", (unsigned long long)header.file_size);
     bool told = strstr(message, needed) != NULL && strstr(message, "max_peers") != NULL && strstr(message, " 65536 are free");
@@ -688,7 +688,7 @@ static void make_beside(const char *suffix, char name[static 96])
 
 static void test_abandoned_files_are_swept(void **state)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     char stale[96], live[96], similar[96];
     (void)state;
     make_beside(".tmp-12-ab-34", stale);
@@ -736,7 +736,7 @@ __attribute__((noreturn)) static void run_racer(struct race *race, unsigned n, i
     if (read(start, &byte, 1) != 0) /* all begin when the parent closes its end */
         _exit(1);
     enum segment_writer_result result = try_open(&writer);
-    if (result == SEGW_OK && segment_writer_publish(writer, &(struct segment_contents){.state = SEG_CAPTURING}) < 0)
+    if (result == SEGW_OK && segment_writer_publish(writer, &(struct segment_contents){ .state = SEG_CAPTURING }) < 0)
         _exit(1);
     race->holder[n] = holder;
     __atomic_store_n(&race->result[n], (int)result + 1, __ATOMIC_RELEASE);
@@ -773,7 +773,7 @@ static void finish_racers(struct race *race, const int start[2], const int end[2
 
 static void wait_ms(unsigned ms)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 1000000L * ms}, NULL);
+    nanosleep(&(struct timespec){ .tv_nsec = 1000000L * ms }, NULL);
 }
 
 static void await_results(struct race *race)

@@ -13,7 +13,6 @@
 static char asked[8][RESOLVE_NAME_MAX];
 static size_t asked_count, room;
 
-
 static int note(const char *text)
 {
     if (asked_count >= room)
@@ -171,7 +170,8 @@ static void a_name_that_fails_keeps_its_addresses_and_warns(void **state)
     assert_false(targets_answer(targets, &answer));
     assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
     targets_warning(targets, warning, sizeof warning);
-    assert_string_equal(warning, "the host 'db.example' does not resolve (Name or service not known); correct `hosts` or the resolver");
+    assert_string_equal(warning,
+                        "the host 'db.example' does not resolve (Name or service not known); correct `hosts` or the resolver");
     answer = forward("db.example", good, 1, NULL);
     assert_false(targets_answer(targets, &answer));
     targets_warning(targets, warning, sizeof warning);

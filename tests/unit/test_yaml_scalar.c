@@ -164,8 +164,8 @@ static bool same_real(double a, double b)
 
 static void expect(const struct expectation *wanted, const struct yaml_scalar *got)
 {
-    bool same = got->kind == wanted->kind && got->boolean == wanted->boolean && got->integer == wanted->integer &&
-                same_real(got->real, wanted->real);
+    bool same = got->kind == wanted->kind && got->boolean == wanted->boolean && got->integer == wanted->integer
+                && same_real(got->real, wanted->real);
 
     if (!same)
         fail_msg("'%s': kind %d, %d, %lld, %g", wanted->text, got->kind, got->boolean, (long long)got->integer, got->real);
@@ -270,9 +270,8 @@ static void test_tags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_scalars),      cmocka_unit_test(test_parts_of_scalars),
-        cmocka_unit_test(test_flags),              cmocka_unit_test(test_nul_inside_is_text),
-        cmocka_unit_test(test_long_float_has_no_value), cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_plain_scalars),      cmocka_unit_test(test_parts_of_scalars),        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_nul_inside_is_text), cmocka_unit_test(test_long_float_has_no_value), cmocka_unit_test(test_tags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,107 @@
+/* resolve_lookup.c: one question to the C library -> its answer, checked. */
+#include "resolve_private.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_address(const struct resolve_answer *answer, const struct ip_address *address)
+{
+    for (size_t i = 0; i < answer->count; i++)
+        if (address_equal(&answer->addresses[i], address))
+            return true;
+    return false;
+}
+
+static bool address_of(const struct addrinfo *found, struct ip_address *out)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (found->ai_family == AF_INET && found->ai_addrlen >= sizeof v4) {
+        memcpy(&v4, found->ai_addr, sizeof v4);
+        *out = address_from_v4((const uint8_t *)&v4.sin_addr);
+        return true;
+    }
+    if (found->ai_family == AF_INET6 && found->ai_addrlen >= sizeof v6) {
+        memcpy(&v6, found->ai_addr, sizeof v6);
+        *out = address_from_v6(v6.sin6_addr.s6_addr);
+        return true;
+    }
+    return false;
+}
+
+static void keep_addresses(struct resolve_answer *answer, const struct addrinfo *found)
+{
+    struct ip_address address;
+
+    answer->addresses = calloc(RESOLVE_MAX_ADDRESSES, sizeof *answer->addresses);
+    if (answer->addresses == NULL) {
+        answer->error = gai_strerror(EAI_MEMORY);
+        return;
+    }
+    for (; found != NULL && answer->count < RESOLVE_MAX_ADDRESSES; found = found->ai_next)
+        if (address_of(found, &address) && !has_address(answer, &address))
+            answer->addresses[answer->count++] = address;
+    if (answer->count == 0)
+        answer->error = gai_strerror(EAI_NONAME);
+}
+
+void resolve_forward(struct resolve_answer *answer, resolve_name_fn lookup_name)
+{
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *found = NULL;
+    int status = lookup_name(answer->name, NULL, &hints, &found);
+
+    if (status != 0) {
+        answer->error = gai_strerror(status);
+        return;
+    }
+    keep_addresses(answer, found);
+    if (found != NULL)
+        freeaddrinfo(found);
+}
+
+/* A name from the network ends up in tags, logs and terminals. */
+static bool is_host_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    return name[0] != '\0' && name[strspn(name, allowed)] == '\0';
+}
+
+static socklen_t to_sockaddr(struct sockaddr_storage *out, const struct ip_address *address)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+    if (address_is_v4(address)) {
+        memcpy(&v4.sin_addr, address->bytes + 12, sizeof v4.sin_addr);
+        memcpy(out, &v4, sizeof v4);
+        return sizeof v4;
+    }
+    memcpy(&v6.sin6_addr, address->bytes, sizeof v6.sin6_addr);
+    memcpy(out, &v6, sizeof v6);
+    return sizeof v6;
+}
+
+void resolve_reverse(struct resolve_answer *answer, resolve_address_fn lookup_address)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = to_sockaddr(&storage, &answer->address);
+    char name[NI_MAXHOST] = "";
+    int status = lookup_address((struct sockaddr *)&storage, length, name, sizeof name, NULL, 0, NI_NAMEREQD);
+    size_t n;
+
+    if (status != 0) {
+        answer->error = gai_strerror(status);
+        return;
+    }
+    n = strnlen(name, sizeof name - 1);
+    if (n > 0 && name[n - 1] == '.')
+        n--;
+    name[n] = '\0';
+    if (n < sizeof answer->name && is_host_name(name))
+        memcpy(answer->name, name, n + 1);
+    else
+        answer->error = "the answer is not a host name";
+}

@@ -1,0 +1,219 @@
+/* roster_apply.c: from one configuration to the next: what is the same in both keeps its capture, flows and rows. */
+#include "roster_private.h"
+
+#include <string.h>
+
+#include "links.h"
+#include "log.h"
+
+/* Whether the meter must be made anew for the new settings: its bounds are fixed for its life. */
+static bool meter_differs(const struct config *a, const struct config *b)
+{
+    return a->max_flows != b->max_flows || a->max_peers != b->max_peers || a->idle_ttl_s != b->idle_ttl_s
+           || a->exp_ttl_s != b->exp_ttl_s;
+}
+
+static int ensure_meter(struct roster *roster, const struct config *config)
+{
+    const struct meter_options options = {
+        .max_flows = config->max_flows,
+        .max_peers = config->max_peers,
+        .idle_ttl_s = config->idle_ttl_s,
+        .exp_ttl_s = config->exp_ttl_s,
+        .hash_seed = { roster->hash_seed[0], roster->hash_seed[1] },
+        .births = roster->meter == NULL ? 0 : meter_births(roster->meter),
+    };
+
+    if (roster->meter != NULL && !meter_differs(roster->config, config))
+        return 0;
+    if (roster->meter != NULL)
+        log_info("roster", "flows and rows begin anew: max_flows, max_peers, idle_ttl or exp_ttl changed");
+    roster_stop(roster);
+    meter_free(roster->meter);
+    roster->meter = meter_new(&options);
+    return roster->meter == NULL ? -1 : 0;
+}
+
+/* Why the helper does not capture for an instance although its configuration is right; NULL: it does. */
+static const char *refusal_of(const struct config_instance *instance)
+{
+    if (strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0)
+        return "interface: file is not measured by the running helper in this version; use `go-metro read` on the capture";
+    return NULL;
+}
+
+static size_t count_interfaces(const struct config *config)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->instance_count; i++) {
+        size_t j = 0;
+
+        while (j < i && strcmp(config->instances[i].interface, config->instances[j].interface) != 0)
+            j++;
+        count += j == i && refusal_of(&config->instances[i]) == NULL;
+    }
+    return count;
+}
+
+static struct tap_settings settings_of(const struct roster *roster, const struct config *config, const char *interface)
+{
+    size_t interfaces = count_interfaces(config);
+    struct tap_settings settings = {
+        .snaplen = config->snaplen,
+        .buffer_mib = config->buffer_mib,
+        .buffer_bytes = (uint32_t)(((uint64_t)config->buffer_mib << 20) / (interfaces > 0 ? interfaces : 1)),
+        .user_filter = roster->user_filter,
+    };
+
+    for (size_t i = 0; i < config->instance_count; i++)
+        settings.promiscuous |= config->instances[i].promiscuous && strcmp(config->instances[i].interface, interface) == 0;
+    return settings;
+}
+
+/* The tap of an interface, the one that is there or a new one. NULL: out of memory. */
+static struct tap *tap_for(struct roster *roster, const struct config *config, const char *interface)
+{
+    struct tap_settings settings = settings_of(roster, config, interface);
+    struct shared_tap *next = &roster->taps[roster->tap_count];
+
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (strcmp(tap_interface(roster->taps[i].tap), interface) == 0)
+            return roster->taps[i].tap;
+    if (roster->tap_count == sizeof roster->taps / sizeof roster->taps[0])
+        return NULL;
+    *next = (struct shared_tap){ .tap = tap_new(interface, &settings), .own = links_own_addresses(interface) };
+    if (next->tap == NULL) {
+        roster_free_tap(next);
+        return NULL;
+    }
+    roster->tap_count++;
+    return next->tap;
+}
+
+/* Whether an old instance can go on as this one: a capture of the same interface, grouped alike. */
+static bool is_successor(const struct instance *old, const struct config_instance *instance)
+{
+    return old->config != NULL && old->config->group_by == instance->group_by
+           && strcmp(old->config->interface, instance->interface) == 0 && refusal_of(instance) == NULL;
+}
+
+/* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the
+ * rows of another that is still there, then what is alike in interface and grouping. kept[i].number < 0: instance i is new. */
+static void match_instances(struct instance old[], size_t old_count, const struct config *config, struct instance kept[])
+{
+    for (size_t i = 0; i < config->instance_count; i++)
+        kept[i] = (struct instance){ .number = -1 };
+    for (int exact = 1; exact >= 0; exact--)
+        for (size_t i = 0; i < config->instance_count; i++)
+            for (size_t j = 0; j < old_count && kept[i].config == NULL; j++) {
+                if (!is_successor(&old[j], &config->instances[i])
+                    || (exact && old[j].config->fingerprint != config->instances[i].fingerprint))
+                    continue;
+                kept[i] = old[j];
+                old[j] = (struct instance){ .number = -1 };
+            }
+}
+
+static int start_one(struct roster *roster, const struct config *config, const struct config_instance *instance)
+{
+    const char *refusal = refusal_of(instance);
+    struct tap *tap = refusal == NULL ? tap_for(roster, config, instance->interface) : NULL;
+    struct instance_host host = roster_host(roster, tap);
+
+    if (refusal == NULL && tap == NULL)
+        return -1;
+    if (instance_start(&roster->instances[roster->count], instance, config->resolve_names, tap, refusal, roster->meter, &host)
+        < 0)
+        return -1;
+    roster->count++;
+    return 0;
+}
+
+/* Those that go on keep their numbers; what is gone leaves before what is new comes, so that 64 can follow 64. */
+static int replace_instances(struct roster *roster, const struct config *config)
+{
+    struct instance old[ROSTER_MAX], kept[ROSTER_MAX];
+    size_t old_count = roster->count;
+    int rc = 0;
+
+    memcpy(old, roster->instances, sizeof old);
+    match_instances(old, old_count, config, kept);
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i].config != NULL)
+            instance_stop(&old[i], roster->meter);
+    roster->count = 0;
+    for (size_t i = 0; i < config->instance_count; i++) {
+        struct instance_host host = roster_host(roster, kept[i].tap);
+
+        if (kept[i].config == NULL) {
+            rc |= start_one(roster, config, &config->instances[i]);
+            continue;
+        }
+        if (instance_change(&kept[i], &config->instances[i], config->resolve_names, roster->meter, &host) < 0) {
+            instance_stop(&kept[i], roster->meter);
+            rc = -1;
+            continue;
+        }
+        roster->instances[roster->count++] = kept[i];
+    }
+    return rc;
+}
+
+static uint64_t sharers(const struct roster *roster, const struct tap *tap)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->instances[i].tap == tap)
+            bits |= UINT64_C(1) << roster->instances[i].number;
+    return bits;
+}
+
+static void remove_tap(struct roster *roster, size_t index)
+{
+    roster_free_tap(&roster->taps[index]);
+    roster->taps[index] = roster->taps[--roster->tap_count];
+    roster->taps[roster->tap_count] = (struct shared_tap){ 0 };
+}
+
+/* Taps that nobody shares any more go; the others learn who shares them, their settings and what is wanted. */
+static void settle_taps(struct roster *roster)
+{
+    for (size_t t = roster->tap_count; t-- > 0;) {
+        struct shared_tap *shared = &roster->taps[t];
+        struct tap_settings settings = settings_of(roster, roster->config, tap_interface(shared->tap));
+
+        shared->instances = sharers(roster, shared->tap);
+        if (shared->instances == 0) {
+            remove_tap(roster, t);
+            continue;
+        }
+        if (tap_configure(shared->tap, &settings))
+            meter_finish(roster->meter, shared->instances);
+        roster_refilter(roster, shared);
+    }
+}
+
+int roster_apply(struct roster *roster, struct config *config)
+{
+    struct config *old = roster->config;
+    int rc;
+
+    if (ensure_meter(roster, config) < 0) {
+        log_critical("roster", "out of memory for max_flows=%u and max_peers=%u; make them smaller", config->max_flows,
+                     config->max_peers);
+        roster->config = config;
+        config_free(old);
+        return -1;
+    }
+    if (roster->host == NULL)
+        roster_refresh_host(roster);
+    rc = replace_instances(roster, config);
+    roster->config = config;
+    config_free(old);
+    settle_taps(roster);
+    if (rc < 0)
+        log_critical("roster", "out of memory: not every instance could be started");
+    return rc;
+}

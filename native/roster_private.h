@@ -1,0 +1,36 @@
+/* roster_private.h: the roster's own, for roster.c (at work) and roster_apply.c (from one configuration to the next). */
+#ifndef GO_METRO_ROSTER_PRIVATE_H
+#define GO_METRO_ROSTER_PRIVATE_H
+
+#include "roster.h"
+
+struct shared_tap {
+    struct tap *tap;
+    struct netset *own; /* addresses of the interface */
+    uint64_t instances; /* the meter's numbers, as bits */
+};
+
+struct roster {
+    const char *user_filter;
+    uint64_t hash_seed[2];
+    struct config *config;
+    struct meter *meter;
+    struct netset *host;                    /* addresses of the namespace */
+    struct shared_tap taps[2 * ROSTER_MAX]; /* while one configuration takes over from another, those of both */
+    size_t tap_count;
+    struct instance instances[ROSTER_MAX];
+    size_t count;
+};
+
+/* Closes and forgets it. */
+void roster_free_tap(struct shared_tap *shared);
+/* Ends every instance and tap. */
+void roster_stop(struct roster *roster);
+/* What the meter is told of the host for instances of that tap (NULL: no tap). */
+struct instance_host roster_host(struct roster *roster, const struct tap *tap);
+/* Reads the namespace's addresses anew. */
+void roster_refresh_host(struct roster *roster);
+/* Tells the tap what its instances want. */
+void roster_refilter(struct roster *roster, struct shared_tap *shared);
+
+#endif

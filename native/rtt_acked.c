@@ -1,0 +1,242 @@
+/* rtt_acked.c: segments of the other side: what an ACK covers, and whether that is a round trip. */
+#include "rtt_private.h"
+
+#define NO_SKIP SKIP_REASON_COUNT
+
+/* Why an entry gives no sample whatever the ACK says, or NO_SKIP. */
+static enum skip_reason own_reason(const struct rtt_half *half, const struct pending *entry)
+{
+    if (entry->retransmitted) {
+        return SKIP_RETRANSMITTED;
+    }
+    return seq_before(half->ambiguous_end, entry->end) ? NO_SKIP : SKIP_AMBIGUOUS;
+}
+
+/* Counts an entry that has a reason of its own; 1 when it has none. */
+static uint32_t skip_if_marked(const struct rtt_half *half, const struct pending *entry, struct rtt_outcome *outcome)
+{
+    const enum skip_reason reason = own_reason(half, entry);
+
+    if (reason == NO_SKIP) {
+        return 1;
+    }
+    outcome->skipped[reason]++;
+    return 0;
+}
+
+/* Whether this ACK answers the last transmission of a retransmitted segment. Only the echo of that one's TSval says so (RFC 7323,
+ * 4.3): where an earlier one had arrived and its ACK was lost, the last is answered with the earlier one's TSval again, which
+ * therefore names no transmission. And only where the segment was the left edge: were an older one missing too, its arrival
+ * and not this one's would be echoed. */
+static bool tell_apart(const struct pending *entry, const struct tcp_segment *segment, uint32_t left_edge, int64_t *sent_ns)
+{
+    if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start)) {
+        return false;
+    }
+    *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
+    return segment->ts_ecr == entry->again_ts_val;
+}
+
+static void take_sample(struct rtt_half *half, const struct pending *entry, uint64_t rtt_ns, struct rtt_outcome *outcome)
+{
+    outcome->has_sample = true;
+    outcome->sample = (struct rtt_sample){
+        .rtt_ns = rtt_ns,
+        .previous_ns = (uint64_t)half->previous_high << 32 | half->previous_low,
+        .end_seq = entry->end,
+        .handshake = entry->is_syn,
+    };
+    half->previous_low = (uint32_t)rtt_ns;
+    half->previous_high = (uint8_t)(rtt_ns >> 32);
+}
+
+/* What an ACK covers of the pending segments. */
+struct covered {
+    struct pending newest;
+    uint32_t count;
+    uint32_t unmarked; /* without the newest: why they give no sample is for that to say */
+    bool once;         /* all from the left edge on was sent once */
+};
+
+/* Whether an ambiguous segment waited for no hole after all. The peer had acknowledged what lies before the left edge, so a
+ * segment that begins there and was sent once came in order, and an ACK of exactly its end says that nothing beyond it was
+ * there to be acknowledged at once. If there are more of them, the newest may have overtaken another: a peer that does SACK
+ * would have reported a block above the left edge. */
+static bool came_in_order(const struct rtt_half *half, const struct covered *covered, uint32_t left_edge)
+{
+    const bool is_trusted = !seq_before(left_edge, half->trusted_from);
+
+    if (!covered->once || !(half->flags & RTT_ACKED)) {
+        return false;
+    }
+    return covered->count == 1 ? is_trusted || !(half->flags & RTT_UNREACHED) : is_trusted && (half->flags & RTT_SACK);
+}
+
+/* The newest segment that the ACK covers, matched exactly. */
+static void judge(struct rtt_half *half, const struct covered *covered, const struct tcp_segment *segment, uint32_t left_edge,
+                  int64_t time_ns, struct rtt_outcome *outcome)
+{
+    const struct pending *entry = &covered->newest;
+    int64_t sent_ns = entry->time_ns;
+    enum skip_reason reason = own_reason(half, entry);
+
+    if (reason == SKIP_RETRANSMITTED && tell_apart(entry, segment, left_edge, &sent_ns)) {
+        reason = NO_SKIP;
+    } else if (reason == SKIP_AMBIGUOUS && came_in_order(half, covered, left_edge)) {
+        reason = NO_SKIP;
+    }
+    const uint64_t rtt_ns = (uint64_t)time_ns - (uint64_t)sent_ns;
+    if (reason == NO_SKIP && (time_ns < sent_ns || rtt_ns > (uint64_t)RTT_MAX_NS)) {
+        reason = SKIP_CLOCK;
+    }
+    if (reason == NO_SKIP) {
+        take_sample(half, entry, rtt_ns, outcome);
+    } else {
+        outcome->skipped[reason]++;
+    }
+}
+
+/* A SYN with data (RFC 7413) is also answered by an ACK of the SYN alone. */
+static bool is_syn_alone(const struct pending *entry, uint32_t ack)
+{
+    return entry->is_syn && ack == entry->start + 1;
+}
+
+/* Takes off what `ack` covers. */
+static void take_covered(struct rtt_half *half, struct pending_pool *pool, uint32_t ack, uint32_t left_edge,
+                         struct covered *covered, struct rtt_outcome *outcome)
+{
+    uint32_t expected = left_edge;
+
+    while (half->waiting.count > 0) {
+        const struct pending *entry = pending_head(&half->waiting, pool);
+        if (seq_before(ack, entry->end) && !is_syn_alone(entry, ack)) {
+            return;
+        }
+        covered->unmarked += covered->count > 0 ? skip_if_marked(half, &covered->newest, outcome) : 0;
+        covered->once = covered->once && entry->start == expected && !entry->retransmitted;
+        covered->newest = *entry;
+        covered->count++;
+        expected = entry->end;
+        pending_pop(&half->waiting, pool);
+    }
+}
+
+/* fin_end: the ACK is for exactly our FIN. */
+static void retire(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, uint32_t left_edge,
+                   bool fin_end, int64_t time_ns, struct rtt_outcome *outcome)
+{
+    const uint32_t ack = segment->ack;
+    struct covered covered = { .once = true };
+
+    take_covered(half, pool, ack, left_edge, &covered, outcome);
+    if (covered.count == 0) {
+        return;
+    }
+    if (covered.newest.end == ack || is_syn_alone(&covered.newest, ack)) {
+        judge(half, &covered, segment, left_edge, time_ns, outcome);
+        outcome->skipped[SKIP_COVERED] += covered.unmarked;
+    } else {
+        covered.unmarked += skip_if_marked(half, &covered.newest, outcome);
+        outcome->skipped[fin_end ? SKIP_COVERED : SKIP_INEXACT] += covered.unmarked;
+    }
+}
+
+/* An ACK of what this side has not sent moves nothing beyond what it has: the data may only have escaped us, but the number may
+ * as well be forged or meant for another connection, and whatever is sent next must not look like a retransmission. */
+static void advance(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
+                    struct rtt_outcome *outcome)
+{
+    const uint32_t left_edge = half->una;
+    const bool fin_end = (half->flags & RTT_FIN) && segment->ack == half->next;
+
+    half->una = seq_before(half->next, segment->ack) ? half->next : segment->ack;
+    if (half->waiting.count > 0) {
+        retire(half, pool, segment, left_edge, fin_end, time_ns, outcome);
+    }
+    if (seq_before(half->ambiguous_end, half->una)) {
+        half->ambiguous_end = half->una;
+    }
+    if (!seq_before(half->una, half->trusted_from)) {
+        half->trusted_from = half->una;
+        half->flags &= (uint8_t)~RTT_UNREACHED;
+    }
+}
+
+/* RFC 2883: the first block reports a segment that came twice, not one that is missing. */
+static bool is_dsack(const struct tcp_segment *segment)
+{
+    return segment->sack_count > 0 && !seq_before(segment->ack, segment->sack[0].right);
+}
+
+/* RFC 5681, section 2: (a) data is outstanding, (b) no data, (c) neither SYN nor FIN, (d) the greatest ACK so far, (e) the
+ * window of the last one. A probe has all of that too, and says nothing about our data. */
+static bool is_duplicate_ack(const struct rtt_half *half, const struct tcp_segment *segment, bool probe)
+{
+    return half->una != half->next && segment->payload_len == 0 && !(segment->flags & (TCP_SYN | TCP_FIN))
+           && segment->ack == half->una && segment->window == half->window && !probe && !is_dsack(segment);
+}
+
+/* Whether a block lies above the greatest ACK: the peer misses what is before it. */
+static bool note_sacked(struct rtt_half *half, const struct tcp_segment *segment)
+{
+    bool above = false;
+
+    half->flags |= RTT_SACK;
+    for (uint32_t n = 0; n < segment->sack_count && n < PACKET_MAX_SACK; n++) {
+        const struct sack_block *block = &segment->sack[n];
+        if (!seq_before(half->una, block->left) || !seq_before(block->left, block->right)) {
+            continue;
+        }
+        above = true;
+        rtt_distrust(half, block->right);
+    }
+    return above;
+}
+
+/* While a SYN waits, an ACK of more than was sent is the challenge of a connection that the peer still holds (RFC 5961, 4.2). */
+static bool is_challenge(const struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment)
+{
+    return seq_before(half->next, segment->ack) && half->waiting.count > 0 && pending_head(&half->waiting, pool)->is_syn;
+}
+
+void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, bool probe, int64_t time_ns,
+               struct rtt_outcome *outcome)
+{
+    if (!(segment->flags & TCP_ACK)) {
+        return;
+    }
+    if (!(half->flags & RTT_STARTED)) {
+        rtt_begin(half, segment->ack);
+    }
+    if (seq_is_far(segment->ack, half->next) || is_challenge(half, pool, segment)) {
+        return;
+    }
+    if (!(half->flags & RTT_ACKED)) {
+        if (seq_before(segment->ack, half->una)) {
+            half->una = segment->ack; /* picked up in the middle: older data was in flight */
+        }
+    } else if (is_duplicate_ack(half, segment, probe)) {
+        rtt_note_hole(half, outcome);
+    }
+    if (seq_before(half->una, segment->ack)) {
+        advance(half, pool, segment, time_ns, outcome);
+    }
+    half->flags |= RTT_ACKED; /* only now: the left edge that this ACK moved was not yet the peer's word */
+    if (segment->sack_count > 0 && note_sacked(half, segment)) {
+        rtt_note_hole(half, outcome);
+    }
+    half->window = segment->window;
+}
+
+void rtt_refused(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
+                 struct rtt_outcome *outcome)
+{
+    if (!(segment->flags & TCP_ACK) || half->waiting.count == 0) {
+        return;
+    }
+    const struct pending *entry = pending_head(&half->waiting, pool);
+    if (entry->is_syn && (segment->ack == entry->end || is_syn_alone(entry, segment->ack))) {
+        advance(half, pool, segment, time_ns, outcome);
+    }
+}

@@ -1,0 +1,167 @@
+/* rtt_sent.c: segments of this side: what is timed, and what was sent again. */
+#include "rtt_private.h"
+
+#define AGAIN_MASK ((UINT64_C(1) << PENDING_AGAIN_BITS) - 1)
+
+static uint32_t fin_length(const struct tcp_segment *segment)
+{
+    return segment->flags & TCP_FIN ? 1 : 0;
+}
+
+/* SEG.SEQ + SEG.LEN, SYN and FIN counted. */
+static uint32_t segment_end(const struct tcp_segment *segment)
+{
+    return segment->seq + segment->payload_len + (segment->flags & TCP_SYN ? 1 : 0) + fin_length(segment);
+}
+
+const struct pending *rtt_find_copied(const struct rtt_half *half, const struct pending_pool *pool,
+                                      const struct tcp_segment *segment)
+{
+    const uint32_t end = segment_end(segment);
+
+    if (!seq_before(segment->seq, half->next) || !seq_before(half->ambiguous_end, end) || segment->payload_len == 0
+        || half->waiting.count == 0) {
+        return NULL;
+    }
+    const struct pending *entry = pending_head(&half->waiting, pool);
+    const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
+
+    for (uint32_t n = 0; n < most && seq_before(entry->start, segment->seq); n++) {
+        entry = pending_at(pool, (uint32_t)entry->next);
+    }
+    const bool is_same = entry->start == segment->seq && entry->end == end && !entry->retransmitted
+                         && entry->again_ts_val == segment->identity;
+    return is_same ? entry : NULL;
+}
+
+/* What has waited so long gives no sample any more: at a bound it makes room. */
+static void reclaim(struct rtt_half *half, struct pending_pool *pool, int64_t time_ns, struct rtt_outcome *outcome)
+{
+    while (half->waiting.count > 0) {
+        const int64_t sent_ns = pending_head(&half->waiting, pool)->time_ns;
+        if (time_ns < sent_ns || (uint64_t)time_ns - (uint64_t)sent_ns <= (uint64_t)RTT_MAX_NS) {
+            return;
+        }
+        outcome->skipped[SKIP_CLOCK]++;
+        pending_pop(&half->waiting, pool);
+    }
+}
+
+static uint32_t take_entry(struct rtt_half *half, struct pending_pool *pool)
+{
+    return half->waiting.count < RTT_MAX_PENDING ? pending_take(pool) : PENDING_NONE;
+}
+
+/* start: where its new part begins, behind SEG.SEQ when the front of it is a retransmission. */
+static void time_segment(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, uint32_t start,
+                         uint32_t end, int64_t time_ns, struct rtt_outcome *outcome)
+{
+    outcome->timed++;
+    uint32_t index = take_entry(half, pool);
+    if (index == PENDING_NONE) {
+        reclaim(half, pool, time_ns, outcome);
+        index = take_entry(half, pool);
+    }
+    if (index == PENDING_NONE) {
+        outcome->skipped[SKIP_OVERFLOW]++; /* evicting an older one instead would favour short round trips */
+        return;
+    }
+    struct pending *entry = pending_at(pool, index);
+    *entry = (struct pending){
+        .start = start,
+        .end = end,
+        .time_ns = time_ns,
+        .ts_val = segment->ts_val,
+        .again_ts_val = segment->identity,
+        .is_syn = (segment->flags & TCP_SYN) != 0,
+        .has_ts = segment->has_timestamps,
+        .retransmitted = start != segment->seq,
+    };
+    pending_push(&half->waiting, pool, index);
+}
+
+/* A pending segment is sent again. The ACK's TSecr can say which transmission it answers only if both carried the same range and
+ * their TSvals differ; with more than two the last must be newer than all before it. */
+static void mark_retransmitted(struct pending *entry, const struct tcp_segment *segment, int64_t time_ns)
+{
+    const bool same_range = entry->start == segment->seq && entry->end == segment_end(segment);
+    const uint32_t newest = entry->has_again ? entry->again_ts_val : entry->ts_val;
+    const uint64_t later_ns = (uint64_t)time_ns - (uint64_t)entry->time_ns; /* huge if time went back */
+    const bool told_apart = same_range && entry->has_ts && segment->has_timestamps && seq_before(newest, segment->ts_val)
+                            && later_ns <= AGAIN_MASK && (!entry->retransmitted || entry->has_again);
+
+    entry->retransmitted = 1;
+    entry->has_again = told_apart;
+    if (told_apart) {
+        entry->again_ns = later_ns & AGAIN_MASK;
+        entry->again_ts_val = segment->ts_val;
+    }
+}
+
+/* The search is bounded: an entry that it does not reach is ambiguous, and not trusted. */
+static void mark_range(struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment, uint32_t end,
+                       int64_t time_ns)
+{
+    if (half->waiting.count == 0) {
+        return;
+    }
+    struct pending *entry = pending_head(&half->waiting, pool);
+    const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
+
+    for (uint32_t n = 0; n < most; n++) {
+        if (!seq_before(entry->start, end)) {
+            return;
+        }
+        if (seq_before(segment->seq, entry->end)) {
+            mark_retransmitted(entry, segment, time_ns);
+        }
+        entry = pending_at(pool, (uint32_t)entry->next);
+    }
+    if (most < half->waiting.count) {
+        half->flags |= RTT_UNREACHED;
+        rtt_distrust(half, end);
+    }
+}
+
+/* Begins below what was sent before. */
+static void sent_again(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, uint32_t end,
+                       int64_t time_ns, struct rtt_outcome *outcome)
+{
+    const uint32_t fresh = half->next;
+
+    outcome->retransmits++;
+    rtt_note_hole(half, outcome);
+    mark_range(half, pool, segment, end, time_ns);
+    if (!seq_before(fresh, end)) {
+        return;
+    }
+    half->next = end;
+    if (end - fresh > fin_length(segment)) { /* a FIN alone that is new is not timed */
+        time_segment(half, pool, segment, fresh, end, time_ns, outcome);
+    }
+}
+
+void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
+              struct rtt_outcome *outcome)
+{
+    const uint32_t end = segment_end(segment);
+
+    if (!(half->flags & RTT_STARTED)) {
+        rtt_begin(half, segment->seq);
+    } else if (seq_is_far(segment->seq, half->next)) {
+        rtt_drop(half, pool, SKIP_UNACKED, outcome); /* another connection, whose SYN was not captured */
+        half->flags &= (uint8_t) ~(RTT_ACKED | RTT_UNREACHED | RTT_SACK);
+        rtt_begin(half, segment->seq);
+    }
+    if (end == segment->seq || segment->payload_len > RTT_MAX_DISTANCE || rtt_is_probe(half, segment)) {
+        return;
+    }
+    if (seq_before(segment->seq, half->next)) {
+        sent_again(half, pool, segment, end, time_ns, outcome);
+        return;
+    }
+    half->next = end;
+    if (segment->payload_len > 0 || (segment->flags & TCP_SYN)) {
+        time_segment(half, pool, segment, segment->seq, end, time_ns, outcome);
+    }
+}
