@@ -39,13 +39,18 @@ TSAN := $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsaniti
 FUZZ := $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzing CC=$(CLANG) HARDEN= \
         CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link"
 
-# Namespaces, capabilities and packet sockets need root; without a way to it the programs say what they leave out.
-AS_ROOT := $(shell [ "$$(id -u)" != 0 ] && command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; } && echo sudo)
-AT_ROOT  = $(AS_ROOT) env BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages
+# Namespaces, capabilities and packet sockets need root; without a way to it the programs say what they leave out. Tests of which
+# only some need root take it UNASKED: where sudo would want a password, they go without.
+try_sudo = $(shell [ "$$(id -u)" != 0 ] && command -v sudo >/dev/null && { sudo -n true 2>/dev/null || $(1); } && echo sudo)
+UNASKED  = $(call try_sudo,false)
+AS_ROOT  = $(call try_sudo,[ -t 0 ])
+AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 \
+           PYTHONPATH=$(abspath $(BUILD))/python3-packages
 
 .DELETE_ON_ERROR:
-.PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python test-system \
-        check-headers check-clang test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
+.PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
+        test-system check-headers check-format format check-clang test-threads units run-units threaded \
+        run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
 
@@ -138,7 +143,8 @@ demo: setup-demo ## Watch it measure real TCP traffic over a delay that it sets 
 	@$(AT_ROOT) $(PYTHON3) tests/demo/demo.py
 
 test: setup-test ## Run every test: C under ASan and UBSan, Python 2.7 and 3, system, fuzzers for 20 s each (does its own set-up)
-	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-headers check-clang test-unit test-threads fuzz-short test-python test-system
+	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-format check-headers check-clang \
+	    test-unit test-threads fuzz-short test-python test-system
 
 test-unit: ## Run the C unit tests under ASan and UBSan
 	@+$(ASAN) -j2 units
@@ -156,13 +162,13 @@ run-threaded:
 	@tests/unit/run.sh $(THREADED)
 
 run-units:
-	@tests/unit/run.sh $(UNITS)
+	@$(UNASKED) tests/unit/run.sh $(UNITS)
 
 test-python: extensions ## Run the Python tests under CPython 2.7 and 3
 	@for version in 2 3; do \
 	    python=$(PYTHON2); [ $$version = 2 ] || python=$(PYTHON3); \
 	    echo "-- tests/python, CPython $$version"; \
-	    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python$$version-packages \
+	    $(UNASKED) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python$$version-packages \
 	        METRO_SEGMENT_DIR=$(BUILD)/python$$version $$python -m pytest -q -rs -p no:cacheprovider tests/python || failed=1; \
 	done; [ -z "$$failed" ]
 
@@ -174,6 +180,14 @@ check-headers: | probe ## Compile each header alone and twice
 	    printf '#include "%s"\n' $$header $$header | $(COMPILE) -I. -fsyntax-only -x c - || \
 	    { echo "$$header: not self-contained" >&2; exit 1; }; \
 	done; echo "$(words $(HEADERS)) headers compile alone and twice"
+
+FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/system/*.c)
+
+format: ## Lay the C out in the house style (.clang-format)
+	@clang-format -i $(FORMATTED)
+
+check-format: ## Say where the C is not laid out in the house style
+	@clang-format --dry-run -Werror $(FORMATTED) && echo "$(words $(FORMATTED)) C files are in the house style"
 
 check-clang: $(PYTHON2) ## Compile all C with clang, warnings being errors
 	@$(CLANG) -std=c11 $(CPPFLAGS) -I. -O2 $(WARNINGS) -fsyntax-only $(MODULES) native/main.c $(wildcard tests/*/*.c)

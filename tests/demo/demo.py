@@ -2,7 +2,7 @@
 """`make demo`: Go-Metro at work on real TCP traffic, over a path whose delay is set here and changed on the way.
 
 A supervisord runs the helper with the Agent's stock program entry; the check runs under CPython 2.7 as the Agent's collector
-would run it. All of it lives in namespaces of its own and is gone afterwards, also after ^C."""
+would run it. All of it lives in namespaces of its own and is gone afterwards, also after ^C or when the terminal is closed."""
 
 import argparse
 import contextlib
@@ -11,22 +11,22 @@ import os
 import pathlib
 import pwd
 import shutil
-import signal
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from network import Network, namespaces_allowed  # noqa: E402
-from processes import BUILD, PREFIX, PYTHON3, SYSTEM, HarnessError, Process, wait_until  # noqa: E402
+from processes import BUILD, PREFIX, PYTHON3, SYSTEM, HarnessError, Process, wait_until, when_ended  # noqa: E402
 from screen import Screen  # noqa: E402
-from stage import CHECK, HELPER, USER, Stage  # noqa: E402
+from stage import CHECK, HELPER, USER, USER_ID, Stage  # noqa: E402
 from supervision import Supervisor  # noqa: E402
 
 DELAYS_MS = (25, 60)
 COLLECTIONS_PER_DELAY = 3
 INTERVAL_S = 4
 LOOPBACK, PORT = "127.0.0.1", 5001
+CAP_NET_RAW = 1 << 13
 COLLECTOR = pathlib.Path(__file__).resolve().parent / "collector.py"
 
 ON_LOOPBACK = """
@@ -106,6 +106,14 @@ class HostStage(contextlib.ExitStack):
         self.write(self.configuration, text)
 
 
+def rights(status):
+    """Who a process is and what it may, out of its /proc/PID/status."""
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    user, permitted = int(fields["Uid"].split()[1]), int(fields["CapPrm"], 16)
+    name = USER if user == USER_ID else pwd.getpwuid(user).pw_name
+    return "as %s, with %s" % (name, {CAP_NET_RAW: "CAP_NET_RAW only", 0: "no capability"}.get(permitted, "%#x" % permitted))
+
+
 def exists_user(name):
     try:
         return bool(pwd.getpwnam(name))
@@ -134,8 +142,7 @@ class Demo(contextlib.ExitStack):
         arguments = "" if self.network else " -log=" + self.stage.log
         supervisor = self.enter_context(Supervisor(self.stage, arguments))
         pid = supervisor.wait_for("RUNNING")
-        user = USER if self.network else self.stage.user
-        self.screen.done("supervisord 3.3.3 runs go-metro: pid %d, as %s, with CAP_NET_RAW only" % (pid, user))
+        self.screen.done("supervisord 3.3.3 runs go-metro: pid %d, %s" % (pid, rights(self.stage.read("/proc/%d/status" % pid))))
 
     def start_traffic(self):
         traffic = [PYTHON3, SYSTEM / "traffic.py"]
@@ -169,6 +176,7 @@ class Demo(contextlib.ExitStack):
         return json.loads(line)
 
     def show(self, run, delay_ms):
+        """Shows a collection; the peers that this is about, each with its rtt.avg."""
         screen = self.screen
         peers = peers_of(run)
         screen.line()
@@ -177,12 +185,12 @@ class Demo(contextlib.ExitStack):
         screen.line()
         if peers:
             screen.peers(peers)
-        measured = [(peer.tag("dst"), peer.gauges["system.net.tcp.rtt"]) for peer in peers if peer.tag("iface") == "near0"]
+        measured = [peer for peer in peers if peer.tag("iface") == ("near0" if delay_ms else "lo")]
         if delay_ms and measured:
             screen.line()
-            rows = [("delay set", delay_ms, "cyan")] + [(dst, value, "green") for dst, value in measured]
-            screen.bars(rows, scale=1.1 * max(DELAYS_MS))
-        return {peer.tag("dst"): peer.gauges["system.net.tcp.rtt.avg"] for peer in peers if peer.tag("iface") == "near0"}
+            rows = [(peer.tag("dst"), peer.gauges["system.net.tcp.rtt"], "green") for peer in measured]
+            screen.bars([("delay set", delay_ms, "cyan")] + rows, scale=1.1 * max(DELAYS_MS))
+        return {peer.tag("dst"): peer.gauges["system.net.tcp.rtt.avg"] for peer in measured}
 
     def collect(self, delay_ms):
         results = {}
@@ -191,15 +199,14 @@ class Demo(contextlib.ExitStack):
         return results
 
     def play(self):
-        """All of it; a list of (delay set in ms, measured in ms by peer)."""
+        """All of it; a list of (delay set in ms, None for the loopback; measured in ms by peer)."""
         self.set_the_stage()
         self.supervise()
         self.start_traffic()
         time.sleep(2)  # so that the first run has something to show
         self.start_collector()
         if self.network is None:
-            self.collect(None)
-            return []
+            return [(None, self.collect(None))]
         results = []
         for number, delay_ms in enumerate(DELAYS_MS):
             if number:
@@ -217,7 +224,8 @@ def introduce(screen, reason):
     screen.line("gets the result as gauges. About half a minute; ^C ends it at any time.")
     screen.rule()
     if reason:
-        screen.note("  No network namespaces here (%s): the loopback only." % reason)
+        screen.note("  No network namespaces here: the loopback only.")
+        screen.note("  (%s)" % reason)
 
 
 def conclude(screen, results):
@@ -225,8 +233,11 @@ def conclude(screen, results):
     screen.rule("result")
     for delay_ms, measured in results:
         for peer, value in measured.items():
-            off = 100 * (value / delay_ms - 1)
-            screen.line("    set %6.1f ms   measured %8.3f ms   %+6.1f %%   %s" % (delay_ms, value, off, peer))
+            if delay_ms:
+                off = 100 * (value / delay_ms - 1)
+                screen.line("    set %6.1f ms   measured %8.3f ms   %+6.1f %%   %s" % (delay_ms, value, off, peer))
+            else:
+                screen.line("    measured %8.3f ms   %s" % (value, peer))
     screen.line()
     screen.line(screen.paint("bold", "  What to try next"))
     screen.line("    build/go-metro read FILE.pcap        round trips of a capture file")
@@ -238,7 +249,7 @@ def conclude(screen, results):
 
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    when_ended(lambda number: sys.exit(128 + number))
     screen = Screen()
     if os.geteuid() != 0:
         sys.exit("demo: capturing packets needs root, and there is no sudo here: run `make demo` as root")
@@ -249,6 +260,8 @@ def main():
             results = demo.play()
     except HarnessError as error:
         sys.exit("demo: %s" % error)
+    if not all(measured for _, measured in results):
+        sys.exit("demo: not everything was measured; `dd-agent info` above says why")
     conclude(screen, results)
 
 

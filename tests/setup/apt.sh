@@ -30,9 +30,14 @@ as_root() {
     fi
 }
 
+# dpkg wants the sbin folders, which a root that `su` made does not have.
+administer() {
+    as_root env DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin" "$@" </dev/null >"$log" 2>&1
+}
+
+# A machine that has just started may still be at its own upgrades: their end is waited for.
 install() {
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${packages[@]}" </dev/null >"$log" 2>&1
+    administer apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${packages[@]}"
 }
 
 if ! command -v dpkg-query >/dev/null; then
@@ -45,8 +50,10 @@ mapfile -t packages < <(missing $(wanted "$@"))
 echo "setup: apt-get install ${packages[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# The first try saves fetching the package lists; a machine that never had them, or has old ones, needs the second.
+# The first try saves fetching the package lists; a machine that never had them, or has old ones, needs the second, and so does
+# one where an installation was interrupted.
 if ! install; then
+    administer dpkg --configure -a || true
     as_root apt-get -qq update </dev/null
     install || { cat "$log" >&2; echo "setup: apt-get could not install: ${packages[*]}" >&2; exit 1; }
 fi

@@ -29,15 +29,16 @@ pip_install() {
     esac
 }
 
+# Leaves at the first failure by itself: `set -e` does not work below an `if`.
 install_all() {
     local requirements=() file
     for file in "$@"; do
         requirements+=(-r "$file")
     done
     if [ "$major" = 2 ]; then
-        "$python3" -m pip download "${pip_options[@]}" --no-deps --no-binary :none: -d "$build/pip" pip==20.3.4
+        "$python3" -m pip download "${pip_options[@]}" --no-deps --no-binary :none: -d "$build/pip" pip==20.3.4 || return
         # Source packages need these two before anything else.
-        pip_install setuptools==44.1.1 wheel==0.37.1
+        pip_install setuptools==44.1.1 wheel==0.37.1 || return
     fi
     pip_install "${requirements[@]}"
 }

@@ -48,6 +48,7 @@ private_apt() {
 unpack_debian() {
     local archive libraries uri
     command -v apt-get >/dev/null || { echo "setup: no CPython 2.7: set PYTHON2 to one, with its headers" >&2; exit 1; }
+    command -v gcc >/dev/null || { echo "setup: no gcc: 'make setup' installs it (root or sudo)" >&2; exit 1; }
     uri=$(mirror) || { echo "setup: apt knows no Debian mirror to take CPython 2.7 from: set PYTHON2 to one" >&2; exit 1; }
     echo "setup: unpacking CPython 2.7 of Debian 11 into ${root#"$PWD"/}"
     rm -rf "$root"

@@ -5,11 +5,10 @@ A mount namespace with overlays and a process namespace, in a network namespace;
 import contextlib
 import json
 import pathlib
-import subprocess
 import tempfile
 
 from network import Namespace
-from processes import BUILD, PREFIX, PYTHON2, PYTHON3, REPOSITORY, RUN, Entered, only_child, run, wait_until
+from processes import BUILD, PREFIX, PYTHON2, PYTHON3, REPOSITORY, RUN, Entered, complete, only_child, run, wait_until
 
 HELPER = BUILD / "go-metro"
 AGENT = REPOSITORY / "tests" / "python" / "agent5" / "agent5.py"
@@ -83,6 +82,10 @@ class Stage(contextlib.ExitStack):
     def script(self, text, *arguments):
         return self.run("sh", "-ec", text, "sh", *arguments)
 
+    def kill(self, signal, pid):
+        """Sends a signal by its name to a process of the stage; the shell's own kill, because a minimal Debian has no other."""
+        self.script('kill -s "$1" "$2"', signal, pid)
+
     def _furnish(self):
         self.script('mount -t tmpfs -o mode=755 go-metro "$1"', self.folder)
         # A folder that only root may pass, such as /root with a pyenv in it, is opened too, for the dd-agent of this stage alone.
@@ -123,8 +126,7 @@ class Stage(contextlib.ExitStack):
 
     def status(self):
         """What `go-metro status --json` says, parsed; when nothing can be read, "helper" is the cause and the rest is empty."""
-        command = [str(a) for a in self.enter(PROGRAM, "status", "--json")]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        result = complete(self.enter(PROGRAM, "status", "--json"), timeout=30)
         lines = [json.loads(line) for line in result.stdout.splitlines()]
         return {"helper": next((x for x in lines if x["type"] == "helper"), {}),
                 "instances": [x for x in lines if x["type"] == "instance"],

@@ -1,8 +1,6 @@
 """supervisord 3.3.3 with the Agent's stock program entry."""
 
-import subprocess
-
-from processes import BUILD, PYTHON2, Entered, wait_until
+from processes import BUILD, PYTHON2, Entered, complete, wait_until
 
 SUPERVISOR_CONF = """
 [supervisord]
@@ -62,7 +60,7 @@ class Supervisor(Entered):
     def control(self, *arguments):
         """supervisorctl; its output, whatever it returns (`status` of a program that is down is a failure to it)."""
         command = self.stage.enter(*self._program("supervisorctl"), "-c", self.configuration, *arguments)
-        return subprocess.run([str(a) for a in command], capture_output=True, text=True, timeout=30, check=False).stdout
+        return complete(command, timeout=30).stdout
 
     def state(self):
         """RUNNING, STARTING, BACKOFF, EXITED, FATAL, ... and the pid on the stage, 0 without one."""

@@ -44,7 +44,7 @@ def test_killed_three_times(stage):
         for _ in range(3):
             # supervisord starts it again within milliseconds; its successor waits, so that the check has the time to notice.
             stage.write(HOLD, "")
-            stage.run("kill", "-KILL", pid)
+            stage.kill("KILL", pid)
             check = wait_for_check(stage, "CRITICAL", "published nothing")
             assert "its process is gone" in check.service_message, "the cause"
             assert "restart the Agent" in check.service_message, "the cure"
@@ -59,7 +59,7 @@ def test_a_kill_at_once_made_good(stage):
     stage.configure(CONFIGURATION)
     with Supervisor(stage) as supervisor:
         pid = supervisor.wait_for("RUNNING")
-        stage.run("kill", "-KILL", pid)
+        stage.kill("KILL", pid)
         again = supervisor.wait_for("RUNNING", other_than=pid)
         # The pid is of the stage's process namespace, the helper's own.
         stage.wait_for_status(lambda s: s["helper"].get("pid") == again and s["helper"]["state"] == "capturing")
@@ -70,9 +70,9 @@ def test_a_helper_that_hangs_is_named(stage):
     with Supervisor(stage) as supervisor:
         pid = supervisor.wait_for("RUNNING")
         wait_for_check(stage, "OK")
-        stage.run("kill", "-STOP", pid)
+        stage.kill("STOP", pid)
         wait_for_check(stage, "CRITICAL", "its process is still there but does not get on")
-        stage.run("kill", "-CONT", pid)
+        stage.kill("CONT", pid)
         wait_for_check(stage, "OK")
 
 
@@ -109,7 +109,7 @@ def test_two_at_once_one_publishes_and_one_waits(stage):
         assert stage.read(waiting[0]).count(held) == 1, "it says so once"
         assert stage.run("stat", "-c", "%i", SEGMENT) == generation, "and leaves the segment alone"
         # The one that waits takes over when the other ends.
-        stage.run("kill", "-TERM", publisher)
+        stage.kill("TERM", publisher)
         stage.wait_for_status(lambda s: s["helper"]["state"] == "capturing" and s["helper"]["pid"] != publisher)
         assert [one.alive(), two.alive()].count(True) == 1
 
