@@ -22,11 +22,8 @@ missing() {
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        echo "setup: not root and no sudo: install these packages as root, then try again: ${packages[*]}" >&2
-        exit 1
+        sudo "$@"
     fi
 }
 
@@ -47,6 +44,10 @@ fi
 # shellcheck disable=SC2046
 mapfile -t packages < <(missing $(wanted "$@"))
 [ ${#packages[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    echo "setup: not root and no sudo: install these packages as root, then try again: ${packages[*]}" >&2
+    exit 1
+fi
 echo "setup: apt-get install ${packages[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
