@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "capture_private.h"
+#include "clock.h"
 #include "privilege.h"
 
 #define PROGRAM_PATH_MAX 160 /* so that it leaves room for the rest of a message */
@@ -22,14 +22,6 @@ enum capture_result capture_say(char message[static CAPTURE_ERROR_MAX], enum cap
     vsnprintf(message, CAPTURE_ERROR_MAX, format, args);
     va_end(args);
     return result;
-}
-
-int64_t capture_now_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * CAPTURE_NS_PER_S + now.tv_nsec;
 }
 
 /* libpcap puts the name in front of some of its messages. */
@@ -139,7 +131,7 @@ static enum capture_result dispatch_live(struct capture *capture, int count, cha
     enum capture_result result = CAPTURE_OK;
     int status;
 
-    if (capture->settled_at_ns != 0 && capture_now_ns(CLOCK_MONOTONIC) > capture->settle_until_ns)
+    if (capture->settled_at_ns != 0 && (int64_t)clock_ns(CLOCK_MONOTONIC) > capture->settle_until_ns)
         capture->settled_at_ns = 0;
     status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
     if (status <= 0)

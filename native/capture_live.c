@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "capture_private.h"
+#include "clock.h"
 
 #define BLOCK_TIMEOUT_MS 100                       /* the kernel hands over a ring block at the latest then */
 #define SETTLE_MARGIN_NS (CAPTURE_NS_PER_S / 1000) /* how long a packet may be between its time stamp and the filter */
@@ -258,8 +259,8 @@ static enum capture_result activate(struct capture *capture, const struct captur
 /* Until here the ring took everything; those packets are recognised by their time. */
 static void start_settling(struct capture *capture)
 {
-    capture->settled_at_ns = capture_now_ns(CLOCK_REALTIME) + SETTLE_MARGIN_NS;
-    capture->settle_until_ns = capture_now_ns(CLOCK_MONOTONIC) + SETTLE_MAX_NS;
+    capture->settled_at_ns = (int64_t)clock_ns(CLOCK_REALTIME) + SETTLE_MARGIN_NS;
+    capture->settle_until_ns = (int64_t)clock_ns(CLOCK_MONOTONIC) + SETTLE_MAX_NS;
 }
 
 /* Of an opening that came to nothing or was only a rehearsal no packet counts, nor a lost one. */

@@ -7,7 +7,6 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
-#include <time.h>
 
 /* -f as it was compiled last: the same one on the same link type is not compiled again, whether it was good or bad. */
 struct capture_user_filter {
@@ -40,8 +39,6 @@ struct capture {
 };
 
 #define CAPTURE_NS_PER_S INT64_C(1000000000)
-
-int64_t capture_now_ns(clockid_t clock);
 
 /* Writes the message and returns the result. */
 enum capture_result capture_say(char message[static CAPTURE_ERROR_MAX], enum capture_result result, const char *format, ...)

@@ -2,17 +2,10 @@
 #include "clock_watch.h"
 
 #include <stdbool.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define SAMPLE_TRIES 5
-
-static int64_t read_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static bool is_good(const struct clock_sample *sample)
 {
@@ -25,9 +18,9 @@ struct clock_sample clock_sample(void)
     int tries = 0;
 
     do {
-        sample.before_ns = read_ns(CLOCK_MONOTONIC);
-        sample.real_ns = read_ns(CLOCK_REALTIME);
-        sample.after_ns = read_ns(CLOCK_MONOTONIC);
+        sample.before_ns = (int64_t)clock_ns(CLOCK_MONOTONIC);
+        sample.real_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+        sample.after_ns = (int64_t)clock_ns(CLOCK_MONOTONIC);
     } while (!is_good(&sample) && ++tries < SAMPLE_TRIES);
     return sample;
 }

@@ -16,6 +16,7 @@
 #include "meter.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/dd-agent/conf.d/go-metro.yaml"
+#define CONFIG_DEFAULT_USER "dd-agent"
 #define CONFIG_FILE_INTERFACE "file" /* interface: file, with pcap: PATH */
 
 enum config_submit { CONFIG_SUBMIT_CHECK, CONFIG_SUBMIT_DOGSTATSD };
@@ -53,7 +54,7 @@ struct config {
     bool log_to_file;         /* true */
     enum log_level log_level; /* LOG_INFO */
     char *segment_path;       /* SEG_DEFAULT_PATH */
-    char *user;               /* "dd-agent" */
+    char *user;               /* CONFIG_DEFAULT_USER */
     enum config_submit submit_via;
     bool extended_metrics;
     uint32_t max_flows;          /* 200000 */

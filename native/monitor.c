@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "alarms.h"
+#include "clock.h"
 #include "clock_watch.h"
 #include "config_watch.h"
 #include "helper_log.h"
@@ -29,7 +29,6 @@
 #include "verdict.h"
 #include "version.h"
 
-#define DEFAULT_USER "dd-agent"
 #define NOT_ENABLED_WAIT_MS 5000 /* supervisord calls an exit within its startsecs a failure, even with status 0 */
 
 enum { POLL_SIGNAL, POLL_TIMER, POLL_LINKS, POLL_RESOLVER, POLL_FIXED };
@@ -54,10 +53,7 @@ struct monitor {
 
 static uint32_t now_s(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint32_t)now.tv_sec;
+    return (uint32_t)(clock_ns(CLOCK_BOOTTIME) / 1000000000u);
 }
 
 /* Still root for want of its user, which it becomes as soon as that is there. */
@@ -125,7 +121,7 @@ static const char *user_of(const struct monitor *monitor)
 {
     const struct config *config = roster_config(monitor->roster);
 
-    return config == NULL ? DEFAULT_USER : config->user;
+    return config == NULL ? CONFIG_DEFAULT_USER : config->user;
 }
 
 /* As root the segment of this process cannot be replaced by the user it becomes (a sticky folder), so it goes first. */
@@ -362,14 +358,13 @@ static void close_all(struct monitor *monitor)
 /* From root to the configured user; then the log and the threads, which must be that user's. */
 static void start(struct monitor *monitor, struct config *config)
 {
-    const char *user = config == NULL ? DEFAULT_USER : config->user;
+    const char *user = config == NULL ? CONFIG_DEFAULT_USER : config->user;
 
     monitor->privilege = privilege_settle(user, monitor->privilege_message);
     if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && renewal_was_in_vain())
         snprintf(monitor->privilege_message, sizeof monitor->privilege_message,
                  "the program's file has cap_net_raw+ep, but the kernel does not grant it to this process (a tracer, a user "
-                 "namespace?); "
-                 "start go-metro without that");
+                 "namespace?); start go-metro without that");
     helper_log_open(monitor->options->log, config, may_become_user(monitor));
     log_info("monitor", "go-metro %s starts, pid %d", GO_METRO_VERSION, (int)getpid());
     config_watch_log(&monitor->watch);

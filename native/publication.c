@@ -1,7 +1,6 @@
 /* publication.c: the meter's rows and the instances' states -> the contents of a snapshot. */
 #include "publication.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

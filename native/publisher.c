@@ -1,13 +1,12 @@
 /* publisher.c: the way from the roster to the segment. */
 #include "publisher.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "publication.h"
 #include "segment_reader.h"
@@ -61,14 +60,6 @@ static void set_trouble(struct publisher *publisher, const char *message)
     else
         log_info("publisher", "%s: publishing", publisher->path);
     snprintf(publisher->trouble, sizeof publisher->trouble, "%s", message);
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /* Last words in the segment that is left, for whoever still reads it. */

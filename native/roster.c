@@ -1,7 +1,6 @@
 /* roster.c: what is measured, at work. */
 #include "roster_private.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "crc32c.h"
 #include "segment_check.h"
 #include "segment_place.h"
@@ -43,13 +44,6 @@ struct segment_writer {
 static uint64_t aligned(uint64_t size)
 {
     return (size + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now = { 0 };
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 static void fill_layout(struct seg_header *header, const struct segment_writer_options *options)

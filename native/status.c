@@ -5,14 +5,12 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "address.h"
+#include "clock.h"
 #include "config.h"
 #include "report.h"
 #include "segment_reader.h"
-
-#define DEFAULT_USER "dd-agent"
 
 struct status_view {
     struct segment_copy copy;
@@ -21,14 +19,6 @@ struct status_view {
     struct report_row *rows;
     char (*src)[ADDRESS_STRLEN];
 };
-
-static uint64_t boottime_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* The helper's configuration, for its path and user. NULL when it cannot be used or is not needed: then the defaults hold. */
 static struct config *load_config(const struct options *options)
@@ -57,7 +47,7 @@ static const char *path_of(const struct options *options, const struct config *c
 static struct segment_read_options read_options(const struct options *options, const struct config *config)
 {
     struct segment_read_options out = { .histograms = true, .any_owner = options->segment != NULL };
-    const struct passwd *user = getpwnam(config == NULL ? DEFAULT_USER : config->user);
+    const struct passwd *user = getpwnam(config == NULL ? CONFIG_DEFAULT_USER : config->user);
 
     if (user != NULL) {
         out.has_owner = true;
@@ -238,7 +228,7 @@ int status_run(const struct options *options)
         goto out;
     }
     segment_boot_id(boot_id);
-    view.age_ns = segment_age_ns(&view.copy, boottime_ns(), boot_id);
+    view.age_ns = segment_age_ns(&view.copy, clock_ns(CLOCK_BOOTTIME), boot_id);
     view.state = segment_is_stale(&view.copy, view.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
     if (make_rows(&view) < 0) {
         fputs("go-metro: out of memory for the rows\n", stderr);

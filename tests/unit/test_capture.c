@@ -82,9 +82,9 @@ static void on_seen(void *arg, int linktype, const uint8_t *frame, size_t caplen
 static enum capture_result gather(struct capture *capture, struct seen *seen, size_t want)
 {
     enum capture_result result = CAPTURE_OK;
-    int64_t end_ns = capture_now_ns(CLOCK_MONOTONIC) + 3 * CAPTURE_NS_PER_S;
+    int64_t end_ns = (int64_t)clock_ns(CLOCK_MONOTONIC) + 3 * CAPTURE_NS_PER_S;
 
-    while (result == CAPTURE_OK && capture_now_ns(CLOCK_MONOTONIC) < end_ns) {
+    while (result == CAPTURE_OK && (int64_t)clock_ns(CLOCK_MONOTONIC) < end_ns) {
         struct pollfd pollfd = { capture_fd(capture), POLLIN, 0 };
 
         if (poll(&pollfd, 1, seen->count >= want ? 150 : 1000) == 0 && seen->count >= want)
@@ -260,7 +260,7 @@ static void test_loopback(void **state)
     assert_int_equal(seen.linktype, DLT_EN10MB);
     assert_int_equal(seen.caplen, 128);
     assert_int_equal(seen.wirelen, 14 + 40 + 20 + 700);
-    assert_true(llabs(capture_now_ns(CLOCK_REALTIME) - seen.time_ns) < 5 * CAPTURE_NS_PER_S);
+    assert_true(llabs((int64_t)clock_ns(CLOCK_REALTIME) - seen.time_ns) < 5 * CAPTURE_NS_PER_S);
     capture_statistics(capture, &statistics);
     assert_int_equal(statistics.received, 3);
     assert_int_equal(statistics.dropped_kernel, 0);
