@@ -5,6 +5,7 @@ A supervisord runs the helper with the Agent's stock program entry; the check ru
 would run it. All of it lives in namespaces of its own and is gone afterwards, also after ^C or when the terminal is closed."""
 
 import argparse
+import collections
 import contextlib
 import json
 import os
@@ -16,13 +17,14 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
-from network import Network, namespaces_allowed  # noqa: E402
+from network import Network, namespaces_allowed, smoothed  # noqa: E402
 from processes import BUILD, PREFIX, PYTHON3, SYSTEM, HarnessError, Process, wait_until, when_ended  # noqa: E402
 from screen import Screen  # noqa: E402
 from stage import CHECK, HELPER, USER, USER_ID, Stage  # noqa: E402
 from supervision import Supervisor  # noqa: E402
 
 DELAYS_MS = (25, 60)
+VERSIONS = {Network.FAR[version]: version for version in (4, 6)}
 COLLECTIONS_PER_DELAY = 3
 INTERVAL_S = 4
 LOOPBACK, PORT = "127.0.0.1", 5001
@@ -39,6 +41,10 @@ ON_PATH = """
     ips: [10.77.0.2, "fd77::2"]
     tags: [demo:path]
 """
+
+
+# All in ms: what was set, from where to where the relay's log smooths to, rtt.avg. delay and path are None on the loopback.
+Result = collections.namedtuple("Result", "peer delay path measured")
 
 
 class Peer:
@@ -175,8 +181,16 @@ class Demo(contextlib.ExitStack):
         self.collections = len(self.collector.out.splitlines())
         return json.loads(line)
 
+    def path_ms(self, peer, until):
+        """The least and the greatest of what the relay's log smooths to, as rtt.avg is smoothed, in the time from which a helper
+        that publishes once a second may have told the check."""
+        trips = [trip for trip in self.network.relay_round_trips(VERSIONS[peer]) if trip.at_ns / 1e9 <= until]
+        averages = list(smoothed(trip.ns / 1e6 for trip in trips))
+        recent = [average for trip, average in zip(trips, averages) if trip.at_ns / 1e9 > until - 2] or averages[-1:]
+        return min(recent), max(recent)
+
     def show(self, run, delay_ms):
-        """Shows a collection; the peers that this is about, each with its rtt.avg."""
+        """Shows a collection; a result for each peer that this is about."""
         screen = self.screen
         peers = peers_of(run)
         screen.line()
@@ -190,30 +204,31 @@ class Demo(contextlib.ExitStack):
             screen.line()
             rows = [(peer.tag("dst"), peer.gauges["system.net.tcp.rtt"], "green") for peer in measured]
             screen.bars([("delay set", delay_ms, "cyan")] + rows, scale=1.1 * max(DELAYS_MS))
-        return {peer.tag("dst"): peer.gauges["system.net.tcp.rtt.avg"] for peer in measured}
+        return [Result(peer.tag("dst"), delay_ms, self.path_ms(peer.tag("dst"), run["time"]) if delay_ms else None,
+                       peer.gauges["system.net.tcp.rtt.avg"]) for peer in measured]
 
     def collect(self, delay_ms):
-        results = {}
+        results = []
         for _ in range(COLLECTIONS_PER_DELAY):
             results = self.show(self.next_collection(), delay_ms)
         return results
 
     def play(self):
-        """All of it; a list of (delay set in ms, None for the loopback; measured in ms by peer)."""
+        """All of it; the results of each delay (None: of the loopback, which has none)."""
         self.set_the_stage()
         self.supervise()
         self.start_traffic()
         time.sleep(2)  # so that the first run has something to show
         self.start_collector()
         if self.network is None:
-            return [(None, self.collect(None))]
+            return [self.collect(None)]
         results = []
         for number, delay_ms in enumerate(DELAYS_MS):
             if number:
                 self.screen.line()
                 self.screen.note("  The path changes now: from %d ms to %d ms." % (DELAYS_MS[number - 1], delay_ms))
                 self.network.change_delay("%dms" % delay_ms)
-            results.append((delay_ms, self.collect(delay_ms)))
+            results.append(self.collect(delay_ms))
         return results
 
 
@@ -231,13 +246,14 @@ def introduce(screen, reason):
 def conclude(screen, results):
     screen.line()
     screen.rule("result")
-    for delay_ms, measured in results:
-        for peer, value in measured.items():
-            if delay_ms:
-                off = 100 * (value / delay_ms - 1)
-                screen.line("    set %6.1f ms   measured %8.3f ms   %+6.1f %%   %s" % (delay_ms, value, off, peer))
-            else:
-                screen.line("    measured %8.3f ms   %s" % (value, peer))
+    for result in sum(results, []):
+        if result.delay is None:
+            screen.line("    measured %8.3f ms   %s" % (result.measured, result.peer))
+        else:
+            screen.line("    set %4.1f ms   path %7.3f to %7.3f ms   measured %7.3f ms   %s" % (
+                (result.delay,) + result.path + (result.measured, result.peer)))
+    if results[0][0].delay:
+        screen.line(screen.paint("dim", "    measured: rtt.avg; path: by the log of the relay in it, smoothed likewise"))
     screen.line()
     screen.line(screen.paint("bold", "  What to try next"))
     screen.line("    build/go-metro read FILE.pcap        round trips of a capture file")
@@ -260,7 +276,7 @@ def main():
             results = demo.play()
     except HarnessError as error:
         sys.exit("demo: %s" % error)
-    if not all(measured for _, measured in results):
+    if not all(results):
         sys.exit("demo: not everything was measured; `dd-agent info` above says why")
     conclude(screen, results)
 

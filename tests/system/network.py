@@ -2,6 +2,7 @@
 
 A namespace is held by a process and has no name: it ends with the process, and nothing can be left behind."""
 
+import collections
 import contextlib
 import csv
 import json
@@ -109,28 +110,40 @@ class Network(contextlib.ExitStack):
         out = self.near.run(PYTHON3, SYSTEM / "traffic.py", "client", self.FAR[version], port, *arguments, timeout=120)
         return json.loads(out)
 
-    def relay_round_trips(self, version, local_port, peer_port):
-        """(kind, ns) of each round trip of this connection as the relay saw it beside the near host: from a segment of that host
-        coming in to the first ACK for its last byte going out to it. Ends the relay."""
-        self.relay.stop()
-        return round_trips(self.relay_log, self.NEAR[version], local_port, self.FAR[version], peer_port)
+    def relay_round_trips(self, version):
+        """Each round trip to the far host that the relay saw since it was started or changed; it may still be at work."""
+        return round_trips(self.relay_log, self.NEAR[version], self.FAR[version])
 
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 
-def round_trips(path, near, near_port, far, far_port):
-    """(kind, ns) of each exactly acknowledged segment from near to far in a relay's log, kind being "syn" or "data"."""
+# port: of the near host; kind: "syn" or "data"; ns: how long it took; at_ns: when it was over (CLOCK_REALTIME).
+RoundTrip = collections.namedtuple("RoundTrip", "port kind ns at_ns")
+
+
+def round_trips(path, near, far):
+    """Each exactly acknowledged segment from near to far in a relay's log: from its coming in beside the near host to the first
+    ACK for its last byte going out to it."""
     waiting, result = {}, []
     with open(path, newline="", encoding="ascii") as log:
-        for in_ns, out_ns, direction, src, sport, dst, dport, seq, ack, size, flags in csv.reader(log):
+        for row in csv.reader(line for line in log if line.endswith("\n")):  # the last may be half written
+            in_ns, out_ns, direction, src, sport, dst, dport, seq, ack, size, flags = row
             flags, size = int(flags), int(size)
-            if (direction, src, int(sport), dst, int(dport)) == ("there", near, near_port, far, far_port):
+            if (direction, src, dst) == ("there", near, far):
                 end = (int(seq) + size + (1 if flags & SYN else 0)) % 2**32
                 if size or flags & SYN:
-                    waiting[end] = ("syn" if flags & SYN else "data", int(in_ns))
-            elif (direction, src, int(sport), dst, int(dport)) == ("back", far, far_port, near, near_port) and flags & ACK:
-                if int(ack) in waiting:
-                    kind, sent_ns = waiting.pop(int(ack))
-                    result.append((kind, int(out_ns) - sent_ns))
+                    waiting[sport, dport, end] = ("syn" if flags & SYN else "data", int(in_ns))
+            elif (direction, src, dst) == ("back", far, near) and flags & ACK:
+                if (dport, sport, int(ack)) in waiting:
+                    kind, sent_ns = waiting.pop((dport, sport, int(ack)))
+                    result.append(RoundTrip(int(dport), kind, int(out_ns) - sent_ns, int(out_ns)))
     return result
+
+
+def smoothed(values):
+    """SRTT after each value, as RFC 6298 smooths it with gain 1/8."""
+    srtt = None
+    for value in values:
+        srtt = value if srtt is None else srtt + (value - srtt) / 8
+        yield srtt

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from network import Network
+from network import Network, smoothed
 from processes import BUILD, PYTHON2, PYTHON3
 from stage import SEGMENT, USER, Stage
 
@@ -27,23 +27,16 @@ print(json.dumps(list(snapshot.rows())))
 """
 
 
-def smoothed(values):
-    """SRTT as RFC 6298 smooths it, gain 1/8."""
-    srtt = values[0]
-    for value in values[1:]:
-        srtt += (value - srtt) / 8
-    return srtt
-
-
 class Truth:
     """What the relay and the kernel say of one connection, in ms."""
 
     def __init__(self, network, version, connection):
-        trips = [ns / 1e6 for _, ns in network.relay_round_trips(version, connection["port"], connection["peer_port"])]
+        network.relay.stop()
+        trips = [trip.ns / 1e6 for trip in network.relay_round_trips(version) if trip.port == connection["port"]]
         self.count = len(trips)
         self.median = statistics.median(trips)
         # tcpi_rtt is smoothed: its last value is of the last exchanges, its median after each of all of them.
-        self.sources = {"avg": {"relay": smoothed(trips), "tcpi_rtt": connection["rtt_us"] / 1e3},
+        self.sources = {"avg": {"relay": list(smoothed(trips))[-1], "tcpi_rtt": connection["rtt_us"] / 1e3},
                         "p50": {"relay": self.median, "tcpi_rtt": connection["median_rtt_us"] / 1e3}}
 
     def judge(self, where, **ours):
