@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct pending) == 32, "two to a cache line");
 struct pending_list {
     uint32_t tail; /* the newest; its `next` is the oldest, so that one index is enough */
     uint16_t count;
-    uint16_t reserved;
+    uint16_t note; /* the owner's own: the list would end in padding here */
 };
 
 struct pending_pool {

@@ -22,7 +22,8 @@
 #define RTT_MAX_NS INT64_C(120000000000) /* what takes longer is no round trip */
 #define RTT_MAX_PENDING 16384            /* of one half; beyond it new segments are `overflow` */
 #define RTT_MAX_SEARCH 256               /* entries that a retransmission is looked for among */
-#define RTT_MAX_DISTANCE (1U << 30)      /* the largest window there is (RFC 7323, 2.3): farther off is another connection */
+#define RTT_MAX_TOLD 1460 /* bytes: what is longer may have been cut on its way (TSO), and its last byte come before the rest */
+#define RTT_MAX_DISTANCE (1U << 30) /* the largest window there is (RFC 7323, 2.3): farther off is another connection */
 
 enum rtt_flag {
     RTT_STARTED = 1,    /* next and una mean something */
@@ -40,7 +41,8 @@ struct rtt_half {
     uint32_t ambiguous_end; /* pending segments that end here or before are ambiguous */
     uint32_t trusted_from;  /* from here on (or from una) nothing was SACKed, and nothing sent again that was not found */
     uint32_t isn;
-    struct pending_list waiting; /* for their ACK, oldest first */
+    struct pending_list waiting; /* for their ACK, oldest first; .note: segments that the peer holds beyond a hole, by its
+                                    duplicate ACKs */
     uint32_t previous_low;       /* the sample before, ns: low 32 bits */
     uint16_t window;             /* of the last ACK, as on the wire */
     uint8_t previous_high;       /* of the sample before: what is above them */

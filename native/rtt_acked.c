@@ -2,6 +2,7 @@
 #include "rtt_private.h"
 
 #define NO_SKIP SKIP_REASON_COUNT
+#define HELD_UNKNOWN UINT16_MAX
 
 /* Why an entry gives no sample whatever the ACK says, or NO_SKIP. */
 static enum skip_reason own_reason(const struct rtt_half *half, const struct pending *entry)
@@ -27,10 +28,11 @@ static uint32_t skip_if_marked(const struct rtt_half *half, const struct pending
 /* Whether this ACK answers the last transmission of a retransmitted segment. Only the echo of that one's TSval says so (RFC 7323,
  * 4.3): where an earlier one had arrived and its ACK was lost, the last is answered with the earlier one's TSval again, which
  * therefore names no transmission. And only where the segment was the left edge: were an older one missing too, its arrival
- * and not this one's would be echoed. */
+ * and not this one's would be echoed. Of a segment that was cut on its way the last piece may have come the first time. */
 static bool tell_apart(const struct pending *entry, const struct tcp_segment *segment, uint32_t left_edge, int64_t *sent_ns)
 {
-    if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start)) {
+    if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start)
+        || entry->end - entry->start > RTT_MAX_TOLD) {
         return false;
     }
     *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
@@ -61,7 +63,8 @@ struct covered {
 /* Whether an ambiguous segment waited for no hole after all. The peer had acknowledged what lies before the left edge, so a
  * segment that begins there and was sent once came in order, and an ACK of exactly its end says that nothing beyond it was
  * there to be acknowledged at once. If there are more of them, the newest may have overtaken another: a peer that does SACK
- * would have reported a block above the left edge. */
+ * would have reported a block above the left edge, another one would have sent a duplicate ACK (RFC 5681, 4.2), and what it
+ * held because of earlier ones has been acknowledged since. */
 static bool came_in_order(const struct rtt_half *half, const struct covered *covered, uint32_t left_edge)
 {
     const bool is_trusted = !seq_before(left_edge, half->trusted_from);
@@ -69,7 +72,30 @@ static bool came_in_order(const struct rtt_half *half, const struct covered *cov
     if (!covered->once || !(half->flags & RTT_ACKED)) {
         return false;
     }
-    return covered->count == 1 ? is_trusted || !(half->flags & RTT_UNREACHED) : is_trusted && (half->flags & RTT_SACK);
+    if (covered->count == 1) {
+        return is_trusted || !(half->flags & RTT_UNREACHED);
+    }
+    return is_trusted && ((half->flags & RTT_SACK) || half->waiting.note == 0);
+}
+
+/* By a duplicate ACK the peer holds one more segment beyond a hole. */
+static void note_held(struct rtt_half *half)
+{
+    if (half->waiting.note < HELD_UNKNOWN) {
+        half->waiting.note++;
+    }
+}
+
+/* An ACK that covers several after that filled the hole with the first, and held the others. More than the duplicate ACKs told
+ * of: some of these were lost, or stood for several segments. */
+static void release_held(struct rtt_half *half, uint32_t covered)
+{
+    const uint32_t released = covered > 0 ? covered - 1 : 0;
+
+    if (half->waiting.note == 0 || half->waiting.note == HELD_UNKNOWN) {
+        return;
+    }
+    half->waiting.note = released > half->waiting.note ? HELD_UNKNOWN : (uint16_t)(half->waiting.note - released);
 }
 
 /* The newest segment that the ACK covers, matched exactly. */
@@ -140,6 +166,7 @@ static void retire(struct rtt_half *half, struct pending_pool *pool, const struc
         covered.unmarked += skip_if_marked(half, &covered.newest, outcome);
         outcome->skipped[fin_end ? SKIP_COVERED : SKIP_INEXACT] += covered.unmarked;
     }
+    release_held(half, covered.count);
 }
 
 /* An ACK of what this side has not sent moves nothing beyond what it has: the data may only have escaped us, but the number may
@@ -154,8 +181,9 @@ static void advance(struct rtt_half *half, struct pending_pool *pool, const stru
     if (half->waiting.count > 0) {
         retire(half, pool, segment, left_edge, fin_end, time_ns, outcome);
     }
-    if (seq_before(half->ambiguous_end, half->una)) {
+    if (!seq_before(half->una, half->ambiguous_end)) {
         half->ambiguous_end = half->una;
+        half->waiting.note = 0;
     }
     if (!seq_before(half->una, half->trusted_from)) {
         half->trusted_from = half->una;
@@ -218,6 +246,7 @@ void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tc
         }
     } else if (is_duplicate_ack(half, segment, probe)) {
         rtt_note_hole(half, outcome);
+        note_held(half);
     }
     if (seq_before(half->una, segment->ack)) {
         advance(half, pool, segment, time_ns, outcome);
