@@ -160,6 +160,33 @@ static void hash_spreads_neighbours(void **state)
     }
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Whoever does not care for a seed leaves it 0: IPv4 keys begin with a word of zeros too. */
+static void hash_needs_no_seed(void **state)
+{
+    static uint64_t hashes[20000];
+    const size_t count = sizeof hashes / sizeof hashes[0];
+
+    (void)state;
+    memset(table.seed, 0, sizeof table.seed);
+    for (uint32_t n = 0; n < count; n++) {
+        const struct tcp_segment segment = segment_of(n);
+        struct flow_key key;
+        flow_key_make(&key, &segment, 0);
+        hashes[n] = flow_hash(&table, &key);
+    }
+    qsort(hashes, count, sizeof hashes[0], by_value);
+    for (size_t n = 1; n < count; n++) {
+        assert_int_not_equal(hashes[n - 1], hashes[n]);
+    }
+}
+
 /* Opens and closes at random for long and compares with a plain array: no flow is lost, none appears. */
 static void table_agrees_with_a_list(void **state)
 {
@@ -414,6 +441,7 @@ int main(void)
         CASE(instance_vlan_and_ports_are_in_the_key),
         CASE(seed_changes_the_hash),
         CASE(hash_spreads_neighbours),
+        CASE(hash_needs_no_seed),
         CASE(table_agrees_with_a_list),
         CASE(bound_refuses_and_recovers),
         CASE(idle_flow_is_due_to_the_second),
