@@ -137,12 +137,13 @@ static void read_instance(struct source *source, struct config_instance *instanc
     check_sampling(source, instance);
 }
 
-static bool is_instance_list(struct config_reader *reader, const struct yaml_node *node)
+/* node: the value of the key `instances`, NULL where there is none; key: NULL where there is not even that. */
+static bool is_instance_list(struct config_reader *reader, const struct yaml_node *key, const struct yaml_node *node)
 {
     char shown[CONFIG_SHOWN_MAX];
 
     if (node == NULL || (node->type == YAML_TREE_LIST && node->count == 0))
-        config_remark(reader->report, CONFIG_ERROR, node,
+        config_remark(reader->report, CONFIG_ERROR, node != NULL ? node : key,
                       "key 'instances': no instance; write '- interface: eth0' below 'instances:'");
     else if (node->type != YAML_TREE_LIST)
         config_remark_key(reader->report, CONFIG_ERROR, node, "instances",
@@ -155,9 +156,12 @@ static bool is_instance_list(struct config_reader *reader, const struct yaml_nod
     return false;
 }
 
-static void read_instances(struct config_reader *reader, const struct yaml_node *node, struct config *config)
+static void read_instances(struct config_reader *reader, const struct config_found *found, struct config *config)
 {
-    if (!is_instance_list(reader, node))
+    const struct yaml_node *key = found->key[config_key_find(&config_level_top, "instances")];
+    const struct yaml_node *node = config_level_value(&config_level_top, found, "instances");
+
+    if (!is_instance_list(reader, key, node))
         return;
     config->instances = calloc(node->count, sizeof *config->instances);
     if (config->instances == NULL) {
@@ -193,7 +197,6 @@ static void compare_fingerprints(struct config_reader *reader, const struct yaml
 static void read_root(struct config_reader *reader, const struct yaml_node *root, struct config *config)
 {
     char shown[CONFIG_SHOWN_MAX];
-    const struct yaml_node *instances;
     struct config_found found;
 
     config_value_defaults(reader, &config_level_init, config);
@@ -211,10 +214,9 @@ static void read_root(struct config_reader *reader, const struct yaml_node *root
         config_remark(reader->report, CONFIG_WARNING, NULL,
                       "key 'init_config' is missing; the Agent refuses a file without it: write 'init_config:'");
     read_init(reader, config_level_value(&config_level_top, &found, "init_config"), config);
-    instances = config_level_value(&config_level_top, &found, "instances");
-    read_instances(reader, instances, config);
+    read_instances(reader, &found, config);
     if (reader->report->errors == 0 && !reader->no_memory)
-        compare_fingerprints(reader, instances, config);
+        compare_fingerprints(reader, config_level_value(&config_level_top, &found, "instances"), config);
 }
 
 /* Reads the tree; the caller decides by the report what becomes of *config. */
