@@ -23,7 +23,8 @@ Q        := $(if $(V),,@)
 say       = $(if $(V),@:,@echo "  $(1)	$(2)")
 COMPILE  := $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARNINGS)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-PYTHON2  := $(BUILD)/bin/python2.7
+# PYTHON2 is the user's, for tests/setup/python2.sh, which makes this one.
+CPYTHON2 := $(BUILD)/bin/python2.7
 PACKAGES := tests/setup/apt.sh
 SOURCES  := $(wildcard native/*.c native/*.h)
 MODULES  := $(filter-out native/main.c $(wildcard native/metro_segment*.c),$(wildcard native/*.c))
@@ -49,7 +50,7 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-system check-headers check-format format check-clang test-threads units run-units threaded \
+        test-setup test-system check-headers check-format format check-clang test-threads units run-units threaded \
         run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
@@ -94,7 +95,8 @@ probe:
 
 # --- the extension --------------------------------------------------------------------------------
 
-$(PYTHON2):
+# Where the user names one, it may be another than last time.
+$(CPYTHON2): $(if $(PYTHON2),FORCE)
 	@tests/setup/python2.sh $(BUILD)
 
 $(BUILD)/.python3: FORCE
@@ -106,9 +108,9 @@ $(BUILD)/.python3: FORCE
 	@cmp -s $@.new $@ || cp $@.new $@
 	@rm -f $@.new
 
-$(BUILD)/python2/.built: $(PYTHON2) setup.py $(SOURCES)
+$(BUILD)/python2/.built: $(CPYTHON2) setup.py $(SOURCES)
 	$(call say,EXT,$(@D))
-	$(Q)CFLAGS="$(CFLAGS)" $(PYTHON2) -W ignore::UserWarning setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python2
+	$(Q)CFLAGS="$(CFLAGS)" $(CPYTHON2) -W ignore::UserWarning setup.py -q build_ext --force --build-lib $(@D) --build-temp $(BUILD)/obj/python2
 	@touch $@
 
 $(BUILD)/python3/.built: $(BUILD)/.python3 setup.py $(SOURCES)
@@ -144,7 +146,7 @@ demo: setup-demo ## Watch it measure real TCP traffic over a delay that it sets 
 
 test: setup-test ## Run every test: C under ASan and UBSan, Python 2.7 and 3, system, fuzzers for 20 s each (does its own set-up)
 	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-format check-headers check-clang \
-	    test-unit test-threads fuzz-short test-python test-system
+	    test-unit test-threads fuzz-short test-setup test-python test-system
 
 test-unit: ## Run the C unit tests under ASan and UBSan
 	@+$(ASAN) -j2 units
@@ -166,11 +168,15 @@ run-units:
 
 test-python: extensions ## Run the Python tests under CPython 2.7 and 3
 	@for version in 2 3; do \
-	    python=$(PYTHON2); [ $$version = 2 ] || python=$(PYTHON3); \
+	    python=$(CPYTHON2); [ $$version = 2 ] || python=$(PYTHON3); \
 	    echo "-- tests/python, CPython $$version"; \
 	    $(UNASKED) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python$$version-packages \
 	        METRO_SEGMENT_DIR=$(BUILD)/python$$version $$python -m pytest -q -rs -p no:cacheprovider tests/python || failed=1; \
 	done; [ -z "$$failed" ]
+
+test-setup: $(CPYTHON2) ## Run the tests of the set-up: which CPython 2.7 is taken
+	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages \
+	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/setup
 
 test-system: all $(BUILD)/relay ## Run the system tests: supervisord, namespaces, a path with a delay
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
@@ -189,9 +195,9 @@ format: ## Lay the C out in the house style (.clang-format)
 check-format: ## Say where the C is not laid out in the house style
 	@clang-format --dry-run -Werror $(FORMATTED) && echo "$(words $(FORMATTED)) C files are in the house style"
 
-check-clang: $(PYTHON2) ## Compile all C with clang, warnings being errors
+check-clang: $(CPYTHON2) ## Compile all C with clang, warnings being errors
 	@$(CLANG) -std=c11 $(CPPFLAGS) -I. -O2 $(WARNINGS) -fsyntax-only $(MODULES) native/main.c $(wildcard tests/*/*.c)
-	@for python in $(PYTHON2) $(PYTHON3); do \
+	@for python in $(CPYTHON2) $(PYTHON3); do \
 	    include=$$($$python -c 'import sysconfig; print(sysconfig.get_path("include"))') && \
 	    $(CLANG) -std=c11 $(CPPFLAGS) -O2 -Wall -Wextra -Werror -isystem $$include -isystem $$(dirname $$include) -fsyntax-only \
 	        $(wildcard native/metro_segment*.c) || exit 1; \

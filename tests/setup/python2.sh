@@ -2,7 +2,8 @@
 # python2.sh BUILD: leaves BUILD/bin/python2.7, a CPython 2.7 with the headers that extensions need.
 #
 # The first of these that works: $PYTHON2, the Agent's own interpreter, python2.7 on the PATH, a pyenv; otherwise Debian 11's
-# packages, unpacked into BUILD/python2.7-root: nothing of the system is touched.
+# packages, unpacked into BUILD/python2.7-root: nothing of the system is touched. What was found once stays, unless $PYTHON2 names
+# another.
 set -euo pipefail
 
 build=$(mkdir -p "$1/bin" && cd "$1" && pwd)
@@ -14,11 +15,11 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Whether it is a 2.7 whose modules and headers are there.
 usable() {
-    "$1" -c '
+    [ "$("$1" -c '
 import os, sys
 import ctypes, distutils.core, ssl, sysconfig, zlib
 include = os.path.join(sysconfig.get_path("include"), "Python.h")
-sys.exit(0 if sys.version_info[:2] == (2, 7) and os.path.exists(include) else 1)' 2>/dev/null
+sys.stdout.write("usable" if sys.version_info[:2] == (2, 7) and os.path.exists(include) else "")' 2>/dev/null)" = usable ]
 }
 
 # Writes the command that stands for the interpreter: a script, because Debian's needs an environment of its own.
@@ -28,8 +29,18 @@ write_program() {
     mv "$program.new" "$program"
 }
 
+take() {
+    local command
+    command="exec '$(realpath -s "$1")' \"\$@\""
+    # Written anew, it would be newer than the extension that was built with it.
+    if [ "$(tail -n +2 "$program" 2>/dev/null)" != "$command" ]; then
+        echo "setup: CPython 2.7 is $1"
+        write_program "$command"
+    fi
+    exit 0
+}
+
 candidates() {
-    [ -z "${PYTHON2:-}" ] || command -v "$PYTHON2" || true
     ls -d /opt/datadog-agent/embedded/bin/python 2>/dev/null || true
     # A pyenv's shim is not the interpreter; the versions behind it are named below.
     type -ap python2.7 2>/dev/null | grep -v '/shims/' || true
@@ -78,15 +89,16 @@ EOF
     exec '$root/usr/bin/python2.7' \"\$@\""
 }
 
+candidate=$(command -v "${PYTHON2:-}" || true)
+if [ -n "${PYTHON2:-}" ] && ! [ "$candidate" -ef "$program" ]; then
+    ! usable "$candidate" || take "$candidate"
+    echo "setup: PYTHON2=$PYTHON2 is no CPython 2.7 with its headers: looking for another" >&2
+fi
 if [ -x "$program" ] && usable "$program"; then
     exit 0
 fi
 while read -r candidate; do
-    if usable "$candidate"; then
-        echo "setup: CPython 2.7 is $candidate"
-        write_program "exec '$candidate' \"\$@\""
-        exit 0
-    fi
+    ! usable "$candidate" || take "$candidate"
 done < <(candidates)
 unpack_debian
 usable "$program" || { echo "setup: the unpacked CPython 2.7 does not run: $program" >&2; exit 1; }
