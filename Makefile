@@ -174,7 +174,7 @@ test-python: extensions ## Run the Python tests under CPython 2.7 and 3
 	        METRO_SEGMENT_DIR=$(BUILD)/python$$version $$python -m pytest -q -rs -p no:cacheprovider tests/python || failed=1; \
 	done; [ -z "$$failed" ]
 
-test-setup: $(CPYTHON2) ## Run the tests of the set-up: which CPython 2.7 is taken
+test-setup: $(CPYTHON2) ## Run the tests of the set-up and of the runners
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages \
 	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/setup
 

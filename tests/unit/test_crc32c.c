@@ -87,7 +87,7 @@ static void test_hardware_is_right_at_any_length(void **state)
         return;
     }
 #endif
-    print_message("SKIPPED: this processor has no CRC-32C instruction\n");
+    print_message("SKIPPED %s: this processor has no CRC-32C instruction\n", __func__);
     skip();
 }
 
