@@ -52,6 +52,7 @@ struct seen {
     int linktype;
     size_t caplen, wirelen;
     int64_t time_ns;
+    size_t finer_than_us;
     uint8_t frame[256]; /* the last one */
     uint8_t frames[16][128];
     uint8_t numbers[8192]; /* how often each number in a frame's TCP sequence field was seen */
@@ -69,6 +70,7 @@ static void on_seen(void *arg, int linktype, const uint8_t *frame, size_t caplen
     seen->caplen = caplen;
     seen->wirelen = wirelen;
     seen->time_ns = time_ns;
+    seen->finer_than_us += time_ns % 1000 != 0;
     memcpy(seen->frame, frame, caplen < sizeof seen->frame ? caplen : sizeof seen->frame);
     if (seen->number_offset != 0 && caplen >= seen->number_offset + 4) {
         uint32_t number;
@@ -264,6 +266,29 @@ static void test_loopback(void **state)
     capture_statistics(capture, &statistics);
     assert_int_equal(statistics.received, 3);
     assert_int_equal(statistics.dropped_kernel, 0);
+    capture_free(capture);
+    close(fd);
+}
+
+/* libpcap would as well take an older ring, and microseconds where nobody asks for more. */
+static void test_ring_version_and_nanoseconds(void **state)
+{
+    struct capture *capture;
+    struct seen seen = { 0 };
+    int fd, version = -1;
+    socklen_t size = sizeof version;
+
+    (void)state;
+    NEED_NAMESPACE();
+    fd = open_sender("lo");
+    capture = open_live("lo", NULL, NULL);
+    assert_int_equal(getsockopt(capture_fd(capture), SOL_PACKET, PACKET_VERSION, &version, &size), 0);
+    assert_int_equal(version, TPACKET_V3);
+    for (unsigned i = 0; i < 10; i++)
+        send_frame(fd, &tcp4);
+    assert_int_equal(gather(capture, &seen, 10), CAPTURE_OK);
+    assert_int_equal(seen.count, 10);
+    assert_true(seen.finer_than_us > 0); /* all of ten would be whole microseconds once in 10^30 times */
     capture_free(capture);
     close(fd);
 }
@@ -966,6 +991,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_ring_version_and_nanoseconds),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_whitelist),
         cmocka_unit_test(test_replaced_without_gap),
