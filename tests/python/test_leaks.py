@@ -1,4 +1,4 @@
-"""Nothing that the extension hands out or throws is kept: 10,000 reads of each kind leave the process as it was."""
+"""Nothing that the extension hands out or throws is kept: 10,000 reads of each kind and more leave the process as it was."""
 from __future__ import absolute_import
 
 import ctypes
@@ -11,8 +11,8 @@ import pytest
 
 from segment_builder import Instance, Row, Segment
 
-READS = 10000
-CHEAP = 50000  # of what takes a few microseconds: the leak of one small str becomes 2 MB
+MANY = 50000  # the leak of one short str a call becomes 2 MB
+READS = 10000 if hasattr(sys, 'getallocatedblocks') else MANY  # 2.7 counts no blocks: its small objects show in what is resident
 WARM_UP = 500
 ROUNDS = 3  # resident memory may grow once, to where the allocators feel at ease; a leak grows in every round
 ALLOWED_KIB = 512  # of resident memory, which grows in steps
@@ -133,7 +133,7 @@ def test_errors_of_the_segment(tmpdir):
             ('layout', lambda path: builder_with(row_size=1).write(path))):
         path = str(tmpdir.join(name))
         make(path)
-        assert_no_leak(failing(metro_segment.read, path), times=CHEAP)
+        assert_no_leak(failing(metro_segment.read, path), times=MANY)
 
 
 def builder_with(**spoilt):
