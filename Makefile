@@ -81,6 +81,10 @@ $(BUILD)/relay: tests/system/relay.c $(BUILD)/.flags | $(BUILD)/obj
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $<
 
+$(BUILD)/fingerprints: tests/python/fingerprints.c $(BUILD)/libgometro.a $(BUILD)/.flags
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
+
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
 
@@ -166,7 +170,7 @@ run-threaded:
 run-units:
 	@$(UNASKED) tests/unit/run.sh $(UNITS)
 
-test-python: extensions ## Run the Python tests under CPython 2.7 and 3
+test-python: extensions $(BUILD)/fingerprints ## Run the Python tests under CPython 2.7 and 3
 	@for version in 2 3; do \
 	    python=$(CPYTHON2); [ $$version = 2 ] || python=$(PYTHON3); \
 	    echo "-- tests/python, CPython $$version"; \
@@ -187,7 +191,7 @@ check-headers: | probe ## Compile each header alone and twice
 	    { echo "$$header: not self-contained" >&2; exit 1; }; \
 	done; echo "$(words $(HEADERS)) headers compile alone and twice"
 
-FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/system/*.c)
+FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/python/*.c tests/system/*.c)
 
 format: ## Lay the C out in the house style (.clang-format)
 	@clang-format -i $(FORMATTED)
