@@ -35,7 +35,9 @@
 
 #define QUEUE_FRAMES 8192 /* a power of two; at 20 ms enough for 400,000 frames a second */
 #define FRAME_MAX 2048
-#define SPIN_NS 60000 /* a timer is late by about this much at the worst */
+#define SPIN_NS 60000        /* a timer is late by about this much at the worst */
+#define FLUSH_GAP_NS 1000000 /* writing the log takes far less */
+#define LOG_BUFFER (1 << 20)
 #define NS_PER_S 1000000000ull
 
 struct tcp_summary {
@@ -342,8 +344,8 @@ static void relay_run(struct direction directions[static 2], FILE *log, const si
             busy |= send_one(&directions[i], log);
         if (busy)
             continue;
-        /* Nothing to do at once: the log is written where it delays no frame. */
-        if (log != NULL && next_due_ns(directions) == UINT64_MAX)
+        /* After each burst the log is written, where it delays no frame, so that a reader need not wait for our end. */
+        if (log != NULL && next_due_ns(directions) > now_ns(CLOCK_MONOTONIC) + FLUSH_GAP_NS)
             fflush(log);
         wait_for_work(directions, signals);
     }
@@ -457,7 +459,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 2; i++)
         if ((directions[i].queue = calloc(QUEUE_FRAMES, sizeof *directions[i].queue)) == NULL)
             die("queue");
-    if (log_path != NULL && (log = fopen(log_path, "we")) == NULL)
+    if (log_path != NULL && ((log = fopen(log_path, "we")) == NULL || setvbuf(log, NULL, _IOFBF, LOG_BUFFER) != 0))
         die(log_path);
     be_steady();
     puts("ready");

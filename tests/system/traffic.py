@@ -4,9 +4,10 @@
     traffic.py server ADDRESS PORT
     traffic.py client ADDRESS PORT [--count N] [--interval S] [--request BYTES] [--response BYTES] [--bind ADDRESS]
 
-Both ends use TCP_NODELAY, and cubic where they may. The server says "ready" and serves until it is killed. The client sends
---count requests (0: until SIGTERM or SIGINT), each after the answer to the one before, and prints one JSON object: the
-connection's ports, what TCP_INFO says of it once nothing is in flight, and the median of what it said after each answer."""
+Both ends use TCP_NODELAY, and cubic where they may. The server says "ready" and its port (PORT 0: a free one) and serves until it
+is killed. The client sends --count requests (0: until SIGTERM or SIGINT), each after the answer to the one before, and prints one
+JSON object: the connection's ports, what TCP_INFO says of it once nothing is in flight, and the median of what it said after each
+answer."""
 
 import argparse
 import contextlib
@@ -62,7 +63,7 @@ def server(arguments):
         configure(listener)
         listener.bind((arguments.address, arguments.port))
         listener.listen(64)
-        print("ready", flush=True)
+        print("ready %d" % listener.getsockname()[1], flush=True)
         while True:
             connection, _ = listener.accept()
             configure(connection)
