@@ -27,7 +27,7 @@ DELAYS_MS = (25, 60)
 VERSIONS = {Network.FAR[version]: version for version in (4, 6)}
 COLLECTIONS_PER_DELAY = 3
 INTERVAL_S = 4
-LOOPBACK, PORT = "127.0.0.1", 5001
+LOOPBACK = "127.0.0.1"
 CAP_NET_RAW = 1 << 13
 COLLECTOR = pathlib.Path(__file__).resolve().parent / "collector.py"
 
@@ -43,7 +43,8 @@ ON_PATH = """
 """
 
 
-# All in ms: what was set, from where to where the relay's log smooths to, rtt.avg. delay and path are None on the loopback.
+# All in ms: what was set, from where to where the relay's log smooths to, rtt.avg. delay and path are None on the loopback; path is
+# None while the log has no round trip.
 Result = collections.namedtuple("Result", "peer delay path measured")
 
 
@@ -152,8 +153,10 @@ class Demo(contextlib.ExitStack):
 
     def start_traffic(self):
         traffic = [PYTHON3, SYSTEM / "traffic.py"]
-        self.enter_context(self.stage.start(*traffic, "server", LOOPBACK, PORT)).wait_for_output("ready")
-        self.enter_context(self.stage.start(*traffic, "client", LOOPBACK, PORT, "--count", 0, "--interval", 0.05))
+        server = self.enter_context(self.stage.start(*traffic, "server", LOOPBACK, 0))  # a port that is free here
+        server.wait_for_output("\n")
+        port = server.out.split()[1]
+        self.enter_context(self.stage.start(*traffic, "client", LOOPBACK, port, "--count", 0, "--interval", 0.05))
         for version in (4, 6) if self.network else ():
             self.enter_context(self.network.serve(version))
             client = traffic + ["client", self.network.FAR[version], 5000, "--count", 0, "--interval", 0.05]
@@ -183,11 +186,11 @@ class Demo(contextlib.ExitStack):
 
     def path_ms(self, peer, until):
         """The least and the greatest of what the relay's log smooths to, as rtt.avg is smoothed, in the time from which a helper
-        that publishes once a second may have told the check."""
+        that publishes once a second may have told the check. None: no round trip is over yet."""
         trips = [trip for trip in self.network.relay_round_trips(VERSIONS[peer]) if trip.at_ns / 1e9 <= until]
         averages = list(smoothed(trip.ns / 1e6 for trip in trips))
         recent = [average for trip, average in zip(trips, averages) if trip.at_ns / 1e9 > until - 2] or averages[-1:]
-        return min(recent), max(recent)
+        return (min(recent), max(recent)) if recent else None
 
     def show(self, run, delay_ms):
         """Shows a collection; a result for each peer that this is about."""
@@ -250,8 +253,9 @@ def conclude(screen, results):
         if result.delay is None:
             screen.line("    measured %8.3f ms   %s" % (result.measured, result.peer))
         else:
-            screen.line("    set %4.1f ms   path %7.3f to %7.3f ms   measured %7.3f ms   %s" % (
-                (result.delay,) + result.path + (result.measured, result.peer)))
+            path = "%7.3f to %7.3f ms" % result.path if result.path else "(not in its log yet)"
+            screen.line("    set %4.1f ms   path %-21s   measured %7.3f ms   %s" % (
+                result.delay, path, result.measured, result.peer))
     if results[0][0].delay:
         screen.line(screen.paint("dim", "    measured: rtt.avg; path: by the log of the relay in it, smoothed likewise"))
     screen.line()
