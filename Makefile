@@ -50,7 +50,7 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-setup test-system check-headers check-format format check-clang test-threads units run-units threaded \
+        test-setup test-system test-accuracy accuracy check-headers check-format format check-clang test-threads units run-units threaded \
         run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
@@ -84,6 +84,12 @@ $(BUILD)/relay: tests/system/relay.c $(BUILD)/.flags | $(BUILD)/obj
 $(BUILD)/fingerprints: tests/python/fingerprints.c $(BUILD)/libgometro.a $(BUILD)/.flags
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
+
+SIMULATOR := $(wildcard tests/simulator/*.c tests/simulator/*.h)
+
+$(BUILD)/simulator: $(SIMULATOR) $(BUILD)/.flags | $(BUILD)/obj probe
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $(filter %.c,$(SIMULATOR)) -lpcap
 
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
@@ -150,7 +156,7 @@ demo: setup-demo ## Watch it measure real TCP traffic over a delay that it sets 
 
 test: setup-test ## Run every test: C under ASan and UBSan, Python 2.7 and 3, system, fuzzers for 20 s each (does its own set-up)
 	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-format check-headers check-clang \
-	    test-unit test-threads fuzz-short test-setup test-python test-system
+	    test-unit test-threads fuzz-short test-setup test-python test-accuracy test-system
 
 test-unit: ## Run the C unit tests under ASan and UBSan
 	@+$(ASAN) -j2 units
@@ -185,13 +191,16 @@ test-setup: $(CPYTHON2) ## Run the tests of the set-up and of the runners
 test-system: all $(BUILD)/relay ## Run the system tests: supervisord, namespaces, a path with a delay
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
 
+test-accuracy: $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay ## Hold round trips against the simulator's truth, tcptrace, tshark and the kernel, in short
+	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/accuracy
+
 check-headers: | probe ## Compile each header alone and twice
 	@for header in $(HEADERS); do \
 	    printf '#include "%s"\n' $$header $$header | $(COMPILE) -I. -fsyntax-only -x c - || \
 	    { echo "$$header: not self-contained" >&2; exit 1; }; \
 	done; echo "$(words $(HEADERS)) headers compile alone and twice"
 
-FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/python/*.c tests/system/*.c)
+FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/python/*.c tests/simulator/*.[ch] tests/system/*.c)
 
 format: ## Lay the C out in the house style (.clang-format)
 	@clang-format -i $(FORMATTED)
@@ -206,6 +215,10 @@ check-clang: $(CPYTHON2) ## Compile all C with clang, warnings being errors
 	    $(CLANG) -std=c11 $(CPPFLAGS) -O2 -Wall -Wextra -Werror -isystem $$include -isystem $$(dirname $$include) -fsyntax-only \
 	        $(wildcard native/metro_segment*.c) || exit 1; \
 	done; echo "$(words $(MODULES)) modules, the program, the extension and the tests compile with $(CLANG) without a warning"
+
+accuracy: setup-test ## Print how true the round trips are: CAPTURES=DIR compares on these captures too, WRITE=1 brings docs/accuracy.md up to date
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay
+	@$(AT_ROOT) $(PYTHON3) tests/accuracy/accuracy.py $(if $(CAPTURES),--captures $(CAPTURES)) $(if $(WRITE),--write docs/accuracy.md)
 
 fuzz-short: ## Fuzz each door for 20 s
 	@+$(FUZZ) -j2 fuzzers

@@ -60,9 +60,11 @@ class Network(contextlib.ExitStack):
     NEAR = {4: "10.77.0.1", 6: "fd77::1"}
     FAR = {4: "10.77.0.2", 6: "fd77::2"}
 
-    def __init__(self, delay="20ms"):
+    def __init__(self, delay="20ms", **disturbances):
+        """disturbances: other options of the relay, such as jitter="1ms", loss=1."""
         super().__init__()
         self.delay = delay
+        self.disturbances = [word for name, value in disturbances.items() for word in ("--" + name, value)]
 
     def __enter__(self):
         super().__enter__()
@@ -79,7 +81,7 @@ class Network(contextlib.ExitStack):
         return self
 
     def _start_relay(self):
-        relay = self.middle.start(RELAY, "--delay", self.delay, "--log", self.relay_log, "relay-near0", "relay-far0")
+        relay = self.middle.start(RELAY, "--delay", self.delay, *self.disturbances, "--log", self.relay_log, "relay-near0", "relay-far0")
         relay.wait_for_output("ready")
         return relay
 

@@ -1,14 +1,15 @@
 /* relay: a delay line between two Ethernet interfaces, for tests on kernels without netem.
  *
- *     relay [--delay TIME] [--there TIME] [--back TIME] [--log FILE] NEAR FAR
+ *     relay [--delay TIME] [--there TIME] [--back TIME] [--jitter TIME] [--loss PERCENT] [--seed N] [--log FILE] NEAR FAR
  *     relay --no-offload INTERFACE...
  *
  * Forwards every frame of NEAR to FAR and back, TIME later ("20ms", "500us"); --delay is the added round trip, half of it each
- * way. NEAR and FAR are this namespace's ends of two veth pairs, which it needs for itself alone. Says "ready" on stdout when it
- * forwards; SIGTERM or SIGINT ends it. The log has a line per forwarded TCP packet: when it came and when it left
- * (CLOCK_REALTIME, ns), and what it was. --no-offload switches TSO, GSO, GRO and transmit checksums off, and does nothing else:
- * it is for the other ends of the pairs, so that frames are what a wire would carry. A frame with a wrong checksum is not
- * forwarded. */
+ * way. --jitter: up to so much more each way, evenly spread, and in order; --loss: so many of the TCP segments that carry data
+ * get lost, each way; --seed makes both repeatable as far as the traffic is. NEAR and FAR are this namespace's ends of two veth
+ * pairs, which it needs for itself alone. Says "ready" on stdout when it forwards; SIGTERM or SIGINT ends it. The log has a line
+ * per forwarded TCP packet: when it came and when it left (CLOCK_REALTIME, ns), and what it was. --no-offload switches TSO, GSO,
+ * GRO and transmit checksums off, and does nothing else: it is for the other ends of the pairs, so that frames are what a wire
+ * would carry. A frame with a wrong checksum is not forwarded. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -58,8 +59,10 @@ struct frame {
 struct direction {
     const char *name;
     int in, out; /* packet sockets */
-    uint64_t delay_ns;
-    uint64_t forwarded, queue_full, bad_checksum, too_long, not_sent;
+    uint64_t delay_ns, jitter_ns;
+    uint32_t loss; /* parts in a million */
+    uint64_t random;
+    uint64_t forwarded, queue_full, bad_checksum, too_long, not_sent, lost;
     unsigned head, tail; /* frames between them wait; both only grow */
     struct frame *queue;
 };
@@ -242,6 +245,34 @@ static uint64_t arrival_ns(struct msghdr *message, uint64_t realtime_ns)
     return realtime_ns;
 }
 
+/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t next_random(struct direction *direction)
+{
+    uint64_t z = direction->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static bool is_lost(struct direction *direction, const struct frame *frame)
+{
+    return direction->loss > 0 && frame->tcp.family != 0 && frame->tcp.payload > 0
+           && next_random(direction) % 1000000 < direction->loss;
+}
+
+/* When a frame leaves that came at came_ns: never before the one ahead of it. */
+static uint64_t due_ns(struct direction *direction, uint64_t came_ns)
+{
+    const bool is_alone = direction->head == direction->tail;
+    const uint64_t ahead_ns = is_alone ? 0 : direction->queue[(direction->tail - 1) % QUEUE_FRAMES].due_ns;
+    uint64_t due = came_ns + direction->delay_ns;
+
+    if (direction->jitter_ns > 0)
+        due += next_random(direction) % direction->jitter_ns;
+    return due > ahead_ns ? due : ahead_ns;
+}
+
 /* Receives one frame into its queue; false when none waits. */
 static bool receive_one(struct direction *direction)
 {
@@ -264,12 +295,14 @@ static bool receive_one(struct direction *direction)
     realtime_ns = now_ns(CLOCK_REALTIME);
     frame->in_realtime_ns = arrival_ns(&message, realtime_ns);
     age_ns = realtime_ns > frame->in_realtime_ns ? realtime_ns - frame->in_realtime_ns : 0;
-    frame->due_ns = now_ns(CLOCK_MONOTONIC) - age_ns + direction->delay_ns;
+    frame->due_ns = due_ns(direction, now_ns(CLOCK_MONOTONIC) - age_ns);
     frame->length = (size_t)length;
     if ((size_t)length > FRAME_MAX)
         direction->too_long++;
     else if (!parse_frame(frame))
         direction->bad_checksum++;
+    else if (is_lost(direction, frame))
+        direction->lost++;
     else if (full)
         direction->queue_full++;
     else
@@ -355,9 +388,9 @@ static void report(const struct direction *direction)
 {
     fprintf(stderr,
             "relay: %s: forwarded %" PRIu64 ", queue_full %" PRIu64 ", bad_checksum %" PRIu64 ", too_long %" PRIu64
-            ", not_sent %" PRIu64 "\n",
+            ", not_sent %" PRIu64 ", lost %" PRIu64 "\n",
             direction->name, direction->forwarded, direction->queue_full, direction->bad_checksum, direction->too_long,
-            direction->not_sent);
+            direction->not_sent, direction->lost);
 }
 
 static uint64_t parse_time_ns(const char *text)
@@ -373,6 +406,18 @@ static uint64_t parse_time_ns(const char *text)
         if (unit != text && strcmp(unit, units[i].unit) == 0 && value >= 0 && value * units[i].ns <= 10e9)
             return (uint64_t)(value * units[i].ns);
     fprintf(stderr, "relay: not a time up to 10 s (20ms, 500us): %s\n", text);
+    exit(2);
+}
+
+/* In parts in a million. */
+static uint32_t parse_percent(const char *text)
+{
+    char *rest;
+    double value = strtod(text, &rest);
+
+    if (rest != text && *rest == '\0' && value >= 0 && value <= 100)
+        return (uint32_t)(value * 10000);
+    fprintf(stderr, "relay: not a percentage from 0 to 100: %s\n", text);
     exit(2);
 }
 
@@ -405,7 +450,8 @@ static void block_signals(sigset_t *while_waiting)
 
 static void usage(void)
 {
-    fputs("usage: relay [--delay TIME] [--there TIME] [--back TIME] [--log FILE] NEAR FAR\n"
+    fputs("usage: relay [--delay TIME] [--there TIME] [--back TIME] [--jitter TIME] [--loss PERCENT] [--seed N] [--log FILE] "
+          "NEAR FAR\n"
           "       relay --no-offload INTERFACE...\n",
           stderr);
     exit(2);
@@ -414,11 +460,17 @@ static void usage(void)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "delay", required_argument, NULL, 'd' }, { "there", required_argument, NULL, 't' },
-        { "back", required_argument, NULL, 'b' },  { "log", required_argument, NULL, 'l' },
-        { "no-offload", no_argument, NULL, 'n' },  { NULL, 0, NULL, 0 },
+        { "delay", required_argument, NULL, 'd' },
+        { "there", required_argument, NULL, 't' },
+        { "back", required_argument, NULL, 'b' },
+        { "jitter", required_argument, NULL, 'j' },
+        { "loss", required_argument, NULL, 'p' },
+        { "seed", required_argument, NULL, 's' },
+        { "log", required_argument, NULL, 'l' },
+        { "no-offload", no_argument, NULL, 'n' },
+        { NULL, 0, NULL, 0 },
     };
-    struct direction directions[2] = { { .name = "there" }, { .name = "back" } };
+    struct direction directions[2] = { { .name = "there", .random = 1 }, { .name = "back", .random = 2 } };
     const char *log_path = NULL;
     FILE *log = NULL;
     sigset_t signals;
@@ -435,6 +487,16 @@ int main(int argc, char **argv)
             break;
         case 'b':
             directions[1].delay_ns = parse_time_ns(optarg);
+            break;
+        case 'j':
+            directions[0].jitter_ns = directions[1].jitter_ns = parse_time_ns(optarg);
+            break;
+        case 'p':
+            directions[0].loss = directions[1].loss = parse_percent(optarg);
+            break;
+        case 's':
+            directions[0].random = strtoull(optarg, NULL, 10);
+            directions[1].random = ~directions[0].random;
             break;
         case 'l':
             log_path = optarg;

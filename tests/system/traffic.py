@@ -25,7 +25,7 @@ import time
 
 REQUEST = struct.Struct("!II")  # length of the request with this head, length of the answer that is wanted
 # struct tcp_info of linux/tcp.h: 8 bytes, then 32-bit fields; these are the places of those that we read.
-TCP_INFO_WORDS = {"rtt_us": 15, "rttvar_us": 16, "total_retrans": 23}
+TCP_INFO_WORDS = {"rtt_us": 15, "rttvar_us": 16, "total_retrans": 23, "min_rtt_us": 35}
 
 
 def configure(connection):
@@ -79,8 +79,8 @@ def wait_until_acknowledged(connection):
 
 
 def tcp_info(connection):
-    data = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-    words = struct.unpack_from("=24I", data, 8)
+    data = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 152)
+    words = struct.unpack_from("=36I", data, 8)
     return {name: words[at] for name, at in TCP_INFO_WORDS.items()}
 
 

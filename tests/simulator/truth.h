@@ -1,0 +1,24 @@
+/* truth.h: what is true of each ACK that reaches the near host, a line of JSON each.
+ *
+ *     {"time_ns":…,"src":…,"sport":…,"dst":…,"dport":…,"start_seq":…,"end_seq":…,"rtt_ns":…,"kind":"data"|"syn","class":…}
+ *
+ * A line for each ACK of exactly the end of a segment that carried data or SYN, when it is the first that covers it. rtt_ns is
+ * since the transmission that was answered. Class:
+ * "clean": sent once, and this is the peer's first answer, brought about by its arrival alone: a round trip that any matcher may
+ * take.
+ * "retransmitted": the same, but it was sent more than once; rtt_ns is since the transmission that was answered.
+ * "hole": it had come early; the ACK waited for an older segment. rtt_ns is since its first transmission.
+ * "hidden": the same, but no sign of that had come back (it was lost or overtaken): nobody beside this host can know.
+ * "late": the peer's first answer was lost or overtaken, and this is another with the same number: nobody here can know. */
+#ifndef SIMULATOR_TRUTH_H
+#define SIMULATOR_TRUTH_H
+
+#include <stdio.h>
+
+#include "tcp.h"
+
+/* packet: one that has just come in beside the near host, before that has taken it. epoch_ns: wall-clock time of the simulation's
+ * beginning. */
+void truth_note(FILE *out, const struct tcp_packet *packet, uint64_t now_ns, uint64_t epoch_ns);
+
+#endif
