@@ -37,6 +37,19 @@ echo "$2:x:$3:$3::/opt/datadog-agent:/bin/sh" >>/etc/passwd
 mkdir -p /opt/datadog-agent/bin /opt/datadog-agent/run /etc/dd-agent/conf.d /var/log/datadog
 chown "$2:" /var/log/datadog /opt/datadog-agent/run
 """
+# EXTENSIONS_FOLDER SEGMENT USER
+READ_SEGMENT = """
+import json, pwd, sys
+sys.path.insert(0, sys.argv[1])
+import metro_segment
+try:
+    snapshot = metro_segment.read(sys.argv[2], owner=pwd.getpwnam(sys.argv[3]).pw_uid)
+except metro_segment.SegmentError as error:
+    out = {"error": type(error).__name__, "status": error.status, "message": str(error)}
+else:
+    out = {"start_time": snapshot.start_time, "generation": snapshot.generation, "rows": list(snapshot.rows())}
+print(json.dumps(out))
+"""
 
 
 class Stage(contextlib.ExitStack):
@@ -44,6 +57,7 @@ class Stage(contextlib.ExitStack):
     Namespace to be in, else one of its own with nothing but loopback. capable: whether PROGRAM has its file capability."""
 
     program, configuration, run_folder, supervised_user = PROGRAM, CONFIGURATION, "/opt/datadog-agent/run", USER
+    PYTHON = {2: PYTHON2, 3: PYTHON3}
 
     def __init__(self, network=None, shm_size="256m", capable=True):
         super().__init__()
@@ -149,30 +163,51 @@ class Stage(contextlib.ExitStack):
 
         return self.wait_for_status(reached, timeout, "state %s with %r" % (state, error))
 
+    def segment(self, python=3):
+        """What the extension says of the segment: its rows and which publication it is, or an error."""
+        out = self.run(self.PYTHON[python], "-c", READ_SEGMENT, BUILD / ("python%d" % python), SEGMENT, USER, user=USER)
+        return json.loads(out)
+
+    def wait_for_publications(self, count):
+        """Until the segment was published so many times more, once a second, by the same helper or its successor."""
+        seen = set()
+
+        def look():
+            segment = self.segment()
+            if "error" not in segment:
+                seen.add((segment["start_time"], segment["generation"]))
+            return len(seen) > count
+
+        wait_until(look, 10 * count + 10, lambda: "%d publications; seen: %s" % (count, sorted(seen)), 0.2)
+
     def check(self, python=2, configuration=CONFIGURATION):
-        """Runs the check once, as the Agent's collector would: as dd-agent, with no capability."""
+        """What one run of the check gives for its first instance."""
+        return self.checks(python, configuration)[0]
+
+    def checks(self, python=2, configuration=CONFIGURATION):
+        """Runs the check once, as the Agent's collector would: as dd-agent, with no capability; a Check for each instance."""
         out = self.run(*self.python(python, AGENT, "run", "--check", CHECK, "--config", configuration, "--extension",
                                     BUILD / ("python%d" % python), "--json"), user=USER)
-        return Check(json.loads(out))
+        run = json.loads(out)
+        return [Check(run, number) for number in range(len(run["instances"]))]
 
-    @staticmethod
-    def python(major, *arguments):
+    @classmethod
+    def python(cls, major, *arguments):
         """The command that runs a script under CPython 2.7 or 3 with the packages of the set-up."""
-        program = {2: PYTHON2, 3: PYTHON3}[major]
         packages = BUILD / ("python%d-packages" % major)
-        return ["env", "PYTHONPATH=%s" % packages, "PYTHONDONTWRITEBYTECODE=1", program] + list(arguments)
+        return ["env", "PYTHONPATH=%s" % packages, "PYTHONDONTWRITEBYTECODE=1", cls.PYTHON[major]] + list(arguments)
 
 
 class Check:
-    """What one run of the check gave, for its first instance."""
+    """What one run of the check gave: state, error and service check are one instance's, the gauges those of all."""
 
     STATUSES = ["OK", "WARNING", "CRITICAL", "UNKNOWN"]
 
-    def __init__(self, run):
+    def __init__(self, run, number=0):
         self.run = run
-        self.status, self.error, self.warnings = (run["instances"][0][key] for key in ("status", "error", "warnings"))
-        self.service_status = self.STATUSES[run["service_checks"][0]["status"]]
-        self.service_message = run["service_checks"][0].get("message") or ""
+        self.status, self.error, self.warnings = (run["instances"][number][key] for key in ("status", "error", "warnings"))
+        self.service_status = self.STATUSES[run["service_checks"][number]["status"]]
+        self.service_message = run["service_checks"][number].get("message") or ""
 
     def __str__(self):
         return json.dumps(self.run, indent=1)

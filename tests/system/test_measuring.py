@@ -1,10 +1,10 @@
 """What is measured follows the host and the configuration: addresses, names, filters, whitelists, and many peers."""
 
-import json
+import pytest
 
 from network import Network
-from processes import BUILD, PYTHON3, wait_until
-from stage import LOG, SEGMENT, USER, Stage
+from processes import PYTHON3, SYSTEM, wait_until
+from stage import LOG, SEGMENT, Stage
 
 ON_NEAR0 = """
 init_config: {resolve_names: false}
@@ -99,15 +99,6 @@ def test_an_instance_put_in_front_takes_nothing_from_the_other(stage):
         stage.wait_for_status(lambda s: len(s["instances"]) == 1 and not s["peers"])
 
 
-BIRTHS = """
-import json, pwd, sys
-sys.path.insert(0, sys.argv[1])
-import metro_segment
-snapshot = metro_segment.read(sys.argv[2], owner=pwd.getpwnam("dd-agent").pw_uid)
-print(json.dumps([row["birth"] for row in snapshot.rows()]))
-"""
-
-
 def test_rows_that_begin_anew_are_other_rows(stage):
     """Another exp_ttl begins all flows and rows anew in the same helper: readers must not take differences over that."""
     text = "init_config: {exp_ttl: 60}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n"
@@ -120,7 +111,7 @@ def test_rows_that_begin_anew_are_other_rows(stage):
             stage.wait_for_status(lambda s: exp_ttl == 60 or not s["peers"], what="rows anew")
             stage.run("python3", "-c", MANY_PEERS, "5")
             stage.wait_for_status(lambda s: len(s["peers"]) == 10)
-            births.append(set(json.loads(stage.run(PYTHON3, "-c", BIRTHS, BUILD / "python3", SEGMENT, user=USER))))
+            births.append({row["birth"] for row in stage.segment()["rows"]})
     assert len(births[0]) == len(births[1]) == 10 and not births[0] & births[1]
 
 
@@ -151,6 +142,65 @@ def test_the_segment_grows_with_its_rows(stage):
         check = stage.check()
         assert check.service_status == "OK", check
         assert len(check.gauges(iface="lo")) > 0
+
+
+def test_two_interfaces_at_once():
+    """One helper, traffic on both at the same time: each instance has its own, with the round trips of its own path."""
+    with Network("20ms") as network, Stage(network.near) as stage:
+        stage.configure(ON_NEAR0 + "  - {interface: lo, ips: [127.0.0.1], tags: [path:short]}\n")
+        traffic = [PYTHON3, SYSTEM / "traffic.py"]
+        with stage.helper(), network.serve(), stage.start(*traffic, "server", "127.0.0.1", 5001) as server:
+            server.wait_for_output("ready")
+            stage.wait_for_state("capturing")
+            near = network.near.start(*traffic, "client", network.FAR[4], 5000, "--count", 0)
+            with near, stage.start(*traffic, "client", "127.0.0.1", 5001, "--count", 0):
+                first = stage.wait_for_status(lambda s: len(s["peers"]) == 2 and all(p["samples"] > 20 for p in s["peers"]))
+                earlier = {p["iface"]: p["samples"] for p in first["peers"]}
+                status = stage.wait_for_status(lambda s: all(p["samples"] > earlier[p["iface"]] + 20 for p in s["peers"]))
+                checks = stage.checks()
+    rows = {p["iface"]: p for p in status["peers"]}
+    assert (rows["near0"]["src"], rows["near0"]["dst"]) == ("10.77.0.1", "10.77.0.2")
+    assert (rows["lo"]["src"], rows["lo"]["dst"]) == ("127.0.0.1", "127.0.0.1")
+    assert rows["near0"]["rtt_ms"]["min"] >= 20 > 5 > rows["lo"]["rtt_ms"]["p50"]
+    assert [i["interface"] for i in status["instances"]] == ["near0", "lo"]
+    assert all(i["state"] == "capturing" and i["open_flows"] > 0 for i in status["instances"])
+    assert [(check.status, check.service_status) for check in checks] == [("OK", "OK")] * 2
+    gauges = {iface: checks[0].gauges(iface=iface)["system.net.tcp.rtt.avg"] for iface in ("near0", "lo")}
+    assert gauges["near0"] >= 20 > 5 > gauges["lo"]
+    assert "path:short" in checks[0].tags(iface="lo") and "path:short" not in checks[0].tags(iface="near0")
+
+
+# Three connections that have ended, and one that stays open and says nothing more.
+ENDED_AND_IDLE = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+def connection():
+    client = socket.create_connection(listener.getsockname())
+    server = listener.accept()[0]
+    client.sendall(b"x"); server.recv(1); server.sendall(b"y"); client.recv(1)
+    return client, server
+for _ in range(3):
+    for end in connection():
+        end.close()
+idle = connection()
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("ttls, stay", [("idle_ttl: 5, exp_ttl: 80", 3), ("idle_ttl: 80, exp_ttl: 5", 1),
+                                        ("idle_ttl: 80, expired_ttl: 5", 1)])
+def test_idle_and_ended_flows_leave_in_their_own_time(stage, ttls, stay):
+    stage.configure("init_config: {%s}\ninstances:\n  - interface: lo\n    ips: [127.0.0.1]\n" % ttls)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        with stage.start(PYTHON3, "-c", ENDED_AND_IDLE) as connections:
+            connections.wait_for_output("ready")
+            whole = stage.wait_for_status(lambda s: s["instances"][0]["flows"] == s["instances"][0]["open_flows"] >= 4)
+            of_each = whole["instances"][0]["flows"] // 4
+            stage.wait_for_status(lambda s: s["instances"][0]["open_flows"] == stay * of_each, what="%d stay" % stay)
+            stage.wait_for_publications(3)
+            assert stage.status()["instances"][0]["open_flows"] == stay * of_each, "and no other leaves"
 
 
 def test_max_peers_bounds_the_rows(stage):
