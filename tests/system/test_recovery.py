@@ -135,7 +135,7 @@ def test_a_tracer_keeps_the_capability_away():
                 stage.grant()
                 stage.wait_for_state("failed", "the kernel does not grant it")
                 wait_until(lambda count=times: stage.read(LOG).count("executing it anew") == count, what="executed once more")
-                stage.run("sleep", "2.2")
+                stage.wait_for_publications(3)
                 assert stage.read(LOG).count("executing it anew") == times, "once for each change of the file"
             tracer.signal(signal.SIGTERM)
             assert tracer.wait(5) == 0, "SIGTERM ends it"
@@ -150,7 +150,7 @@ def test_executing_anew_fails():
             stage.run("chmod", "644", PROGRAM)
             stage.grant()
             log_has(stage, PROGRAM + ": cannot be executed (trying again when it changes): Permission denied")
-            stage.run("sleep", "2.2")
+            stage.wait_for_publications(3)
             assert stage.read(LOG).count("cannot be executed") == 1, "once for each change of the file"
             assert helper.alive()
             stage.run("chmod", "755", PROGRAM)
