@@ -15,37 +15,53 @@ instances:
 """
 ON_GM0 = CONFIGURATION.replace("lo", "gm0")
 
-# What is at the segment's path before the helper starts: how it comes there, what the helper logs, what a reader is told.
+# What is at the segment's path before the helper starts: how it comes there, what the helper logs, which error the extension gives
+# and what it says of the cause.
 PLANTED = {
     "another user's file": ("echo planted >$1; chown 1:1 $1", "belongs to daemon (uid 1), go-metro runs as dd-agent",
-                            "foreign_owner"),
-    "FIFO": ("mkfifo $1", "is a FIFO of root", "not_regular"),
-    "folder": ("mkdir $1", "is a folder of root", "not_regular"),
-    "symlink": ("ln -s /etc/passwd $1", "is a symbolic link of root", "not_regular"),
+                            "ForeignOwner", "foreign_owner", "belongs to uid 1, who is not root"),
+    "FIFO": ("mkfifo $1", "is a FIFO of root", "NotSegment", "not_regular", "is a FIFO, not a regular file"),
+    "folder": ("mkdir $1", "is a folder of root", "NotSegment", "not_regular", "is a folder, not a regular file"),
+    "symlink": ("ln -s /etc/passwd $1", "is a symbolic link of root", "NotSegment", "not_regular",
+                "is a symbolic link, not a regular file"),
 }
+CURE = "find out who put it there, remove it and restart go-metro"
 
 
 def wait_for_log(stage, text):
     wait_until(lambda: text in stage.read(LOG), what=lambda: "%r in the log:\n%s" % (text, stage.read(LOG)))
 
 
+def assert_shown(stage, error, state, cause):
+    """By the extension, `status` and the check, under 2.7 and 3: the same words, with cause and cure."""
+    shown = stage.status()["helper"]
+    assert shown["state"] == state
+    assert shown["error"].startswith("%s: %s" % (SEGMENT, cause)) and CURE in shown["error"]
+    for python in (2, 3):
+        segment = stage.segment(python)
+        assert (segment["error"], segment["status"], segment["message"]) == (error, state, shown["error"])
+        check = stage.check(python)
+        assert (check.status, check.service_status) == ("ERROR", "CRITICAL")
+        assert check.service_message == check.error == shown["error"]
+        assert check.gauges() == {}
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_something_is_planted_at_the_segments_path(stage, name):
-    plant, message, state = PLANTED[name]
+    plant, message, error, state, cause = PLANTED[name]
     stage.configure(CONFIGURATION)
     stage.script(plant, SEGMENT)
     before = stage.run("stat", "-c", "%i %F %u", SEGMENT)
     with stage.helper() as helper:
         wait_for_log(stage, message)
         assert "remove it" in stage.read(LOG), "what to do"
-        assert stage.status()["helper"]["state"] == state
+        assert_shown(stage, error, state, cause)
         assert helper.alive()
         assert stage.run("stat", "-c", "%i %F %u", SEGMENT) == before, "it was left alone"
-        check = stage.check()
-        assert check.status == "ERROR" and check.service_status == "CRITICAL" and SEGMENT in check.service_message
         stage.run("rm", "-rf", SEGMENT)
         stage.wait_for_state("capturing")
         assert stage.read(LOG).count(message) == 1, "said once"
+        assert stage.check().service_status == "OK"
     assert stage.run("head", "-c5", "/etc/passwd").startswith("root:"), "nothing was written through the link"
 
 
