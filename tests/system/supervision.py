@@ -1,6 +1,8 @@
-"""supervisord 3.3.3 with the Agent's stock program entry."""
+"""supervisord 3.3.3 with the program entry that we ship, which is the Agent's stock one."""
 
-from processes import BUILD, PYTHON2, Entered, complete, wait_until
+from processes import BUILD, PYTHON2, REPOSITORY, Entered, complete, wait_until
+
+SHIPPED = REPOSITORY / "conf.d" / "supervisor" / "go-metro.conf"
 
 SUPERVISOR_CONF = """
 [supervisord]
@@ -21,14 +23,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://{run}/supervisor.sock
 
-[program:go-metro]
-command={program} -cfg="{configuration}"{arguments}
-stdout_logfile=NONE
-redirect_stderr=true
-startsecs=2
-startretries=2
-user={user}
-
+{program_entry}
 [group:datadog-agent]
 programs=go-metro
 """
@@ -37,16 +32,27 @@ programs=go-metro
 SUPERVISOR_PROGRAM = "import site, sys; site.addsitedir(sys.argv.pop(1)); from supervisor import {0}; sys.exit({0}.main())"
 
 
+COMMAND, USER_LINE = 'command=/opt/datadog-agent/bin/go-metro -cfg="/etc/dd-agent/conf.d/go-metro.yaml"\n', "user=dd-agent\n"
+
+
+def program_entry(stage, arguments):
+    """The section as it is shipped; a stage that is no Agent host puts its own places into it."""
+    text = SHIPPED.read_text(encoding="ascii")
+    section = text[text.index("\n[program:go-metro]\n") + 1:]
+    assert COMMAND in section and USER_LINE in section, section
+    command = 'command=%s -cfg="%s"%s\n' % (stage.program, stage.configuration, arguments)
+    return section.replace(COMMAND, command).replace(USER_LINE, "user=%s\n" % stage.supervised_user)
+
+
 class Supervisor(Entered):
-    """supervisord 3.3.3 under CPython 2.7 with the Agent's stock program entry, on a stage."""
+    """supervisord 3.3.3 under CPython 2.7 with the shipped program entry, on a stage."""
 
     def __init__(self, stage, arguments=""):
         self.stage = stage
         self.run_folder = stage.run_folder
         self.configuration = "%s/supervisor.conf" % self.run_folder
-        stage.write(self.configuration, SUPERVISOR_CONF.format(
-            run=self.run_folder, program=stage.program, user=stage.supervised_user, configuration=stage.configuration,
-            arguments=arguments))
+        text = SUPERVISOR_CONF.format(run=self.run_folder, program_entry=program_entry(stage, arguments))
+        stage.write(self.configuration, text)
         super().__init__(stage.enter(*self._program("supervisord"), "-c", self.configuration))
 
     def stop(self, tries=1):

@@ -1,10 +1,13 @@
 """Under a real supervisord, with the program entry that users have: killed, doubled, stopped."""
 
+import configparser
+import signal
+
 import pytest
 
 from processes import HarnessError, wait_until
 from stage import LOG, PROGRAM, SEGMENT, USER
-from supervision import Supervisor
+from supervision import SHIPPED, Supervisor
 
 CONFIGURATION = """
 init_config: {}
@@ -14,12 +17,26 @@ instances:
 """
 
 
-HOLD = "/opt/datadog-agent/run/hold"
-# Since 5.27 the Agent's bin/go-metro is a wrapper and go-metro.bin the program. This one waits while HOLD is there.
+# Since 5.27 the Agent's bin/go-metro is a wrapper and go-metro.bin the program.
 WRAPPER = """#!/bin/sh
-while [ -e %s ]; do sleep 0.1; done
 exec %s.bin "$@"
-""" % (HOLD, PROGRAM)
+""" % PROGRAM
+
+
+# What the Agent's own supervisor.conf says of the program: users have this, whatever we ship.
+STOCK = {
+    "command": '/opt/datadog-agent/bin/go-metro -cfg="/etc/dd-agent/conf.d/go-metro.yaml"', "stdout_logfile": "NONE",
+    "redirect_stderr": "true", "startsecs": "2", "startretries": "2", "user": "dd-agent",
+}
+
+
+def test_the_shipped_entry_is_the_stock_one():
+    shipped = configparser.RawConfigParser(comment_prefixes=(";",))
+    shipped.read(SHIPPED, encoding="ascii")
+    assert shipped.sections() == ["program:go-metro"]
+    entry = dict(shipped["program:go-metro"])
+    entry.pop("priority")  # of no effect in a group
+    assert entry == STOCK
 
 
 def wait_for_check(stage, status, text="", timeout=30):
@@ -33,7 +50,43 @@ def wait_for_check(stage, status, text="", timeout=30):
     return wait_until(look, timeout, lambda: "%s %r; last: %s\n%s" % (status, text, seen["last"], stage.read(LOG)))
 
 
+def kill_and_look(stage, supervisor, pid):
+    """supervisord starts it again within milliseconds: it is stopped meanwhile, so that the check has the time to notice."""
+    supervisor.signal(signal.SIGSTOP)
+    stage.kill("KILL", pid)
+    check = wait_for_check(stage, "CRITICAL", "published nothing")
+    supervisor.signal(signal.SIGCONT)
+    assert "its process is gone" in check.service_message, "the cause"
+    assert "restart the Agent" in check.service_message, "the cure"
+    assert check.status == "ERROR" and check.service_message == check.error
+    assert check.gauges() == {}, "no value while nothing is measured"
+
+
 def test_killed_three_times(stage):
+    stage.configure(CONFIGURATION)
+    with Supervisor(stage) as supervisor:
+        pid = supervisor.wait_for("RUNNING")
+        wait_for_check(stage, "OK")
+        for _ in range(3):
+            kill_and_look(stage, supervisor, pid)
+            pid = supervisor.wait_for("RUNNING", other_than=pid)
+            wait_for_check(stage, "OK")
+
+
+def test_three_kills_at_once_made_good(stage):
+    stage.configure(CONFIGURATION)
+    with Supervisor(stage) as supervisor:
+        pid = supervisor.wait_for("RUNNING")
+        for _ in range(3):
+            stage.kill("KILL", pid)
+            again = supervisor.wait_for("RUNNING", other_than=pid)
+            # The pid is of the stage's process namespace, the helper's own.
+            stage.wait_for_status(lambda s, p=again: s["helper"].get("pid") == p and s["helper"]["state"] == "capturing")
+            assert stage.check().service_status == "OK"
+            pid = again
+
+
+def test_under_the_agents_wrapper(stage):
     stage.configure(CONFIGURATION)
     stage.run("mv", PROGRAM, PROGRAM + ".bin")
     stage.write(PROGRAM, WRAPPER)
@@ -41,28 +94,9 @@ def test_killed_three_times(stage):
     with Supervisor(stage) as supervisor:
         pid = supervisor.wait_for("RUNNING")
         wait_for_check(stage, "OK")
-        for _ in range(3):
-            # supervisord starts it again within milliseconds; its successor waits, so that the check has the time to notice.
-            stage.write(HOLD, "")
-            stage.kill("KILL", pid)
-            check = wait_for_check(stage, "CRITICAL", "published nothing")
-            assert "its process is gone" in check.service_message, "the cause"
-            assert "restart the Agent" in check.service_message, "the cure"
-            assert check.status == "ERROR" and check.service_message in check.error
-            assert check.gauges() == {}, "no value while nothing is measured"
-            stage.run("rm", HOLD)
-            pid = supervisor.wait_for("RUNNING", other_than=pid)
-            wait_for_check(stage, "OK")
-
-
-def test_a_kill_at_once_made_good(stage):
-    stage.configure(CONFIGURATION)
-    with Supervisor(stage) as supervisor:
-        pid = supervisor.wait_for("RUNNING")
         stage.kill("KILL", pid)
-        again = supervisor.wait_for("RUNNING", other_than=pid)
-        # The pid is of the stage's process namespace, the helper's own.
-        stage.wait_for_status(lambda s: s["helper"].get("pid") == again and s["helper"]["state"] == "capturing")
+        supervisor.wait_for("RUNNING", other_than=pid)
+        wait_for_check(stage, "OK")
 
 
 def test_a_helper_that_hangs_is_named(stage):
@@ -104,10 +138,10 @@ def test_two_at_once_one_publishes_and_one_waits(stage):
         waiting = wait_until(lambda: [path for path in logs if held in stage.read(path)],
                              what=lambda: "one waits: %s" % [stage.read(path) for path in logs])
         assert len(waiting) == 1, "only one of them waits"
-        generation = stage.run("stat", "-c", "%i", SEGMENT)
-        stage.run("sleep", "3")
+        file = stage.run("stat", "-c", "%i", SEGMENT)
+        stage.wait_for_publications(3)  # by then the other one has tried as often
         assert stage.read(waiting[0]).count(held) == 1, "it says so once"
-        assert stage.run("stat", "-c", "%i", SEGMENT) == generation, "and leaves the segment alone"
+        assert stage.run("stat", "-c", "%i", SEGMENT) == file, "and leaves the segment alone"
         # The one that waits takes over when the other ends.
         stage.kill("TERM", publisher)
         stage.wait_for_status(lambda s: s["helper"]["state"] == "capturing" and s["helper"]["pid"] != publisher)
