@@ -352,7 +352,5 @@ uint64_t segment_age_ns(const struct segment_copy *copy, uint64_t boottime_ns, c
 bool segment_is_stale(const struct segment_copy *copy, uint64_t age_ns)
 {
     const uint64_t intervals_ns = STALE_INTERVALS * NS_PER_MS * copy->header.publish_interval_ms;
-    const uint32_t state = copy->snapshot.state;
-    bool running = state == SEG_STARTING || state == SEG_CAPTURING || state == SEG_DEGRADED;
-    return running && age_ns > (intervals_ns > STALE_MIN_NS ? intervals_ns : STALE_MIN_NS);
+    return copy->snapshot.state != SEG_STOPPED && age_ns > (intervals_ns > STALE_MIN_NS ? intervals_ns : STALE_MIN_NS);
 }

@@ -72,7 +72,8 @@ void segment_copy_free(struct segment_copy *copy);
 uint64_t segment_age_ns(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id);
 /* Reads this boot's id; "" when it cannot be read. */
 void segment_boot_id(char out[static 40]);
-/* A running state (starting, capturing, degraded) with a heartbeat older than max(10 s, 5 intervals). */
+/* A running state (any but stopped: a helper that failed waits, tries again and publishes that) with a heartbeat older than
+ * max(10 s, 5 intervals). */
 bool segment_is_stale(const struct segment_copy *copy, uint64_t age_ns);
 /* "starting", "capturing", "degraded", "failed", "stopped"; "unknown" for anything else. */
 const char *segment_state_name(uint32_t state);

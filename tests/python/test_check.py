@@ -324,6 +324,15 @@ def test_stale_with_a_pid_that_was_reused(host, segment_path):
     assert_stale(host([LOOPBACK]).run(), 42, 'its process is gone')
 
 
+def test_stale_in_the_state_failed(host, segment_path):
+    """What a helper that is gone said last is not what is wrong now."""
+    Segment([], [loopback(state=builder.FAILED)], state=builder.FAILED, error='no right to capture: sudo setcap x', age_s=42,
+            pid=2 ** 22 + 1).write(segment_path)
+    result = host([LOOPBACK]).run()
+    assert_critical(result, '42 s', 'its process is gone')
+    assert 'setcap' not in result.errors[0]
+
+
 def test_of_another_boot(host, segment_path):
     segment = Segment([Row(samples_ms=[1.0])], [loopback()])
     segment.header['boot_id'] = b'00000000-0000-4000-8000-000000000000'

@@ -58,8 +58,7 @@ def test_states(read, state):
 @pytest.mark.parametrize('state', sorted(STATES))
 def test_stale_is_a_running_state_without_heartbeat(read, state):
     snapshot = read(Segment(state=state, age_s=11))
-    running = state in (builder.STARTING, builder.CAPTURING, builder.DEGRADED)
-    assert (snapshot.state, snapshot.raw_state) == ('stale' if running else STATES[state], STATES[state])
+    assert (snapshot.state, snapshot.raw_state) == (STATES[state] if state == builder.STOPPED else 'stale', STATES[state])
     assert read(Segment(state=state, age_s=9)).state == STATES[state]
 
 
