@@ -118,7 +118,7 @@ def process_fate(snapshot):
 
 def is_young(snapshot):
     """Whether the helper has only just started."""
-    return snapshot.realtime - snapshot.start_time < AGENT_INTERVAL_S
+    return snapshot.uptime_s < AGENT_INTERVAL_S
 
 
 class GoMetroCheck(AgentCheck):
@@ -228,7 +228,8 @@ class GoMetroCheck(AgentCheck):
                 continue  # measured before our time
             if submit:
                 # A first run knows the interval's statistics only of rows that are younger than the interval.
-                self._submit_row(row, tags, has_interval=previous is not None or row['life_s'] <= first_interval_s)
+                young = row['life_s'] is not None and row['life_s'] <= first_interval_s
+                self._submit_row(row, tags, has_interval=previous is not None or young)
         return overflow
 
     def _submit_row(self, row, tags, has_interval):

@@ -5,7 +5,6 @@
 #include "metro_segment.h"
 
 #include <stdbool.h>
-#include <time.h>
 
 #include "crc32c.h"
 #include "segment.h"
@@ -80,30 +79,6 @@ static PyObject *raise_status(enum segment_status status, const char *message)
 
 /* ---- functions ---- */
 
-static uint64_t boottime_ns(void)
-{
-    struct timespec now;
-
-    if (clock_gettime(CLOCK_BOOTTIME, &now) != 0)
-        return 0;
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-/* Without Python, so that the GIL is not needed. */
-static enum segment_status read_now(const char *path, const struct segment_read_options *options, struct metro_reading *out,
-                                    char message[static SEG_ERROR_MAX])
-{
-    const enum segment_status status = segment_read(path, options, &out->copy, message);
-    char boot_id[40];
-
-    if (status != SEGMENT_OK)
-        return status;
-    segment_boot_id(boot_id);
-    out->read_ns = boottime_ns();
-    out->age_ns = segment_age_ns(&out->copy, out->read_ns, boot_id);
-    return SEGMENT_OK;
-}
-
 static int parse_owner(PyObject *owner, struct segment_read_options *options)
 {
     long long uid;
@@ -138,7 +113,7 @@ static PyObject *metro_read(PyObject *module, PyObject *args, PyObject *keywords
     if (wanted < 0 || parse_owner(owner, &options) < 0)
         goto out;
     options.histograms = wanted > 0;
-    Py_BEGIN_ALLOW_THREADS status = read_now(path, &options, &reading, message);
+    Py_BEGIN_ALLOW_THREADS status = segment_read_now(path, &options, &reading.copy, &reading.time, message);
     Py_END_ALLOW_THREADS result = status == SEGMENT_OK ? metro_snapshot_new(path, &reading) : raise_status(status, message);
 out:
     PyMem_Free(path);

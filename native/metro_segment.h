@@ -17,8 +17,7 @@
 /* A copy of the segment and its moment. */
 struct metro_reading {
     struct segment_copy copy;
-    uint64_t read_ns; /* CLOCK_BOOTTIME */
-    uint64_t age_ns;  /* of the publication then; UINT64_MAX: it is of another boot */
+    struct segment_time time;
 };
 
 /* metro_segment_value.c: all give a new reference, NULL with the error set. */

@@ -97,27 +97,28 @@ static int put_identity(PyObject *dict, const struct seg_row *row)
                : 0;
 }
 
-/* From an earlier moment to a later one; 0 when the clock says otherwise. */
-static PyObject *seconds_between(uint64_t from_ns, uint64_t to_ns)
-{
-    return metro_seconds(to_ns > from_ns ? to_ns - from_ns : 0);
-}
-
 static PyObject *row_age(const struct metro_reading *now, const struct seg_row *row)
 {
     if (row->last_sample_boottime_ns == 0)
         return metro_none();
-    if (now->age_ns == UINT64_MAX)
+    if (now->time.age_ns == UINT64_MAX)
         return PyFloat_FromDouble(Py_HUGE_VAL);
-    return seconds_between(row->last_sample_boottime_ns, now->read_ns);
+    return metro_seconds(now->time.read_ns > row->last_sample_boottime_ns ? now->time.read_ns - row->last_sample_boottime_ns : 0);
+}
+
+/* None: nobody knows, or the wall clock was set meanwhile. */
+static PyObject *row_life(const struct metro_reading *now, const struct seg_row *row)
+{
+    const uint64_t published_ns = now->copy.snapshot.realtime_ns;
+
+    if (row->birth_realtime_ns == 0 || row->birth_realtime_ns > published_ns)
+        return metro_none();
+    return metro_seconds(published_ns - row->birth_realtime_ns);
 }
 
 static int put_times(PyObject *dict, const struct metro_reading *now, const struct seg_row *row)
 {
-    return put(dict, KEY_age_s, row_age(now, row)) < 0
-                   || put(dict, KEY_life_s, seconds_between(row->birth_realtime_ns, now->copy.snapshot.realtime_ns)) < 0
-               ? -1
-               : 0;
+    return put(dict, KEY_age_s, row_age(now, row)) < 0 || put(dict, KEY_life_s, row_life(now, row)) < 0 ? -1 : 0;
 }
 
 static PyObject *skipped_dict(const struct seg_row *now, const struct seg_row *then)

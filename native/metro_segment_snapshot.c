@@ -25,6 +25,7 @@
     X(generation, "Counts the publications of this helper.")                                                 \
     X(publish_interval_s, "Seconds between two publications.")                                               \
     X(start_time, "When the helper started, seconds since the epoch.")                                       \
+    X(uptime_s, "Seconds from its start to this publication, whatever became of the wall clock.")            \
     X(realtime, "When this was published, seconds since the epoch.")                                         \
     X(instances, "A tuple of dicts: the configured instances as the helper runs them.")                      \
     X(row_count, "How many rows there are.")
@@ -133,10 +134,11 @@ static int describe(Snapshot *self)
     snprintf(abi, sizeof abi, "%u.%u", (unsigned)header->abi_major, (unsigned)header->abi_minor);
     PyObject *const value[ATTRIBUTE_COUNT] = {
         [ATTRIBUTE_path] = metro_text(self->path),
-        [ATTRIBUTE_state] = metro_text(segment_is_stale(&reading->copy, reading->age_ns) ? "stale" : raw_state),
+        [ATTRIBUTE_state] = metro_text(segment_is_stale(&reading->copy, reading->time.age_ns) ? "stale" : raw_state),
         [ATTRIBUTE_raw_state] = metro_text(raw_state),
         [ATTRIBUTE_error] = metro_text(snapshot->error),
-        [ATTRIBUTE_age_s] = reading->age_ns == UINT64_MAX ? PyFloat_FromDouble(Py_HUGE_VAL) : metro_seconds(reading->age_ns),
+        [ATTRIBUTE_age_s] = reading->time.age_ns == UINT64_MAX ? PyFloat_FromDouble(Py_HUGE_VAL)
+                                                               : metro_seconds(reading->time.age_ns),
         [ATTRIBUTE_pid] = metro_number(header->pid),
         [ATTRIBUTE_pid_start_ticks] = metro_number(header->pid_start_ticks),
         [ATTRIBUTE_version] = metro_text(header->version),
@@ -144,6 +146,7 @@ static int describe(Snapshot *self)
         [ATTRIBUTE_generation] = metro_number(snapshot->generation),
         [ATTRIBUTE_publish_interval_s] = PyFloat_FromDouble(header->publish_interval_ms / 1e3),
         [ATTRIBUTE_start_time] = metro_seconds(header->start_realtime_ns),
+        [ATTRIBUTE_uptime_s] = metro_seconds(snapshot->boottime_ns - header->start_boottime_ns), /* checked: not below 0 */
         [ATTRIBUTE_realtime] = metro_seconds(snapshot->realtime_ns),
         [ATTRIBUTE_instances] = instances_tuple(&reading->copy),
         [ATTRIBUTE_row_count] = metro_number(snapshot->row_count),
@@ -181,7 +184,7 @@ static bool is_earlier(const Snapshot *self, const Snapshot *since)
     const struct metro_reading *now = &self->reading, *then = &since->reading;
     const bool newer = interval_same_helper(&now->copy, &then->copy)
                            ? then->copy.snapshot.generation > now->copy.snapshot.generation
-                           : then->read_ns > now->read_ns;
+                           : then->time.read_ns > now->time.read_ns;
 
     if (strcmp(self->path, since->path) != 0)
         PyErr_SetString(PyExc_ValueError, "since is a snapshot of another segment");

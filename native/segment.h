@@ -30,6 +30,8 @@
 #define SEG_SKIPS 8 /* enum skip_reason of peer.h, in its order; the last is reserved */
 #define SEG_MAX_INSTANCES 64
 #define SEG_MAX_ROWS 1048576
+#define SEG_INTERVAL_MIN_MS 100 /* of publish_interval_ms */
+#define SEG_INTERVAL_MAX_MS 60000
 
 enum seg_state { SEG_STARTING = 1, SEG_CAPTURING = 2, SEG_DEGRADED = 3, SEG_FAILED = 4, SEG_STOPPED = 5 };
 
@@ -53,7 +55,7 @@ struct seg_header {
     uint32_t pid;
     uint32_t reserved0;
     uint64_t pid_start_ticks;   /* field 22 of /proc/PID/stat: a pid that was reused differs */
-    uint64_t start_boottime_ns; /* CLOCK_BOOTTIME */
+    uint64_t start_boottime_ns; /* CLOCK_BOOTTIME; not later than any snapshot's */
     uint64_t start_realtime_ns; /* since the epoch */
     char boot_id[40];           /* /proc/sys/kernel/random/boot_id */
     char version[SEG_VERSION_MAX];
@@ -113,9 +115,9 @@ struct seg_row {
     uint8_t reserved0;
     uint16_t peer_port; /* 0: all */
     uint16_t reserved1;
-    uint64_t birth; /* unique in the helper's life: a row that left and came back has another */
-    uint64_t birth_realtime_ns;
-    uint64_t last_sample_boottime_ns;                               /* 0: none yet */
+    uint64_t birth;                   /* unique in the helper's life: a row that left and came back has another */
+    uint64_t birth_realtime_ns;       /* 0: not known */
+    uint64_t last_sample_boottime_ns; /* not later than the snapshot's; 0: none yet */
     uint64_t flows, timed, samples, handshake_samples, retransmits; /* cumulative since birth, modulo 2^64 */
     uint64_t skipped[SEG_SKIPS];
     uint64_t sum_ns, handshake_sum_ns;

@@ -10,6 +10,8 @@
 #include "crc32c.h"
 
 #define PATH_SHOWN 72 /* bytes of a path that leave room for cause and cure */
+#define NS_PER_S UINT64_C(1000000000)
+#define FUTURE_MAX_NS NS_PER_S /* a heartbeat may be newer than a reader that looked at the clock a moment ago */
 
 /* A number of the header and what it may be. */
 struct field {
@@ -159,6 +161,9 @@ enum segment_status segment_check_layout(const struct seg_header *header, uint64
                             (unsigned long long)header->file_size);
     if (!offsets_ok(header))
         return segment_fail(cause, SEGMENT_BAD_LAYOUT, "its header is impossible: its parts do not fit into the file");
+    if (header->publish_interval_ms < SEG_INTERVAL_MIN_MS || header->publish_interval_ms > SEG_INTERVAL_MAX_MS)
+        return segment_fail(cause, SEGMENT_CORRUPT, "its header says that it is published every %u ms, which cannot be",
+                            header->publish_interval_ms);
     return SEGMENT_OK;
 }
 
@@ -189,6 +194,8 @@ enum segment_status segment_check_head(const struct seg_header *header, const st
         return segment_fail(cause, SEGMENT_CORRUPT, "a snapshot has the unknown state %u", head->state);
     if (!text_ok(head->error, sizeof head->error))
         return segment_fail(cause, SEGMENT_CORRUPT, "the error text of a snapshot is not printable");
+    if (head->boottime_ns < header->start_boottime_ns)
+        return segment_fail(cause, SEGMENT_CORRUPT, "a snapshot is older than the start of the go-metro that published it");
     return SEGMENT_OK;
 }
 
@@ -221,15 +228,18 @@ static bool family_ok(uint8_t family)
     return family == SEG_FAMILY_NONE || family == SEG_FAMILY_V4 || family == SEG_FAMILY_V6;
 }
 
-static enum segment_status check_row(const struct seg_row *row, uint32_t index, uint32_t instance_count,
+static enum segment_status check_row(const struct seg_row *row, uint32_t index, const struct seg_snapshot *head,
                                      char cause[static SEG_ERROR_MAX])
 {
-    if (row->instance >= instance_count)
-        return segment_fail(cause, SEGMENT_CORRUPT, "row %u belongs to instance %u of %u", index, row->instance, instance_count);
+    if (row->instance >= head->instance_count)
+        return segment_fail(cause, SEGMENT_CORRUPT, "row %u belongs to instance %u of %u", index, row->instance,
+                            head->instance_count);
     if (!family_ok(row->local_family) || !family_ok(row->peer_family) || row->peer_bits > 128)
         return segment_fail(cause, SEGMENT_CORRUPT, "an address of row %u is impossible", index);
     if (!text_ok(row->peer_name, sizeof row->peer_name))
         return segment_fail(cause, SEGMENT_CORRUPT, "the peer's name in row %u is not printable", index);
+    if (row->last_sample_boottime_ns > head->boottime_ns)
+        return segment_fail(cause, SEGMENT_CORRUPT, "row %u has a round trip that is newer than its snapshot", index);
     return SEGMENT_OK;
 }
 
@@ -239,6 +249,20 @@ enum segment_status segment_check_contents(const struct segment_copy *copy, char
     for (uint32_t n = 0; n < copy->snapshot.instance_count && status == SEGMENT_OK; n++)
         status = check_instance(&copy->instances[n], n, cause);
     for (uint32_t n = 0; n < copy->snapshot.row_count && status == SEGMENT_OK; n++)
-        status = check_row(&copy->rows[n], n, copy->snapshot.instance_count, cause);
+        status = check_row(&copy->rows[n], n, &copy->snapshot, cause);
     return status;
+}
+
+enum segment_status segment_check_age(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id,
+                                      uint64_t *age_ns, char cause[static SEG_ERROR_MAX])
+{
+    const uint64_t then_ns = copy->snapshot.boottime_ns;
+    *age_ns = UINT64_MAX;
+    if (strcmp(copy->header.boot_id, boot_id) != 0)
+        return SEGMENT_OK;
+    *age_ns = boottime_ns > then_ns ? boottime_ns - then_ns : 0;
+    if (then_ns > boottime_ns && then_ns - boottime_ns > FUTURE_MAX_NS)
+        return segment_fail(cause, SEGMENT_CORRUPT, "its heartbeat is %llu s in the future",
+                            (unsigned long long)((then_ns - boottime_ns) / NS_PER_S));
+    return SEGMENT_OK;
 }

@@ -1,8 +1,9 @@
 /* segment_check.h: what a segment may contain, told from bytes that are in memory already. No I/O, no allocation, no clock.
  *
  * In this order: segment_check_header(), segment_check_layout(); for each snapshot segment_head_state() and segment_check_head();
- * with its arrays copied, segment_check_contents(). Each relies on what those before it have bounded. The first fault is told by
- * its status and by `cause`, one line without path and cure. The writer uses the text functions too: both sides mean the same. */
+ * with its arrays copied, segment_check_contents(); for who shows its age segment_check_age(). Each relies on what those before
+ * it have bounded. The first fault is told by its status and by `cause`, one line without path and cure. The writer uses the text
+ * functions too: both sides mean the same. */
 #ifndef GO_METRO_SEGMENT_CHECK_H
 #define GO_METRO_SEGMENT_CHECK_H
 
@@ -32,12 +33,17 @@ enum segment_status segment_check_layout(const struct seg_header *header, uint64
 /* slot: 0 or 1, the snapshot's place in the file. */
 enum segment_head_state segment_head_state(const struct seg_snapshot *head, unsigned slot);
 
-/* The counts against the capacities, the state, the text. */
+/* The counts against the capacities, the state, the text, the start. */
 enum segment_status segment_check_head(const struct seg_header *header, const struct seg_snapshot *head,
                                        char cause[static SEG_ERROR_MAX]);
 
 /* Every instance and row of a copy whose head is checked. */
 enum segment_status segment_check_contents(const struct segment_copy *copy, char cause[static SEG_ERROR_MAX]);
+
+/* *age_ns: the snapshot's age at boottime_ns (CLOCK_BOOTTIME after it was read); UINT64_MAX when it is of another boot than
+ * boot_id. SEGMENT_CORRUPT: it is of the future, and would look alive for ever. The only check that needs the time. */
+enum segment_status segment_check_age(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id,
+                                      uint64_t *age_ns, char cause[static SEG_ERROR_MAX]);
 
 /* Copies text into a field: cut to fit, '?' for what is not printable ASCII, zeros up to the end. `to` may be `from`. */
 void segment_clean_text(char *to, size_t size, const char *from);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "crc32c.h"
 #include "segment_check.h"
 
@@ -314,6 +315,20 @@ enum segment_status segment_read(const char *path, const struct segment_read_opt
     return finish(&reading, read_path(&reading, path), path, message);
 }
 
+enum segment_status segment_read_now(const char *path, const struct segment_read_options *options, struct segment_copy *out,
+                                     struct segment_time *time, char message[static SEG_ERROR_MAX])
+{
+    struct reading reading = { .fd = -1, .options = options, .out = out };
+    char boot_id[40];
+    memset(out, 0, sizeof *out);
+    enum segment_status status = read_path(&reading, path);
+    segment_boot_id(boot_id);
+    time->read_ns = clock_ns(CLOCK_BOOTTIME);
+    if (status == SEGMENT_OK)
+        status = segment_check_age(out, time->read_ns, boot_id, &time->age_ns, reading.cause);
+    return finish(&reading, status, path, message);
+}
+
 void segment_copy_free(struct segment_copy *copy)
 {
     free_arrays(copy);
@@ -340,13 +355,6 @@ void segment_boot_id(char out[static 40])
     ssize_t got = read(fd, out, 39);
     out[got > 0 ? strcspn(out, "\n") : 0] = '\0';
     close(fd);
-}
-
-uint64_t segment_age_ns(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id)
-{
-    if (strcmp(copy->header.boot_id, boot_id) != 0)
-        return UINT64_MAX;
-    return boottime_ns > copy->snapshot.boottime_ns ? boottime_ns - copy->snapshot.boottime_ns : 0;
 }
 
 bool segment_is_stale(const struct segment_copy *copy, uint64_t age_ns)

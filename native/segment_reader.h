@@ -1,10 +1,11 @@
 /* segment_reader.h: open, check and copy one snapshot of a segment that nobody vouches for.
  *
- * segment_read() does all of it: O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC, type, owner and mode, sizes before offsets, counts before
- * loops, CRC before use, text printable ASCII. It copies with pread and never maps, so that a file that shrinks is an error and
- * not a SIGBUS; it retries a bounded number of times, less than 0.1 s in all, while the writer is at work. It is free of Python
- * and of the helper's other modules (but segment_check, crc32c and histogram.h's constants): the extension, `status`, the tests
- * and the fuzzer all use it. segment_copy_free() gives the copy back. */
+ * segment_read() does all of it, segment_read_now() for who asks how old it is as well: O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC, type,
+ * owner and mode, sizes before offsets, counts before loops, CRC before use, text printable ASCII. It copies with pread and never
+ * maps, so that a file that shrinks is an error and not a SIGBUS; it retries a bounded number of times, less than 0.1 s in all,
+ * while the writer is at work. It is free of Python and of the helper's other modules (but segment_check, crc32c, clock and
+ * histogram.h's constants): the extension, `status`, the tests and the fuzzer all use it. segment_copy_free() gives the copy
+ * back. */
 #ifndef GO_METRO_SEGMENT_READER_H
 #define GO_METRO_SEGMENT_READER_H
 
@@ -31,7 +32,7 @@
     X(SEGMENT_BAD_LAYOUT, "bad_layout")   /* sizes or offsets that cannot be */                              \
     X(SEGMENT_UNPUBLISHED, "unpublished") /* whole, but no snapshot was ever written */                      \
     X(SEGMENT_TORN, "torn")               /* no snapshot stood still long enough to be read */               \
-    X(SEGMENT_CORRUPT, "corrupt")         /* a snapshot's CRC, count or text */                              \
+    X(SEGMENT_CORRUPT, "corrupt")         /* a snapshot's CRC, count, text or time */                        \
     X(SEGMENT_NO_MEMORY, "no_memory")
 
 enum segment_status {
@@ -58,6 +59,12 @@ struct segment_copy {
     struct seg_histogram *histograms; /* snapshot.row_count, or NULL */
 };
 
+/* When a copy was read. */
+struct segment_time {
+    uint64_t read_ns; /* CLOCK_BOOTTIME */
+    uint64_t age_ns;  /* of the snapshot then; UINT64_MAX: it is of another boot */
+};
+
 /* SEGMENT_OK: *out is filled and the caller's. Otherwise *out is empty (segment_copy_free() is harmless) and message is one
  * line of printable ASCII that names the path, the cause and the cure. */
 enum segment_status segment_read(const char *path, const struct segment_read_options *options, struct segment_copy *out,
@@ -65,11 +72,11 @@ enum segment_status segment_read(const char *path, const struct segment_read_opt
 /* The same for a file that is open already and stays the caller's; path: what the message calls it. */
 enum segment_status segment_read_fd(int fd, const char *path, const struct segment_read_options *options,
                                     struct segment_copy *out, char message[static SEG_ERROR_MAX]);
+/* segment_read(), and how old it is. A snapshot that says to be of the future is SEGMENT_CORRUPT too. */
+enum segment_status segment_read_now(const char *path, const struct segment_read_options *options, struct segment_copy *out,
+                                     struct segment_time *time, char message[static SEG_ERROR_MAX]);
 void segment_copy_free(struct segment_copy *copy);
 
-/* Age of a snapshot in ns at boottime_ns (CLOCK_BOOTTIME now); UINT64_MAX when it is of another boot (boot_id: the current one,
- * as segment_boot_id() gives it). */
-uint64_t segment_age_ns(const struct segment_copy *copy, uint64_t boottime_ns, const char *boot_id);
 /* Reads this boot's id; "" when it cannot be read. */
 void segment_boot_id(char out[static 40]);
 /* A running state (any but stopped: a helper that failed waits, tries again and publishes that) with a heartbeat older than

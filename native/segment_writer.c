@@ -90,7 +90,8 @@ static void fill_header(struct seg_header *header, const struct segment_writer_o
 static bool options_ok(const struct segment_writer_options *options)
 {
     return options->row_capacity >= 1 && options->row_capacity <= SEG_MAX_ROWS && options->instance_capacity >= 1
-           && options->instance_capacity <= SEG_MAX_INSTANCES;
+           && options->instance_capacity <= SEG_MAX_INSTANCES && options->publish_interval_ms >= SEG_INTERVAL_MIN_MS
+           && options->publish_interval_ms <= SEG_INTERVAL_MAX_MS;
 }
 
 static struct segment_writer *new_writer(const struct segment_writer_options *options)
@@ -177,8 +178,9 @@ enum segment_writer_result segment_writer_open(const struct segment_writer_optio
     *holder = 0;
     memset(message, 0, SEG_ERROR_MAX);
     if (!options_ok(options)) {
-        segment_message(message, options->path, "room for %u rows and %u instances is not possible: set `max_peers` lower",
-                        options->row_capacity, options->instance_capacity);
+        segment_message(message, options->path,
+                        "room for %u rows and %u instances, published every %u ms, is not possible: set `max_peers` lower",
+                        options->row_capacity, options->instance_capacity, options->publish_interval_ms);
         return SEGW_FAILED;
     }
     struct segment_writer *writer = new_writer(options);
@@ -202,16 +204,22 @@ static bool state_ok(uint32_t state)
     return state >= SEG_STARTING && state <= SEG_STOPPED;
 }
 
+static bool row_ok(const struct seg_row *row, const struct segment_contents *contents)
+{
+    return row->instance < contents->instance_count && row->min_ns <= row->max_ns
+           && row->last_sample_boottime_ns <= contents->boottime_ns;
+}
+
 /* What every reader would refuse, or what is no range of buckets, is refused here, before anything is stored. */
 static bool contents_ok(const struct segment_writer *writer, const struct segment_contents *contents)
 {
     if (contents->instance_count > writer->header.instance_capacity || contents->row_count > writer->header.row_capacity)
         return false;
-    bool ok = state_ok(contents->state);
+    bool ok = state_ok(contents->state) && contents->boottime_ns >= writer->header.start_boottime_ns;
     for (uint32_t n = 0; n < contents->instance_count; n++)
         ok = ok && state_ok(contents->instances[n].state);
     for (uint32_t n = 0; n < contents->row_count; n++)
-        ok = ok && contents->rows[n].instance < contents->instance_count && contents->rows[n].min_ns <= contents->rows[n].max_ns;
+        ok = ok && row_ok(&contents->rows[n], contents);
     return ok;
 }
 

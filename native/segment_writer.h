@@ -22,9 +22,9 @@ enum segment_writer_result {
 
 struct segment_writer_options {
     const char *path;
-    uint32_t row_capacity;      /* max_peers + 1 per instance, 1..SEG_MAX_ROWS */
-    uint32_t instance_capacity; /* 1..SEG_MAX_INSTANCES */
-    uint32_t publish_interval_ms;
+    uint32_t row_capacity;        /* max_peers + 1 per instance, 1..SEG_MAX_ROWS */
+    uint32_t instance_capacity;   /* 1..SEG_MAX_INSTANCES */
+    uint32_t publish_interval_ms; /* SEG_INTERVAL_MIN_MS..SEG_INTERVAL_MAX_MS */
     const char *version;
     const struct segment_writer
         *replaces; /* NULL, or our own writer at the same path, to go on in a file of another size: its lock

@@ -7,14 +7,13 @@
 #include <string.h>
 
 #include "address.h"
-#include "clock.h"
 #include "config.h"
 #include "report.h"
 #include "segment_reader.h"
 
 struct status_view {
     struct segment_copy copy;
-    uint64_t age_ns; /* UINT64_MAX: of another boot */
+    struct segment_time time;
     const char *state;
     struct report_row *rows;
     char (*src)[ADDRESS_STRLEN];
@@ -111,10 +110,10 @@ static void json_helper(const char *state, const char *error, const struct statu
     }
     printf(",\"pid\":%" PRIu32 ",\"version\":", view->copy.header.pid);
     report_json_string(stdout, view->copy.header.version);
-    if (view->age_ns == UINT64_MAX)
+    if (view->time.age_ns == UINT64_MAX)
         puts(",\"age_s\":null}");
     else
-        printf(",\"age_s\":%" PRIu64 ".%03" PRIu64 "}\n", view->age_ns / 1000000000, view->age_ns / 1000000 % 1000);
+        printf(",\"age_s\":%" PRIu64 ".%03" PRIu64 "}\n", view->time.age_ns / 1000000000, view->time.age_ns / 1000000 % 1000);
 }
 
 static void json_instance(const struct seg_instance *instance)
@@ -178,10 +177,10 @@ static void print_instance(const struct seg_instance *instance)
 static void print_people(const struct status_view *view)
 {
     printf("go-metro %s, pid %" PRIu32 ": %s", view->copy.header.version, view->copy.header.pid, view->state);
-    if (view->age_ns == UINT64_MAX)
+    if (view->time.age_ns == UINT64_MAX)
         puts(" (published before this machine was started)");
     else
-        printf(" (published %.1f s ago)\n", (double)view->age_ns / 1e9);
+        printf(" (published %.1f s ago)\n", (double)view->time.age_ns / 1e9);
     if (view->copy.snapshot.error[0] != '\0')
         printf("%s\n", view->copy.snapshot.error);
     putchar('\n');
@@ -216,8 +215,8 @@ int status_run(const struct options *options)
     const char *path = path_of(options, config);
     struct segment_read_options how = read_options(options, config);
     struct status_view view = { .rows = NULL };
-    char message[SEG_ERROR_MAX], boot_id[40];
-    enum segment_status result = segment_read(path, &how, &view.copy, message);
+    char message[SEG_ERROR_MAX];
+    enum segment_status result = segment_read_now(path, &how, &view.copy, &view.time, message);
     int status = 1;
 
     if (result != SEGMENT_OK) {
@@ -227,9 +226,7 @@ int status_run(const struct options *options)
             fprintf(stderr, "go-metro: %s\n", message);
         goto out;
     }
-    segment_boot_id(boot_id);
-    view.age_ns = segment_age_ns(&view.copy, clock_ns(CLOCK_BOOTTIME), boot_id);
-    view.state = segment_is_stale(&view.copy, view.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
+    view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
     if (make_rows(&view) < 0) {
         fputs("go-metro: out of memory for the rows\n", stderr);
         goto out;

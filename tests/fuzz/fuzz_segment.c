@@ -43,13 +43,17 @@ static void check_texts(const struct segment_copy *copy)
 static void check_copy(const struct segment_copy *copy)
 {
     const struct seg_snapshot *head = &copy->snapshot;
+    char cause[SEG_ERROR_MAX];
+    uint64_t age_ns;
     demand(head->instance_count <= SEG_MAX_INSTANCES && head->row_count <= copy->header.row_capacity && head->sequence % 2 == 0);
     check_texts(copy);
     demand(crc32c(0, copy->instances, head->instance_count * sizeof *copy->instances) == head->instances_crc);
     demand(crc32c(0, copy->rows, head->row_count * sizeof *copy->rows) == head->rows_crc);
     if (copy->histograms != NULL)
         demand(crc32c(0, copy->histograms, head->row_count * sizeof *copy->histograms) == head->histograms_crc);
-    segment_is_stale(copy, segment_age_ns(copy, 1, copy->header.boot_id));
+    demand(head->boottime_ns >= copy->header.start_boottime_ns && copy->header.publish_interval_ms > 0);
+    if (segment_check_age(copy, 1, copy->header.boot_id, &age_ns, cause) == SEGMENT_OK)
+        segment_is_stale(copy, age_ns);
 }
 
 static void read_as(int fd, bool histograms)

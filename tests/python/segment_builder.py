@@ -99,6 +99,7 @@ class Row(object):
         self.instance, self.other, self.birth, self.dst_port, self.bits = instance, other, birth, dst_port, bits
         self.src, self.dst, self.dst_address = src, dst, dst_address
         self.age_s, self.life_s = age_s, life_s
+        self.birth_realtime_ns = self.last_sample_boottime_ns = None  # else in place of life_s and age_s
         self.flows = 1
         self.timed = self.samples = self.handshake_samples = self.retransmits = 0
         self.sum_ns = self.handshake_sum_ns = self.last_ns = self.min_ns = self.max_ns = 0
@@ -128,14 +129,16 @@ class Row(object):
                 self.handshake_sum_ns += ns
         return self
 
-    def pack(self, now_ns, realtime_ns):
+    def pack(self, now_ns, published_ns, realtime_ns):
         local_family, local = address(None if self.other else self.src)
         peer_family, peer = address(None if self.other else self.dst_address)
-        sampled = max(1, now_ns - int(self.age_s * 1e9)) if self.samples else 0
+        sampled = max(1, min(published_ns, now_ns - int(self.age_s * 1e9))) if self.samples else 0
+        sampled = sampled if self.last_sample_boottime_ns is None else self.last_sample_boottime_ns
+        born = realtime_ns - int(self.life_s * 1e9) if self.birth_realtime_ns is None else self.birth_realtime_ns
         skips = [self.skipped[name] for name in SKIPS] + [0]
         return ROW.pack(
             self.instance, int(self.other), local, peer, local_family, peer_family, 0 if self.other else self.bits, 0,
-            self.dst_port, 0, self.birth, realtime_ns - int(self.life_s * 1e9), sampled, self.flows, self.timed, self.samples,
+            self.dst_port, 0, self.birth, born, sampled, self.flows, self.timed, self.samples,
             self.handshake_samples, self.retransmits, *(skips + [
                 self.sum_ns, self.handshake_sum_ns, self.last_ns, self.min_ns, self.max_ns, self.srtt_ns, self.jitter_ns,
                 self.window_min_ns, self.dst.encode('ascii'), b'']))
@@ -173,7 +176,8 @@ class Segment(object):
             'instance_size': INSTANCE.size, 'row_size': ROW.size, 'histogram_size': HISTOGRAM.size, 'instance_capacity': 4,
             'bucket_count': BUCKETS, 'bucket_min_exp': MIN_EXP, 'bucket_sub_bits': SUB_BITS, 'publish_interval_ms': 1000,
             'pid': self.pid, 'reserved0': 0, 'pid_start_ticks': start_ticks(os.getpid()) if pid is None else 1,
-            'start_boottime_ns': max(1, now_ns - int(uptime_s * 1e9)), 'start_realtime_ns': wall_ns - int(uptime_s * 1e9),
+            'start_boottime_ns': max(1, now_ns - int((age_s + uptime_s) * 1e9)),
+            'start_realtime_ns': wall_ns - int((age_s + uptime_s) * 1e9),
             'boot_id': boot_id(), 'version': b'2.0.0', 'reserved': b'',
         }
         self.spoilt = {}           # field of the header -> value; the CRC is made to fit
@@ -198,13 +202,14 @@ class Segment(object):
 
     def pack_snapshot(self, size, rows_offset, histograms_offset):
         now_ns, wall_ns = boottime_ns(), int(time.time() * 1e9)
+        published_ns = max(1, now_ns - int(self.age_s * 1e9))
         instances = b''.join(instance.pack() for instance in self.instances)
-        rows = b''.join(row.pack(now_ns, wall_ns) for row in self.rows)
+        rows = b''.join(row.pack(now_ns, published_ns, wall_ns) for row in self.rows)
         histograms = b''.join(HISTOGRAM.pack(*(row.histogram + [0])) for row in self.rows)
         fields = {
             'sequence': 2 * self.generation, 'generation': self.generation, 'state': self.state,
             'error': self.error.encode('ascii'),
-            'boottime_ns': max(1, now_ns - int(self.age_s * 1e9)), 'realtime_ns': wall_ns - int(self.age_s * 1e9),
+            'boottime_ns': published_ns, 'realtime_ns': wall_ns - int(self.age_s * 1e9),
             'instance_count': len(self.instances), 'row_count': len(self.rows), 'instances_crc': crc32c(instances),
             'rows_crc': crc32c(rows), 'histograms_crc': crc32c(histograms), 'reserved': b'',
         }

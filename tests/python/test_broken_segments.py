@@ -14,6 +14,7 @@ from segment_builder import HEADER, INSTANCE, Instance, ROW, Row, Segment, SNAPS
 from test_check import LOOPBACK, assert_critical, loopback
 
 NOBODY = 65534
+NEVER_NS = 2 ** 64 - 1
 
 
 def whole(**options):
@@ -123,6 +124,21 @@ def of_a_row(**fields):
     return write
 
 
+def of_the_future(seconds):
+    def write(path):
+        whole(age_s=-seconds).write(path)
+    return write
+
+
+def believed_for_ever(path):
+    """Published once, long ago, with an interval under which that is no time at all."""
+    segment = whole()
+    segment.spoilt = {'publish_interval_ms': 2 ** 32 - 1, 'start_boottime_ns': 1}
+    segment.snapshot_spoilt = {'boottime_ns': 1}
+    segment.rows[0].last_sample_boottime_ns = 1
+    segment.write(path)
+
+
 def raw_name(path):
     """A name that is not ASCII, under a CRC that fits."""
     segment = whole()
@@ -150,6 +166,13 @@ CAUSES = [
     (spoil(crc=1), 'Corrupt', 'bad_header', 'CRC'),
     (spoil(version=b'2\x1b[31m'), 'Corrupt', 'bad_header', 'printable'),
     (spoil(boot_id=b'x' * 40), 'Corrupt', 'bad_header', 'printable'),
+    (spoil(publish_interval_ms=99), 'Corrupt', 'corrupt', 'every 99 ms'),
+    (spoil(publish_interval_ms=60001), 'Corrupt', 'corrupt', 'every 60001 ms'),
+    (spoil(start_boottime_ns=NEVER_NS), 'Corrupt', 'corrupt', 'older than the start'),
+    (spoil_snapshot(boottime_ns=0), 'Corrupt', 'corrupt', 'older than the start'),
+    (of_the_future(60), 'Corrupt', 'corrupt', 's in the future'),
+    (spoil_snapshot(boottime_ns=NEVER_NS), 'Corrupt', 'corrupt', 's in the future'),
+    (believed_for_ever, 'Corrupt', 'corrupt', 'every 4294967295 ms'),
     (cut(HEADER.size - 1), 'Corrupt', 'truncated', 'fewer than its header'),
     (cut(HEADER.size), 'Corrupt', 'truncated', 'of the'),
     (cut(FIRST), 'Corrupt', 'truncated', 'of the'),
@@ -174,6 +197,7 @@ CAUSES = [
     (flip(HISTOGRAMS + 4), 'Corrupt', 'corrupt', 'histograms'),
     (of_a_row(instance=1), 'Corrupt', 'corrupt', 'instance 1'),
     (of_a_row(bits=129), 'Corrupt', 'corrupt', 'address'),
+    (of_a_row(last_sample_boottime_ns=NEVER_NS), 'Corrupt', 'corrupt', 'newer than its snapshot'),
     (raw_name, 'Corrupt', 'corrupt', 'printable'),
 ]
 CAUSE_IDS = ['%d-%s' % (number, cause[2]) for number, cause in enumerate(CAUSES)]
@@ -202,9 +226,9 @@ def test_every_status_has_a_test():
     assert statuses - elsewhere == set(cause[2] for cause in CAUSES)
 
 
-# What describes the helper and its time can be anything; the rest must be what ABI 1 says, or fit into the file.
-DESCRIBING = {'abi_minor', 'pid', 'reserved0', 'pid_start_ticks', 'start_boottime_ns', 'start_realtime_ns', 'publish_interval_ms',
-              'reserved'}
+# What describes the helper can be anything; its times must be possible; the rest must be what ABI 1 says, or fit into the file.
+DESCRIBING = {'abi_minor', 'pid', 'reserved0', 'pid_start_ticks', 'start_realtime_ns', 'reserved'}
+TIMES = {'start_boottime_ns', 'publish_interval_ms'}
 # One less room than there is leaves a gap behind an array, which does no harm.
 HARMLESS = {('instance_capacity', -1), ('row_capacity', -1)}
 STEPS = (1, -1, 8, -8, 2 ** 15, 2 ** 31)
@@ -213,7 +237,7 @@ STEPS = (1, -1, 8, -8, 2 ** 15, 2 ** 31)
 def numbers_of_the_header():
     packed = HEADER.unpack(whole().pack()[:HEADER.size])
     return [(name, value) for name, value in zip(builder.HEADER_FIELDS, packed)
-            if not isinstance(value, bytes) and name != 'crc' and name not in DESCRIBING]
+            if not isinstance(value, bytes) and name != 'crc' and name not in DESCRIBING | TIMES]
 
 
 @pytest.mark.parametrize('field, right', numbers_of_the_header())

@@ -88,6 +88,11 @@ def test_a_first_run_knows_the_whole_life_of_a_young_row(host, segment_path):
     assert (result.values(RTT + '.min'), result.values(RTT + '.max'), result.values(RTT + '.samples')) == ([1.0], [2.0], [2])
 
 
+def test_a_first_run_does_not_take_a_row_of_unknown_life_for_young(host, segment_path):
+    Segment([Row(samples_ms=[1.0, 2.0], birth_realtime_ns=2 ** 64 - 1)], [loopback()]).write(segment_path)
+    assert host([LOOPBACK], extended_metrics=True).run().names == [RTT, RTT + '.avg', RTT + '.jitter']
+
+
 def all_metrics(segment):
     segment.rows[0].add(2.0, 3.0, 4.0).add(5.0, handshake=True)
     segment.rows[0].retransmits += 7
@@ -262,6 +267,13 @@ def test_starting_is_ok_for_a_while(host, segment_path):
     Segment([], [], state=builder.STARTING, uptime_s=3).write(segment_path)
     assert host([LOOPBACK]).run().statuses == ['OK']
     Segment([], [loopback(state=builder.STARTING)], state=builder.STARTING, uptime_s=60).write(segment_path)
+    assert 'has not started yet' in host([LOOPBACK]).run().warnings[0][0]
+
+
+def test_starting_is_not_ok_for_longer_because_the_wall_clock_was_set(host, segment_path):
+    segment = Segment([], [loopback(state=builder.STARTING)], state=builder.STARTING, uptime_s=60)
+    segment.header['start_realtime_ns'] = 2 ** 63
+    segment.write(segment_path)
     assert 'has not started yet' in host([LOOPBACK]).run().warnings[0][0]
 
 

@@ -31,7 +31,7 @@ def test_attributes(read, segment_path):
                         dropped_kernel=1, dropped_interface=2, tcp=5, flows=6, open_flows=4, refused_flows=7,
                         refused_peers=8, pending=9)
     failed = Instance(1, 'lo', state=builder.FAILED, error='gone')
-    segment = Segment([Row()], [instance, failed], state=builder.DEGRADED, error='e')
+    segment = Segment([Row()], [instance, failed], state=builder.DEGRADED, error='e', uptime_s=60)
     snapshot = read(segment)
     assert isinstance(snapshot, metro_segment.Snapshot)
     assert (snapshot.path, snapshot.state, snapshot.raw_state, snapshot.error) == (segment_path, 'degraded', 'degraded', 'e')
@@ -40,7 +40,8 @@ def test_attributes(read, segment_path):
     assert (snapshot.publish_interval_s, snapshot.row_count) == (1.0, 1)
     assert 0.15 < snapshot.age_s < 5
     assert snapshot.start_time == near(segment.header['start_realtime_ns'] / 1e9)
-    assert snapshot.realtime - snapshot.start_time == pytest.approx(3600, abs=5)
+    assert snapshot.realtime - snapshot.start_time == pytest.approx(60, abs=5)
+    assert snapshot.uptime_s == pytest.approx(60, abs=5)
     assert snapshot.instances[0] == {
         'index': 0, 'fingerprint': 0xfedcba98, 'interface': 'eth0', 'state': 'capturing', 'error': '', 'warning': 'w',
         'received': 10, 'dropped_kernel': 1, 'dropped_interface': 2, 'tcp': 5, 'flows': 6, 'open_flows': 4, 'refused_flows': 7,
@@ -76,6 +77,21 @@ def test_another_boot(read):
     snapshot = read(segment)
     assert snapshot.age_s == float('inf') and snapshot.state == 'stale'
     assert only(snapshot.rows())['age_s'] == float('inf')
+
+
+def test_a_heartbeat_as_new_as_the_reader_is_believed(read):
+    """Who is held up after looking at its clock reads what was published since."""
+    assert read(Segment(age_s=-0.9)).age_s < 5
+
+
+def test_the_wall_clock_may_be_set(read):
+    """No age and no life is told by it where it went back."""
+    segment = Segment([Row(samples_ms=[1.0], birth_realtime_ns=2 ** 64 - 1)], uptime_s=60)
+    segment.header['start_realtime_ns'] += 10 ** 15
+    snapshot = read(segment)
+    assert snapshot.uptime_s == pytest.approx(60, abs=5)
+    assert only(snapshot.rows())['life_s'] is None
+    assert only(read(Segment([Row(birth_realtime_ns=0)])).rows())['life_s'] is None
 
 
 def test_attributes_are_read_only(read):

@@ -12,6 +12,11 @@
 #include "segment_reader.h"
 #include "segment_writer.h"
 
+#define FIXTURE_BOOTTIME_NS (UINT64_C(1) << 62) /* later than any writer's start */
+
+/* No instance and no row. */
+static const struct segment_contents fixture_empty = { .state = SEG_STARTING, .boottime_ns = FIXTURE_BOOTTIME_NS };
+
 struct fixture {
     struct seg_instance *instances;
     struct seg_row *rows;
@@ -72,7 +77,7 @@ static inline void fixture_init(struct fixture *fixture, uint64_t key, uint32_t 
     fixture->contents = (struct segment_contents){
         .state = SEG_CAPTURING,
         .error = "",
-        .boottime_ns = key,
+        .boottime_ns = FIXTURE_BOOTTIME_NS + key,
         .realtime_ns = key + 1,
         .instances = fixture->instances,
         .instance_count = instance_count,

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
+
 /* What the reader asks of the system goes through these: nobody waits, and a test can do something at the n-th call. */
 static int64_t paused_ns;
 static unsigned pauses, preads, mallocs;
@@ -24,6 +26,7 @@ static void (*at_pause)(unsigned count);
 static void (*at_open)(void);
 static ssize_t (*at_pread)(unsigned count, int fd, void *to, size_t size, off_t offset);
 static unsigned malloc_fails_at;
+static uint64_t now_ns;
 
 static int test_nanosleep(const struct timespec *time, struct timespec *left)
 {
@@ -56,11 +59,13 @@ static void before_open(void)
 #define open(...) (before_open(), open(__VA_ARGS__))
 #define pread test_pread
 #define malloc test_allocate
+#define clock_ns(clock) now_ns
 #include "segment_reader.c"
 #undef nanosleep
 #undef open
 #undef pread
 #undef malloc
+#undef clock_ns
 #include "tests/unit/segment_fixture.h"
 
 #define STRANGER 12345
@@ -465,7 +470,15 @@ static const struct spoiler spoilers[] = {
     HEADER(bucket_count, 450, SEGMENT_BAD_LAYOUT),
     HEADER(bucket_min_exp, 8, SEGMENT_BAD_LAYOUT),
     HEADER(bucket_sub_bits, 5, SEGMENT_BAD_LAYOUT),
-    HEADER(publish_interval_ms, UINT32_MAX, SEGMENT_OK),
+    HEADER(publish_interval_ms, 0, SEGMENT_CORRUPT),
+    HEADER(publish_interval_ms, SEG_INTERVAL_MIN_MS - 1, SEGMENT_CORRUPT),
+    HEADER(publish_interval_ms, SEG_INTERVAL_MIN_MS, SEGMENT_OK),
+    HEADER(publish_interval_ms, SEG_INTERVAL_MAX_MS, SEGMENT_OK),
+    HEADER(publish_interval_ms, SEG_INTERVAL_MAX_MS + 1, SEGMENT_CORRUPT),
+    HEADER(publish_interval_ms, UINT32_MAX, SEGMENT_CORRUPT),
+    HEADER(start_boottime_ns, FIXTURE_BOOTTIME_NS + 2, SEGMENT_OK),
+    HEADER(start_boottime_ns, FIXTURE_BOOTTIME_NS + 3, SEGMENT_CORRUPT), /* later than it published */
+    HEADER(start_boottime_ns, UINT64_MAX, SEGMENT_CORRUPT),
     HEADER(snapshot_offset[0], 0, SEGMENT_BAD_LAYOUT),
     HEADER(snapshot_offset[0], 273, SEGMENT_BAD_LAYOUT),
     HEADER(snapshot_offset[0], UINT64_MAX - 7, SEGMENT_BAD_LAYOUT),
@@ -485,8 +498,8 @@ static const struct spoiler spoilers[] = {
     SPOIL_AT(IN_HEADER, seg_header, boot_id, 0, 0x1f, SEGMENT_BAD_HEADER),
     SPOIL_AT(IN_HEADER, seg_header, version, 0, 0x80, SEGMENT_BAD_HEADER),
     HEADER(pid, 0, SEGMENT_OK),
-    NEWER(generation, 3, SEGMENT_CORRUPT), /* belongs to the other place */
-    NEWER(boottime_ns, UINT64_MAX, SEGMENT_OK),
+    NEWER(generation, 3, SEGMENT_CORRUPT),  /* belongs to the other place */
+    NEWER(boottime_ns, 0, SEGMENT_CORRUPT), /* before it was started; for the future see test_now() */
     NEWER(state, 0, SEGMENT_CORRUPT),
     NEWER(state, SEG_STOPPED + 1, SEGMENT_CORRUPT),
     NEWER(instance_count, 0, SEGMENT_CORRUPT), /* rows without an instance */
@@ -511,6 +524,9 @@ static const struct spoiler spoilers[] = {
     SPOIL(IN_ROW, seg_row, peer_family, 255, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, peer_bits, 129, SEGMENT_CORRUPT),
     SPOIL_AT(IN_ROW, seg_row, peer_name, 3, 1, SEGMENT_CORRUPT),
+    SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, FIXTURE_BOOTTIME_NS + 2, SEGMENT_OK),
+    SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, FIXTURE_BOOTTIME_NS + 3, SEGMENT_CORRUPT), /* after it was published */
+    SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, UINT64_MAX, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, samples, UINT64_MAX, SEGMENT_OK),
     SPOIL(IN_OLDER, seg_snapshot, state, 0, SEGMENT_OK), /* it is not the one that is used */
 };
@@ -772,16 +788,52 @@ static void test_every_message_has_room(void **state)
 
 static void test_age(void **state)
 {
+    static const struct {
+        uint64_t then_ns, now_ns;
+        const char *boot_id;
+        enum segment_status expected;
+        uint64_t age_ns;
+    } cases[] = {
+        { 5000, 5000, "this boot", SEGMENT_OK, 0 },
+        { 5000, 7500, "this boot", SEGMENT_OK, 2500 },
+        { 0, UINT64_MAX, "this boot", SEGMENT_OK, UINT64_MAX },
+        { 5000, 4000, "this boot", SEGMENT_OK, 0 }, /* the reader was held up between its clock and its look at it */
+        { UINT64_C(1000005000), 5000, "this boot", SEGMENT_OK, 0 },
+        { UINT64_C(1000005001), 5000, "this boot", SEGMENT_CORRUPT, 0 },
+        { UINT64_MAX, 5000, "this boot", SEGMENT_CORRUPT, 0 },
+        { 5000, 7500, "another", SEGMENT_OK, UINT64_MAX },
+        { 5000, 7500, "", SEGMENT_OK, UINT64_MAX },
+        { UINT64_MAX, 7500, "another", SEGMENT_OK, UINT64_MAX },
+    };
     (void)state;
-    assert_int_equal(read_now(), SEGMENT_OK);
-    const char *boot_id = copy.header.boot_id;
-    copy.snapshot.boottime_ns = 5000;
-    assert_int_equal(segment_age_ns(&copy, 5000, boot_id), 0);
-    assert_int_equal(segment_age_ns(&copy, 7500, boot_id), 2500);
-    assert_int_equal(segment_age_ns(&copy, 4000, boot_id), 0);
-    assert_true(segment_age_ns(&copy, 7500, "another") == UINT64_MAX);
-    assert_true(segment_age_ns(&copy, 7500, "") == UINT64_MAX);
+    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        struct segment_copy one = { .header.boot_id = "this boot", .snapshot.boottime_ns = cases[n].then_ns };
+        uint64_t age_ns = 77;
+        char cause[SEG_ERROR_MAX];
+        assert_int_equal(segment_check_age(&one, cases[n].now_ns, cases[n].boot_id, &age_ns, cause), cases[n].expected);
+        assert_true(age_ns == cases[n].age_ns);
+    }
+}
+
+/* segment_read_now() has the clock that segment_read() has not. */
+static void test_now(void **state)
+{
+    const uint64_t newest = FIXTURE_BOOTTIME_NS + 2;
+    struct segment_time times;
+    (void)state;
+    now_ns = newest + 1500;
+    assert_int_equal(segment_read_now(path, &options, &copy, &times, message), SEGMENT_OK);
+    assert_int_equal(copy.snapshot.generation, 2);
+    assert_int_equal(times.read_ns, newest + 1500);
+    assert_int_equal(times.age_ns, 1500);
     segment_copy_free(&copy);
+    now_ns = newest - UINT64_C(7000000000);
+    assert_int_equal(segment_read_now(path, &options, &copy, &times, message), SEGMENT_CORRUPT);
+    assert_empty(SEGMENT_CORRUPT);
+    assert_message("its heartbeat is 7 s in the future; restart go-metro; if it comes again, look for what else writes to it");
+    unlink(path);
+    assert_int_equal(segment_read_now(path, &options, &copy, &times, message), SEGMENT_MISSING);
+    assert_empty(SEGMENT_MISSING);
 }
 
 static void test_stale(void **state)
@@ -793,7 +845,6 @@ static void test_stale(void **state)
     } cases[] = {
         { SEG_CAPTURING, 1000, UINT64_C(10000000000), false },
         { SEG_CAPTURING, 1000, UINT64_C(10000000001), true },
-        { SEG_CAPTURING, 0, UINT64_C(10000000001), true },
         { SEG_STARTING, 1000, UINT64_C(10000000001), true },
         { SEG_DEGRADED, 1000, UINT64_C(10000000001), true },
         { SEG_CAPTURING, 3000, UINT64_C(15000000000), false },
@@ -802,7 +853,8 @@ static void test_stale(void **state)
         { SEG_FAILED, 1000, UINT64_C(10000000001), true },
         { SEG_STOPPED, 1000, UINT64_C(10000000001), false },
         { SEG_STOPPED, 1000, UINT64_MAX, false },
-        { SEG_CAPTURING, UINT32_MAX, UINT64_C(20000000000), false },
+        { SEG_CAPTURING, SEG_INTERVAL_MAX_MS, UINT64_C(300000000000), false },
+        { SEG_CAPTURING, SEG_INTERVAL_MAX_MS, UINT64_C(300000000001), true },
         { SEG_CAPTURING, 1000, UINT64_MAX, true },
     };
     (void)state;
@@ -901,6 +953,7 @@ int main(void)
         cmocka_unit_test_setup(test_long_and_strange_paths, fresh),
         cmocka_unit_test_setup(test_every_message_has_room, fresh),
         cmocka_unit_test_setup(test_age, fresh),
+        cmocka_unit_test_setup(test_now, fresh),
         cmocka_unit_test_setup(test_stale, fresh),
         cmocka_unit_test_setup(test_names, fresh),
     };

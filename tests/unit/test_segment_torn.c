@@ -45,7 +45,7 @@ __attribute__((noreturn)) static void publish_for_ever(int ready)
         _exit(1);
     for (uint64_t generation = 1;; generation++) {
         struct segment_contents contents = fixtures[generation % KEYS].contents;
-        contents.boottime_ns = generation;
+        contents.boottime_ns = FIXTURE_BOOTTIME_NS + generation;
         if (segment_writer_publish(writer, &contents) < 0 || (generation == 1 && write(ready, "", 1) != 1))
             _exit(1);
     }
@@ -68,7 +68,7 @@ static pid_t start_writer(void)
 
 static void check_whole(const struct segment_copy *copy)
 {
-    assert_int_equal(copy->snapshot.boottime_ns, copy->snapshot.generation);
+    assert_int_equal(copy->snapshot.boottime_ns, FIXTURE_BOOTTIME_NS + copy->snapshot.generation);
     assert_true(fixture_equals(&fixtures[copy->snapshot.generation % KEYS], copy));
 }
 

@@ -161,7 +161,7 @@ static void test_header(void **state)
     char boot_id[40];
     struct segment_writer *writer = open_writer();
     (void)state;
-    assert_int_equal(segment_writer_publish(writer, &(struct segment_contents){ .state = SEG_STARTING }), 0);
+    assert_int_equal(segment_writer_publish(writer, &fixture_empty), 0);
     struct segment_copy copy = read_back(true);
     segment_boot_id(boot_id);
     assert_int_equal(strlen(boot_id), 36);
@@ -196,7 +196,7 @@ static void test_generations_alternate(void **state)
         assert_int_equal(copy.snapshot.generation, generation);
         assert_int_equal(copy.snapshot.sequence, generation + generation % 2);
         assert_int_equal(copy.snapshot.state, fixture.contents.state);
-        assert_int_equal(copy.snapshot.boottime_ns, generation);
+        assert_int_equal(copy.snapshot.boottime_ns, FIXTURE_BOOTTIME_NS + generation);
         assert_int_equal(copy.snapshot.realtime_ns, generation + 1);
         assert_string_equal(copy.snapshot.error, "what to do");
         segment_copy_free(&copy);
@@ -331,6 +331,14 @@ static void test_what_readers_would_refuse_is_not_stored(void **state)
     fixture.rows[3].min_ns = 8;
     fixture.rows[3].max_ns = 7;
     assert_einval(writer, &good);
+    fixture.rows[3].max_ns = 8;
+    fixture.rows[3].last_sample_boottime_ns = good.boottime_ns + 1;
+    assert_einval(writer, &good);
+    fixture.rows[3].last_sample_boottime_ns = good.boottime_ns;
+    bad = good;
+    bad.boottime_ns = writer->header.start_boottime_ns - 1;
+    bad.row_count = 0;
+    assert_einval(writer, &bad);
     struct segment_copy copy = read_back(true);
     assert_int_equal(copy.snapshot.generation, 1);
     segment_copy_free(&copy);
@@ -642,6 +650,19 @@ static void test_capacities(void **state)
     assert_int_equal(files_in_folder(), 0);
 }
 
+static void test_intervals(void **state)
+{
+    static const uint32_t bad_ms[] = { 0, SEG_INTERVAL_MIN_MS - 1, SEG_INTERVAL_MAX_MS + 1, UINT32_MAX };
+    (void)state;
+    for (size_t n = 0; n < sizeof bad_ms / sizeof bad_ms[0]; n++) {
+        struct segment_writer_options options = options_for(1, 1);
+        struct segment_writer *writer;
+        options.publish_interval_ms = bad_ms[n];
+        assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_FAILED);
+    }
+    assert_int_equal(files_in_folder(), 0);
+}
+
 static void test_file_size_limit(void **state)
 {
     struct rlimit before, small;
@@ -744,7 +765,7 @@ __attribute__((noreturn)) static void run_racer(struct race *race, unsigned n, i
     if (read(start, &byte, 1) != 0) /* all begin when the parent closes its end */
         _exit(1);
     enum segment_writer_result result = try_open(&writer);
-    if (result == SEGW_OK && segment_writer_publish(writer, &(struct segment_contents){ .state = SEG_CAPTURING }) < 0)
+    if (result == SEGW_OK && segment_writer_publish(writer, &fixture_empty) < 0)
         _exit(1);
     race->holder[n] = holder;
     __atomic_store_n(&race->result[n], (int)result + 1, __ATOMIC_RELEASE);
@@ -923,6 +944,7 @@ int main(void)
         cmocka_unit_test_setup(test_device, fresh),
         cmocka_unit_test_setup(test_no_folder, fresh),
         cmocka_unit_test_setup(test_capacities, fresh),
+        cmocka_unit_test_setup(test_intervals, fresh),
         cmocka_unit_test_setup(test_file_size_limit, fresh),
         cmocka_unit_test_setup(test_no_space, fresh),
         cmocka_unit_test_setup(test_abandoned_files_are_swept, fresh),
