@@ -32,6 +32,7 @@
 #define SEG_MAX_ROWS 1048576
 #define SEG_INTERVAL_MIN_MS 100 /* of publish_interval_ms */
 #define SEG_INTERVAL_MAX_MS 60000
+#define SEG_RTT_MAX_NS ((UINT64_C(1) << HISTOGRAM_MAX_EXP) - 1) /* of whatever is a round trip in a row */
 
 enum seg_state { SEG_STARTING = 1, SEG_CAPTURING = 2, SEG_DEGRADED = 3, SEG_FAILED = 4, SEG_STOPPED = 5 };
 

@@ -228,6 +228,12 @@ static bool family_ok(uint8_t family)
     return family == SEG_FAMILY_NONE || family == SEG_FAMILY_V4 || family == SEG_FAMILY_V6;
 }
 
+bool segment_round_trips_ok(const struct seg_row *row)
+{
+    return row->min_ns <= row->last_ns && row->last_ns <= row->max_ns && row->max_ns <= SEG_RTT_MAX_NS
+           && row->srtt_ns <= SEG_RTT_MAX_NS && row->jitter_ns <= SEG_RTT_MAX_NS && row->window_min_ns <= SEG_RTT_MAX_NS;
+}
+
 static enum segment_status check_row(const struct seg_row *row, uint32_t index, const struct seg_snapshot *head,
                                      char cause[static SEG_ERROR_MAX])
 {
@@ -240,6 +246,8 @@ static enum segment_status check_row(const struct seg_row *row, uint32_t index, 
         return segment_fail(cause, SEGMENT_CORRUPT, "the peer's name in row %u is not printable", index);
     if (row->last_sample_boottime_ns > head->boottime_ns)
         return segment_fail(cause, SEGMENT_CORRUPT, "row %u has a round trip that is newer than its snapshot", index);
+    if (!segment_round_trips_ok(row))
+        return segment_fail(cause, SEGMENT_CORRUPT, "a round trip of row %u is impossible", index);
     return SEGMENT_OK;
 }
 

@@ -7,6 +7,7 @@
 #ifndef GO_METRO_SEGMENT_CHECK_H
 #define GO_METRO_SEGMENT_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -36,6 +37,9 @@ enum segment_head_state segment_head_state(const struct seg_snapshot *head, unsi
 /* The counts against the capacities, the state, the text, the start. */
 enum segment_status segment_check_head(const struct seg_header *header, const struct seg_snapshot *head,
                                        char cause[static SEG_ERROR_MAX]);
+
+/* Whether the least, newest and greatest round trip are in order and none is longer than the histograms are made for. */
+bool segment_round_trips_ok(const struct seg_row *row);
 
 /* Every instance and row of a copy whose head is checked. */
 enum segment_status segment_check_contents(const struct segment_copy *copy, char cause[static SEG_ERROR_MAX]);

@@ -206,7 +206,7 @@ static bool state_ok(uint32_t state)
 
 static bool row_ok(const struct seg_row *row, const struct segment_contents *contents)
 {
-    return row->instance < contents->instance_count && row->min_ns <= row->max_ns
+    return row->instance < contents->instance_count && segment_round_trips_ok(row)
            && row->last_sample_boottime_ns <= contents->boottime_ns;
 }
 

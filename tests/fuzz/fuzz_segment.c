@@ -37,7 +37,8 @@ static void check_texts(const struct segment_copy *copy)
         demand(strlen(copy->instances[n].interface) < SEG_INTERFACE_MAX && strlen(copy->instances[n].error) < SEG_ERROR_MAX
                && strcmp(segment_state_name(copy->instances[n].state), "unknown") != 0);
     for (uint32_t n = 0; n < copy->snapshot.row_count; n++)
-        demand(strlen(copy->rows[n].peer_name) < SEG_NAME_MAX && copy->rows[n].instance < copy->snapshot.instance_count);
+        demand(strlen(copy->rows[n].peer_name) < SEG_NAME_MAX && copy->rows[n].instance < copy->snapshot.instance_count
+               && copy->rows[n].last_ns <= SEG_RTT_MAX_NS);
 }
 
 static void check_copy(const struct segment_copy *copy)

@@ -52,7 +52,7 @@ static inline void fixture_row(struct seg_row *row, uint64_t key, uint32_t n, ui
     row->birth = n + 1;
     row->samples = fixture_value(key, n);
     row->sum_ns = fixture_value(key, n + 7);
-    row->max_ns = UINT64_MAX; /* every bucket is in use */
+    row->max_ns = SEG_RTT_MAX_NS; /* every bucket is in use */
     snprintf(row->peer_name, sizeof row->peer_name, "peer-%llu-%u", (unsigned long long)key, n);
 }
 

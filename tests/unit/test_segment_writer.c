@@ -238,7 +238,7 @@ static void use_buckets(struct fixture *fixture, uint32_t row, uint32_t from, ui
     memset(&fixture->histograms[row], 0, sizeof fixture->histograms[row]);
     for (uint32_t bucket = from; bucket <= to; bucket++)
         fixture->histograms[row].count[bucket] = bucket + 1;
-    fixture->rows[row].min_ns = histogram_lower_ns(from);
+    fixture->rows[row].min_ns = fixture->rows[row].last_ns = histogram_lower_ns(from);
     fixture->rows[row].max_ns = histogram_upper_ns(to) - 1;
 }
 
@@ -330,6 +330,9 @@ static void test_what_readers_would_refuse_is_not_stored(void **state)
     fixture.rows[3].instance = 1;
     fixture.rows[3].min_ns = 8;
     fixture.rows[3].max_ns = 7;
+    assert_einval(writer, &good);
+    fixture.rows[3].last_ns = 8;
+    fixture.rows[3].max_ns = SEG_RTT_MAX_NS + 1;
     assert_einval(writer, &good);
     fixture.rows[3].max_ns = 8;
     fixture.rows[3].last_sample_boottime_ns = good.boottime_ns + 1;
