@@ -15,6 +15,7 @@
 enum error_class {
     ERROR_BASE,
     ERROR_MISSING,
+    ERROR_NO_SPACE,
     ERROR_UNREADABLE,
     ERROR_FOREIGN_OWNER,
     ERROR_NOT_SEGMENT,
@@ -32,6 +33,7 @@ static struct {
 #define ERROR_CLASS(index, name, doc) [index] = { name, "metro_segment." name, doc, NULL }
     ERROR_CLASS(ERROR_BASE, "SegmentError", "Nothing can be read; `status` names the exact cause."),
     ERROR_CLASS(ERROR_MISSING, "Missing", "There is no such file."),
+    ERROR_CLASS(ERROR_NO_SPACE, "NoSpace", "There is no such file, and its file system has no room for one."),
     ERROR_CLASS(ERROR_UNREADABLE, "Unreadable", "The file cannot be opened or read."),
     ERROR_CLASS(ERROR_FOREIGN_OWNER, "ForeignOwner", "Somebody else owns it or may write it."),
     ERROR_CLASS(ERROR_NOT_SEGMENT, "NotSegment", "Not a regular file, empty, or of another kind."),
@@ -44,6 +46,7 @@ static struct {
 
 static const enum error_class class_of_status[SEGMENT_STATUS_COUNT] = {
     [SEGMENT_MISSING] = ERROR_MISSING,
+    [SEGMENT_NO_SPACE] = ERROR_NO_SPACE,
     [SEGMENT_UNREADABLE] = ERROR_UNREADABLE,
     [SEGMENT_NOT_REGULAR] = ERROR_NOT_SEGMENT,
     [SEGMENT_FOREIGN_OWNER] = ERROR_FOREIGN_OWNER,

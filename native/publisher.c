@@ -9,12 +9,10 @@
 #include "clock.h"
 #include "log.h"
 #include "publication.h"
+#include "segment_layout.h"
 #include "segment_reader.h"
 #include "segment_writer.h"
 #include "version.h"
-
-/* The segment grows with what there is to say, so that max_peers costs nothing while it is not reached. */
-#define START_ROWS 256
 
 struct publisher {
     char *path;
@@ -101,11 +99,12 @@ void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_p
     snprintf(publisher->trouble, sizeof publisher->trouble, " "); /* so that the first success is logged */
 }
 
+/* The segment grows with what there is to say, so that max_peers costs nothing while it is not reached. */
 static struct segment_writer_options writer_options(const struct publisher *publisher, uint32_t rows)
 {
     return (struct segment_writer_options){
         .path = publisher->path,
-        .row_capacity = rows < publisher->max_rows ? rows : publisher->max_rows,
+        .row_capacity = rows,
         .instance_capacity = SEG_MAX_INSTANCES,
         .publish_interval_ms = PUBLISHER_INTERVAL_MS,
         .version = GO_METRO_VERSION,
@@ -128,7 +127,7 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
         log_warnx("publisher", "%s was removed or replaced; making it anew", publisher->path);
         publisher_close(publisher, false);
     }
-    options = writer_options(publisher, START_ROWS);
+    options = writer_options(publisher, SEGMENT_FIRST_ROWS);
     result = segment_writer_open(&options, &publisher->writer, message, &holder);
     if (is_locked != NULL)
         *is_locked = result == SEGW_LOCKED;
@@ -141,7 +140,8 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
 static void make_room(struct publisher *publisher, struct segment_contents *contents, char message[static SEG_ERROR_MAX])
 {
     uint32_t capacity = segment_writer_row_capacity(publisher->writer);
-    struct segment_writer_options options = writer_options(publisher, 2 * contents->row_count);
+    uint32_t wanted = contents->row_count < publisher->max_rows / 2 ? 2 * contents->row_count : publisher->max_rows;
+    struct segment_writer_options options = writer_options(publisher, wanted);
     struct segment_writer *larger;
     pid_t holder;
 

@@ -216,25 +216,36 @@ static void sweep(const struct segment_place *place)
     closedir(folder);
 }
 
+/* UINT64_MAX: nobody knows, or there is no limit. */
+static uint64_t free_bytes(const struct segment_place *place)
+{
+    struct statvfs room;
+    if (fstatvfs(place->fd, &room) < 0 || room.f_blocks == 0)
+        return UINT64_MAX;
+    return (uint64_t)room.f_bavail * room.f_frsize;
+}
+
 static enum segment_writer_result fail_space(struct segment_place *place, uint64_t size)
 {
-    struct statvfs file_system;
-    unsigned long long available = 0, needed = size;
-    if (fstatvfs(place->fd, &file_system) == 0)
-        available = (unsigned long long)file_system.f_bavail * file_system.f_frsize;
-    return refuse(place, SEGW_NO_SPACE,
-                  "%llu bytes are needed, %llu are free: lower `max_peers`, make room, or set another `segment_path`", needed,
+    const unsigned long long needed = size, available = free_bytes(place);
+    if (available >= needed) /* a quota, or it was taken and given back meanwhile */
+        return refuse(place, SEGW_NO_SPACE,
+                      "there is no room for the %llu bytes that are needed: make room, or set another `segment_path`", needed);
+    return refuse(place, SEGW_NO_SPACE, "%llu bytes are needed, %llu are free: make room, or set another `segment_path`", needed,
                   available);
 }
 
-/* All of it now: a page that is missing later would be a SIGBUS. */
+/* All of it now: a page that is missing later would be a SIGBUS. Not even tried where it cannot succeed, because the file system
+ * would be full for a moment each second, and others write to it too. */
 static enum segment_writer_result allocate(struct segment_place *place, uint64_t size)
 {
     struct rlimit limit;
     int error = EINTR;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
-        return refuse(place, SEGW_NO_SPACE, "%llu bytes are needed, `ulimit -f` allows %llu: raise it or lower `max_peers`",
-                      (unsigned long long)size, (unsigned long long)limit.rlim_cur); /* beyond it is SIGXFSZ */
+        return refuse(place, SEGW_NO_SPACE, "%llu bytes are needed, `ulimit -f` allows %llu: raise it", (unsigned long long)size,
+                      (unsigned long long)limit.rlim_cur); /* beyond it is SIGXFSZ */
+    if (free_bytes(place) < size)
+        return fail_space(place, size);
     for (unsigned n = 0; n < FALLOCATE_TRIES && error == EINTR; n++)
         error = posix_fallocate(place->fd, 0, (off_t)size);
     if (error == ENOSPC || error == EDQUOT || error == EFBIG)

@@ -9,15 +9,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "crc32c.h"
 #include "segment_check.h"
+#include "segment_layout.h"
 
 #define READ_TRIES 20
 #define PAUSE_STEP_NS 500000L /* try n waits min(n, PAUSE_STEPS) steps before it: 73 ms in all */
@@ -38,6 +41,7 @@ static const char *const names[SEGMENT_STATUS_COUNT] = {
 
 static const char *const cures[SEGMENT_STATUS_COUNT] = {
     [SEGMENT_MISSING] = "see /var/log/datadog/go-metro.log and `supervisorctl status`",
+    [SEGMENT_NO_SPACE] = "make room there (go-metro goes on by itself), or set another `segment_path`",
     [SEGMENT_UNREADABLE] = "read it as root or as the user that go-metro runs as (dd-agent)",
     [SEGMENT_NOT_REGULAR] = CURE_INTRUDER,
     [SEGMENT_FOREIGN_OWNER] = CURE_INTRUDER ", or set `user` to its owner",
@@ -77,10 +81,43 @@ struct part {
 static enum segment_status fail_open(struct reading *reading, int error)
 {
     if (error == ENOENT || error == ENOTDIR)
-        return segment_fail(reading->cause, SEGMENT_MISSING, "no segment: go-metro is not running or was never started");
+        return segment_fail(reading->cause, SEGMENT_MISSING,
+                            "no segment: go-metro is not running, was never started or cannot make one");
     if (error == ELOOP || error == ENXIO)
         return segment_fail(reading->cause, SEGMENT_NOT_REGULAR, "is not a regular file");
     return segment_fail(reading->cause, SEGMENT_UNREADABLE, "uid %u cannot read it: %s", (unsigned)geteuid(), strerror(error));
+}
+
+/* The path up to its last slash. */
+static void folder_of(const char *path, char folder[static PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    if (length >= PATH_MAX)
+        length = 0; /* lstat() has refused it */
+    memcpy(folder, length > 0 ? path : ".", length > 0 ? length : 1);
+    folder[length > 0 ? length : 1] = '\0';
+}
+
+/* There is none. Where a file system is full no helper can make one to tell that in, so it is told here. */
+static enum segment_status fail_absent(struct reading *reading, const char *path)
+{
+    char folder[PATH_MAX];
+    struct statvfs room;
+    const uint64_t needed = segment_first_size();
+    folder_of(path, folder);
+    if (statvfs(folder, &room) < 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? segment_fail(reading->cause, SEGMENT_MISSING, "no segment, and no folder for one: correct `segment_path`")
+                   : fail_open(reading, ENOENT);
+    const uint64_t free_bytes = (uint64_t)room.f_bavail * room.f_frsize;
+    if (room.f_blocks > 0 && free_bytes < needed) /* 0 blocks: a file system without a limit */
+        return segment_fail(reading->cause, SEGMENT_NO_SPACE,
+                            "no segment, and no room for one: go-metro needs %llu bytes there, %llu are free",
+                            (unsigned long long)needed, (unsigned long long)free_bytes);
+    if (room.f_files > 0 && room.f_favail == 0)
+        return segment_fail(reading->cause, SEGMENT_NO_SPACE, "no segment, and no room for one: no inode is free there");
+    return fail_open(reading, ENOENT);
 }
 
 static enum segment_status check_type(struct reading *reading, const struct stat *file)
@@ -274,7 +311,7 @@ static enum segment_status read_path(struct reading *reading, const char *path)
 {
     struct stat file;
     if (lstat(path, &file) < 0)
-        return fail_open(reading, errno);
+        return errno == ENOENT || errno == ENOTDIR ? fail_absent(reading, path) : fail_open(reading, errno);
     enum segment_status status = check_type(reading, &file);
     if (status != SEGMENT_OK)
         return status;

@@ -3,9 +3,9 @@
  * segment_read() does all of it, segment_read_now() for who asks how old it is as well: O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC, type,
  * owner and mode, sizes before offsets, counts before loops, CRC before use, text printable ASCII. It copies with pread and never
  * maps, so that a file that shrinks is an error and not a SIGBUS; it retries a bounded number of times, less than 0.1 s in all,
- * while the writer is at work. It is free of Python and of the helper's other modules (but segment_check, crc32c, clock and
- * histogram.h's constants): the extension, `status`, the tests and the fuzzer all use it. segment_copy_free() gives the copy
- * back. */
+ * while the writer is at work. It is free of Python and of the helper's other modules (but segment_check, segment_layout, crc32c,
+ * clock and histogram.h's constants): the extension, `status`, the tests and the fuzzer all use it. segment_copy_free() gives the
+ * copy back. */
 #ifndef GO_METRO_SEGMENT_READER_H
 #define GO_METRO_SEGMENT_READER_H
 
@@ -20,6 +20,7 @@
 #define SEGMENT_STATUSES(X)                                                                                  \
     X(SEGMENT_OK, "ok")                                                                                      \
     X(SEGMENT_MISSING, "missing")             /* no such file */                                             \
+    X(SEGMENT_NO_SPACE, "no_space")           /* no such file, and its file system has no room for one */    \
     X(SEGMENT_UNREADABLE, "unreadable")       /* EACCES, EIO, ... */                                         \
     X(SEGMENT_NOT_REGULAR, "not_regular")     /* a symlink, folder, FIFO, device */                          \
     X(SEGMENT_FOREIGN_OWNER, "foreign_owner") /* owner is not root, not the caller, not the one asked for */ \

@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "crc32c.h"
 #include "segment_check.h"
+#include "segment_layout.h"
 #include "segment_place.h"
 
 #ifndef STORE /* the unit test stops inside and after each of them */
@@ -28,8 +29,7 @@
 
 #define OPEN_ATTEMPTS 100 /* each but the last was overtaken by another helper */
 #define OPEN_PAUSE_NS 1000000L
-#define PART_ALIGNMENT 64 /* a cache line */
-#define ROWS_A_TIME 16    /* fit the first cache, and give the CRC's lanes something to do */
+#define ROWS_A_TIME 16 /* fit the first cache, and give the CRC's lanes something to do */
 #define NS_PER_S UINT64_C(1000000000)
 
 struct segment_writer {
@@ -41,38 +41,12 @@ struct segment_writer {
     uint64_t generation, sequence[2];
 };
 
-static uint64_t aligned(uint64_t size)
-{
-    return (size + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
-}
-
-static void fill_layout(struct seg_header *header, const struct segment_writer_options *options)
-{
-    header->header_size = sizeof(struct seg_header);
-    header->snapshot_head_size = sizeof(struct seg_snapshot);
-    header->instance_size = sizeof(struct seg_instance);
-    header->row_size = sizeof(struct seg_row);
-    header->histogram_size = sizeof(struct seg_histogram);
-    header->instance_capacity = options->instance_capacity;
-    header->row_capacity = options->row_capacity;
-    header->bucket_count = HISTOGRAM_BUCKETS;
-    header->bucket_min_exp = HISTOGRAM_MIN_EXP;
-    header->bucket_sub_bits = HISTOGRAM_SUB_BITS;
-    header->instances_offset = aligned(sizeof(struct seg_snapshot));
-    header->rows_offset = aligned(header->instances_offset + (uint64_t)header->instance_capacity * header->instance_size);
-    header->histograms_offset = aligned(header->rows_offset + (uint64_t)header->row_capacity * header->row_size);
-    header->snapshot_size = aligned(header->histograms_offset + (uint64_t)header->row_capacity * header->histogram_size);
-    header->snapshot_offset[0] = aligned(sizeof(struct seg_header));
-    header->snapshot_offset[1] = header->snapshot_offset[0] + header->snapshot_size;
-    header->file_size = header->snapshot_offset[1] + header->snapshot_size;
-}
-
 static void fill_header(struct seg_header *header, const struct segment_writer_options *options)
 {
     memcpy(header->magic, SEG_MAGIC, sizeof header->magic);
     header->abi_major = SEG_ABI_MAJOR;
     header->abi_minor = SEG_ABI_MINOR;
-    fill_layout(header, options);
+    segment_layout(header, options->instance_capacity, options->row_capacity);
     header->publish_interval_ms = options->publish_interval_ms;
     header->pid = (uint32_t)getpid();
     header->pid_start_ticks = segment_pid_start_ticks(getpid());
@@ -137,7 +111,7 @@ static enum segment_writer_result attempt(struct segment_writer *writer, struct 
     if (result == SEGW_OK)
         result = segment_place_create(place, writer->header.file_size);
     if (result == SEGW_OK && map_file(writer, place->fd) < 0) {
-        segment_message(place->message, place->path, "cannot be mapped: %s; lower `max_peers`", strerror(errno));
+        segment_message(place->message, place->path, "cannot be mapped: %s; let go-metro have more memory", strerror(errno));
         result = SEGW_FAILED;
     }
     if (result == SEGW_OK)

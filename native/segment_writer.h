@@ -16,7 +16,7 @@ enum segment_writer_result {
     SEGW_LOCKED,      /* another helper has it: *holder is its pid (0: not known) */
     SEGW_FOREIGN,     /* a path that another user owns: the message says who must remove it */
     SEGW_NOT_REGULAR, /* a folder, FIFO, symlink, device */
-    SEGW_NO_SPACE,    /* the message says how many bytes and which key makes it smaller */
+    SEGW_NO_SPACE,    /* the message says how many bytes are needed and how many there are */
     SEGW_FAILED       /* anything else, with errno's text */
 };
 

@@ -69,13 +69,19 @@ def test_full_dev_shm():
     with Stage(shm_size="1m") as stage:
         stage.configure(CONFIGURATION)
         with stage.helper() as helper:
-            wait_for_log(stage, "max_peers")
-            assert "bytes" in stage.read(LOG) or "MiB" in stage.read(LOG), "how much it needs"
-            assert stage.status()["helper"]["state"] == "missing"
+            wait_for_log(stage, "1416256 bytes are needed, 1048576 are free: make room, or set another `segment_path`")
+            told = stage.status()["helper"]
+            assert told["state"] == "no_space" and "needs 1416256 bytes there, 1048576 are free" in told["error"]
+            for python in (2, 3):
+                check = stage.check(python)
+                assert check.status == "ERROR" and check.service_status == "CRITICAL"
+                assert check.service_message == check.error == told["error"]
+                assert "make room there" in check.error and "not running" not in check.error
             assert helper.alive()
             assert stage.run("ls", "-A", "/dev/shm") == "", "nothing half made is left"
             stage.run("mount", "-o", "remount,size=256m", "/dev/shm")
             stage.wait_for_state("capturing")
+            assert stage.check().service_status == "OK"
 
 
 def test_a_removed_segment_is_made_anew(stage):

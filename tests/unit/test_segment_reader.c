@@ -2,13 +2,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -27,6 +30,8 @@ static void (*at_open)(void);
 static ssize_t (*at_pread)(unsigned count, int fd, void *to, size_t size, off_t offset);
 static unsigned malloc_fails_at;
 static uint64_t now_ns;
+static struct statvfs disk; /* what the file system says it has, while it has blocks */
+static char asked[PATH_MAX];
 
 static int test_nanosleep(const struct timespec *time, struct timespec *left)
 {
@@ -49,6 +54,16 @@ static void *test_allocate(size_t size)
     return ++mallocs == malloc_fails_at ? NULL : malloc(size);
 }
 
+static int test_statvfs(const char *folder, struct statvfs *out)
+{
+    snprintf(asked, sizeof asked, "%s", folder);
+    if (statvfs(folder, out) < 0)
+        return -1;
+    if (disk.f_frsize > 0)
+        *out = disk;
+    return 0;
+}
+
 static void before_open(void)
 {
     if (at_open != NULL)
@@ -60,12 +75,14 @@ static void before_open(void)
 #define pread test_pread
 #define malloc test_allocate
 #define clock_ns(clock) now_ns
+#define statvfs(folder, out) test_statvfs(folder, out)
 #include "segment_reader.c"
 #undef nanosleep
 #undef open
 #undef pread
 #undef malloc
 #undef clock_ns
+#undef statvfs
 #include "tests/unit/segment_fixture.h"
 
 #define STRANGER 12345
@@ -151,6 +168,7 @@ static int fresh(void **state)
     at_open = NULL;
     at_pread = NULL;
     malloc_fails_at = 0;
+    disk = (struct statvfs){ .f_frsize = 0 };
     options = (struct segment_read_options){ .histograms = true };
     if (unlink(path) < 0)
         rmdir(path);
@@ -190,9 +208,45 @@ static void test_missing(void **state)
     (void)state;
     unlink(path);
     assert_status("no file", SEGMENT_MISSING);
-    assert_message("no segment: go-metro is not running or was never started; "
+    assert_message("no segment: go-metro is not running, was never started or cannot make one; "
                    "see /var/log/datadog/go-metro.log and `supervisorctl status`");
-    assert_int_equal(segment_read("/dev/null/segment", &options, &copy, message), SEGMENT_MISSING);
+    assert_int_equal(strncmp(asked, folder, strlen(folder)), 0);
+    assert_string_equal(asked + strlen(folder), "/");
+    for (size_t n = 0; n < 2; n++) {
+        static const char *const nowhere[] = { "/dev/null/segment", "/no/such/folder/segment" };
+        assert_int_equal(segment_read(nowhere[n], &options, &copy, message), SEGMENT_MISSING);
+        assert_non_null(strstr(message, "no segment, and no folder for one: correct `segment_path`; "));
+    }
+    assert_int_equal(segment_read("no-segment-here", &options, &copy, message), SEGMENT_MISSING);
+    assert_string_equal(asked, ".");
+}
+
+/* The least that a helper needs, and what there is. */
+static void test_no_space(void **state)
+{
+    const uint64_t blocks = (segment_first_size() + 4095) / 4096;
+    (void)state;
+    assert_true(segment_first_size() % 4096 != 0);
+    unlink(path);
+    disk = (struct statvfs){ .f_frsize = 4096, .f_bsize = 1, .f_blocks = 100000, .f_bfree = 100000, .f_bavail = blocks };
+    assert_status("enough", SEGMENT_MISSING);
+    disk.f_bavail--;
+    assert_status("a block too few", SEGMENT_NO_SPACE);
+    assert_message("no segment, and no room for one: go-metro needs 1416256 bytes there, 1413120 are free; make room there "
+                   "(go-metro goes on by itself), or set another `segment_path`");
+    disk.f_bavail = 0;
+    assert_status("full", SEGMENT_NO_SPACE);
+    disk.f_blocks = 0;
+    assert_status("a file system without a limit", SEGMENT_MISSING);
+    disk.f_blocks = disk.f_bavail = 100000;
+    disk.f_files = 10;
+    assert_status("no inode", SEGMENT_NO_SPACE);
+    assert_non_null(strstr(message, "no room for one: no inode is free there; make room"));
+    disk.f_favail = 1;
+    assert_status("the last inode", SEGMENT_MISSING);
+    disk.f_bavail = 0;
+    save(good, size);
+    assert_generation(2); /* who has a segment needs no room for one */
 }
 
 static void make_fifo(void)
@@ -936,6 +990,7 @@ int main(void)
         cmocka_unit_test_setup(test_good, fresh),
         cmocka_unit_test_setup(test_the_callers_descriptor, fresh),
         cmocka_unit_test_setup(test_missing, fresh),
+        cmocka_unit_test_setup(test_no_space, fresh),
         cmocka_unit_test_setup(test_not_regular, fresh),
         cmocka_unit_test_setup(test_device, fresh),
         cmocka_unit_test_setup(test_swapped_before_open, fresh),
