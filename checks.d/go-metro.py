@@ -22,6 +22,7 @@ DEFAULT_USER = 'dd-agent'
 AGENT_INTERVAL_S = 15  # how often the Agent runs a check
 SHARED_READ_S = 0.5    # instances that run within this time share one read
 LOG = '/var/log/datadog/go-metro.log'
+ALSO = '; also: '  # between the causes in the helper's own text
 RESTART = 'restart the Agent, which starts it (service datadog-agent restart)'
 
 GAUGES = (('', 'last'), ('.avg', 'avg'), ('.jitter', 'jitter'))
@@ -250,8 +251,10 @@ class GoMetroCheck(AgentCheck):
         losses = [mine['warning']] if mine['warning'] else []
         if mine['state'] == 'starting' and not is_young(snapshot):
             losses.append('the capture on %s has not started yet; see %s' % (mine['interface'], LOG))
-        if snapshot.error and not any(other['error'] for other in snapshot.instances):  # else it only repeats another's
-            losses.append(snapshot.error)
+        # What another instance suffers from is that one's line. The text may have been cut off.
+        others = [other['error'] for other in snapshot.instances if other['error']]
+        losses.extend(cause for cause in snapshot.error.split(ALSO)
+                      if cause and not any(error.startswith(cause) for error in others))
         if previous is not None:
             then = {}
             if snapshot.continues(previous):

@@ -135,25 +135,33 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
     return result == SEGW_OK;
 }
 
-/* Goes on in a larger file when there are more rows than the segment holds. When that file cannot be had, what does
- * not fit is left out, and message says why. */
-static void make_room(struct publisher *publisher, struct segment_contents *contents, char message[static SEG_ERROR_MAX])
+/* Goes on in a file for so many rows. False: why not. */
+static bool grow(struct publisher *publisher, uint32_t rows, char why[static SEG_ERROR_MAX])
 {
-    uint32_t capacity = segment_writer_row_capacity(publisher->writer);
-    uint32_t wanted = contents->row_count < publisher->max_rows / 2 ? 2 * contents->row_count : publisher->max_rows;
-    struct segment_writer_options options = writer_options(publisher, wanted);
+    struct segment_writer_options options = writer_options(publisher, rows);
     struct segment_writer *larger;
     pid_t holder;
 
-    message[0] = '\0';
-    if (contents->row_count <= capacity)
+    if (segment_writer_open(&options, &larger, why, &holder) != SEGW_OK)
+        return false;
+    segment_writer_close(publisher->writer);
+    publisher->writer = larger;
+    return true;
+}
+
+/* Where there are more rows than the segment holds: room for twice as many, so that it need not grow each second; or for just
+ * these; or else what does not fit is left out, and `loss` says so. */
+static void make_room(struct publisher *publisher, struct segment_contents *contents, char loss[static SEG_ERROR_MAX])
+{
+    const uint32_t rows = contents->row_count, capacity = segment_writer_row_capacity(publisher->writer);
+    const uint32_t twice = rows < publisher->max_rows / 2 ? 2 * rows : publisher->max_rows;
+    char why[SEG_ERROR_MAX];
+
+    loss[0] = '\0';
+    if (rows <= capacity || (twice > rows && grow(publisher, twice, why)) || grow(publisher, rows, why))
         return;
-    if (segment_writer_open(&options, &larger, message, &holder) == SEGW_OK) {
-        segment_writer_close(publisher->writer);
-        publisher->writer = larger;
-        return;
-    }
     contents->row_count = capacity;
+    snprintf(loss, SEG_ERROR_MAX, "%u of %u rows are not published: %.180s; or lower `max_peers`", rows - capacity, rows, why);
 }
 
 const char *publisher_trouble(const struct publisher *publisher)
@@ -170,11 +178,16 @@ static const char *first_error(const struct segment_contents *contents)
     return error;
 }
 
-static void judge(struct publisher *publisher, struct verdict *verdict, struct segment_contents *contents)
+/* `losses`: texts of what is not published, "" for none. */
+static void judge(struct publisher *publisher, struct verdict *verdict, const char *const losses[static 2],
+                  struct segment_contents *contents)
 {
     enum seg_state instances = publication_overall_state(contents->instances, contents->instance_count);
 
-    contents->state = verdict_with_instances(verdict, instances, first_error(contents));
+    verdict_with_instances(verdict, instances, first_error(contents));
+    for (int i = 0; i < 2; i++)
+        verdict_with_loss(verdict, losses[i]);
+    contents->state = verdict->state;
     contents->error = verdict->error;
     if (contents->state != publisher->state)
         log_info("publisher", "state: %s%s%s", segment_state_name(contents->state), *contents->error == '\0' ? "" : ": ",
@@ -196,21 +209,22 @@ void publisher_publish(struct publisher *publisher, struct roster *roster, const
     struct publication_time time = { clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME) };
     struct segment_contents contents;
     struct verdict all = *verdict;
-    char no_room[SEG_ERROR_MAX];
+    char no_memory[SEG_ERROR_MAX] = "", no_room[SEG_ERROR_MAX];
     size_t count, missing;
     struct instance *instances = roster_instances(roster, &count);
 
     if (publisher->writer == NULL)
         return;
     missing = publication_build(publisher->publication, roster_meter(roster), instances, count, &time, &contents);
+    if (missing > 0)
+        snprintf(no_memory, sizeof no_memory,
+                 "out of memory: %zu rows are not published; lower `max_peers` or let go-metro have more memory", missing);
     make_room(publisher, &contents, no_room);
+    if (begins(&publisher->is_short_of_memory, missing > 0))
+        log_errorx("publisher", "%s", no_memory);
     if (begins(&publisher->is_short_of_room, *no_room != '\0'))
         log_critical("publisher", "%s", no_room);
-    judge(publisher, &all, &contents);
-    if (*contents.error == '\0')
-        contents.error = no_room;
-    if (begins(&publisher->is_short_of_memory, missing > 0))
-        log_errorx("publisher", "out of memory: %zu rows are not published", missing);
+    judge(publisher, &all, (const char *const[]){ no_memory, no_room }, &contents);
     if (begins(&publisher->is_unwritten, segment_writer_publish(publisher->writer, &contents) < 0))
         log_warn("publisher", "%s: publishing %u rows", publisher->path, contents.row_count);
 }

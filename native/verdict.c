@@ -30,6 +30,16 @@ void verdict_make(struct verdict *out, const struct verdict_causes *causes)
     add(out, causes->memory);
 }
 
+/* Whatever else is wrong, readers must know that they do not see all; but who is stopped has nothing to mend. */
+void verdict_with_loss(struct verdict *verdict, const char *loss)
+{
+    if (*loss == '\0' || verdict->state == SEG_STOPPED)
+        return;
+    if (verdict->state < SEG_DEGRADED)
+        verdict->state = SEG_DEGRADED;
+    add(verdict, loss);
+}
+
 /* A failure of the helper itself explains its instances'. */
 enum seg_state verdict_with_instances(struct verdict *verdict, enum seg_state instances, const char *error)
 {

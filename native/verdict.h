@@ -28,4 +28,7 @@ void verdict_make(struct verdict *out, const struct verdict_causes *causes);
  */
 enum seg_state verdict_with_instances(struct verdict *verdict, enum seg_state instances, const char *error);
 
+/* After that: what is measured and does not reach the readers, and what to do; "": nothing. */
+void verdict_with_loss(struct verdict *verdict, const char *loss);
+
 #endif

@@ -252,13 +252,22 @@ def test_a_name_that_does_not_resolve_is_a_warning(host, segment_path):
 
 def test_degraded_because_of_another_instance_is_ok(host, segment_path):
     Segment([], [loopback(), Instance(1, 'eth9', state=builder.FAILED, error='there is no interface eth9')],
-            state=builder.DEGRADED, error='eth9: there is no interface eth9').write(segment_path)
+            state=builder.DEGRADED, error='there is no interface eth9').write(segment_path)
     assert host([LOOPBACK]).run().statuses == ['OK']
 
 
 def test_degraded_for_a_reason_of_its_own_is_a_warning(host, segment_path):
     Segment([], [loopback()], state=builder.DEGRADED, error='go-metro.yaml is wrong; the old one is in force').write(segment_path)
     assert host([LOOPBACK]).run().warnings == [['go-metro.yaml is wrong; the old one is in force']]
+
+
+def test_another_instance_hides_nothing_that_concerns_all(host, segment_path):
+    error = 'there is no interface eth9; create it'
+    for told in ('5 of 9 rows are not published; also: ' + error, error + '; also: 5 of 9 rows are not published',
+                 '5 of 9 rows are not published; also: ' + error[:9]):  # cut off
+        Segment([], [loopback(), Instance(1, 'eth9', state=builder.FAILED, error=error)], state=builder.DEGRADED,
+                error=told).write(segment_path)
+        assert host([LOOPBACK]).run().warnings == [['5 of 9 rows are not published']]
 
 
 def test_starting_is_ok_for_a_while(host, segment_path):

@@ -3,7 +3,8 @@
 import pytest
 
 from processes import BUILD
-from stage import SEGMENT, USER, Stage
+from stage import LOG, SEGMENT, USER, Stage
+from test_measuring import MANY_PEERS
 
 CONFIGURATION = """
 init_config: {}
@@ -49,3 +50,37 @@ def test_a_full_dev_shm_is_an_error_of_its_own(python):
         assert stage.run(*command, user=USER).split() == ["NoSpace", "no_space"]
         stage.run("mount", "-o", "remount,size=0,nr_inodes=0", "/dev/shm")
         assert stage.run(*command, user=USER).split() == ["Missing", "missing"], "without a limit"
+
+
+PEERS = "init_config: {resolve_names: false}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n"
+
+
+def test_a_segment_that_cannot_grow_says_so():
+    """Two rows a peer on the loopback; the file has room for 256 at first."""
+    with Stage(shm_size="2m") as stage:
+        stage.configure(PEERS)
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            stage.run("python3", "-c", MANY_PEERS, "400")
+            told = "544 of 800 rows are not published: /dev/shm/go-metro: "
+            status = stage.wait_for_state("degraded", told)
+            assert len(status["peers"]) == 256, "in the very snapshot that says so"
+            check = stage.check()
+            assert check.status == "WARNING" and check.service_status == "WARNING"
+            assert told in check.service_message and "make room" in check.service_message and "max_peers" in check.service_message
+            assert check.gauges(iface="lo"), "what is there is submitted"
+            assert "rows are not published" in stage.read(LOG)
+            stage.run("mount", "-o", "remount,size=256m", "/dev/shm")
+            status = stage.wait_for_state("capturing")
+            assert len(status["peers"]) == 800 and status["helper"]["error"] == ""
+            assert stage.check().status == "OK"
+
+
+def test_a_segment_grows_by_what_it_needs_where_twice_that_cannot_be_had():
+    with Stage(shm_size="4m") as stage:
+        stage.configure(PEERS)
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            stage.run("python3", "-c", MANY_PEERS, "200")
+            stage.wait_for_status(lambda s: len(s["peers"]) == 400 and s["helper"]["state"] == "capturing")
+            assert "not published" not in stage.read(LOG)

@@ -66,6 +66,39 @@ static void test_no_right_and_no_memory(void **state)
     check(causes, SEG_CAPTURING, "", SEG_STOPPED, "stopped on request");
 }
 
+static void test_what_is_not_published(void **state)
+{
+    static const enum seg_state states[][2] = { { SEG_STARTING, SEG_DEGRADED },
+                                                { SEG_CAPTURING, SEG_DEGRADED },
+                                                { SEG_DEGRADED, SEG_DEGRADED },
+                                                { SEG_FAILED, SEG_FAILED } };
+    struct verdict_causes causes = fine;
+    struct verdict verdict;
+
+    (void)state;
+    for (size_t n = 0; n < sizeof states / sizeof states[0]; n++)
+        for (int is_lossy = 0; is_lossy < 2; is_lossy++) {
+            const char *loss = is_lossy ? "5 of 9 rows are not published" : "";
+
+            verdict_make(&verdict, &causes);
+            verdict_with_instances(&verdict, states[n][0], "");
+            verdict_with_loss(&verdict, loss);
+            assert_int_equal(verdict.state, states[n][is_lossy]);
+            assert_string_equal(verdict.error, loss);
+        }
+    causes.configuration = MISTAKE;
+    verdict_make(&verdict, &causes);
+    verdict_with_instances(&verdict, SEG_CAPTURING, "");
+    verdict_with_loss(&verdict, "5 of 9");
+    assert_string_equal(verdict.error, MISTAKE "; also: 5 of 9");
+    causes.is_stopping = true;
+    verdict_make(&verdict, &causes);
+    verdict_with_instances(&verdict, SEG_CAPTURING, "");
+    verdict_with_loss(&verdict, "5 of 9");
+    assert_int_equal(verdict.state, SEG_STOPPED);
+    assert_string_equal(verdict.error, "stopped on request");
+}
+
 static void test_too_long(void **state)
 {
     char cause[SEG_ERROR_MAX];
@@ -89,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_as_the_instances),
         cmocka_unit_test(test_a_wrong_configuration),
         cmocka_unit_test(test_no_right_and_no_memory),
+        cmocka_unit_test(test_what_is_not_published),
         cmocka_unit_test(test_too_long),
     };
 
