@@ -22,7 +22,7 @@ DEFAULT_USER = 'dd-agent'
 AGENT_INTERVAL_S = 15  # how often the Agent runs a check
 SHARED_READ_S = 0.5    # instances that run within this time share one read
 LOG = '/var/log/datadog/go-metro.log'
-ALSO = '; also: '  # between the causes in the helper's own text
+ALSO = '; also: '  # between the causes in the helper's texts
 RESTART = 'restart the Agent, which starts it (service datadog-agent restart)'
 
 GAUGES = (('', 'last'), ('.avg', 'avg'), ('.jitter', 'jitter'))
@@ -220,17 +220,15 @@ class GoMetroCheck(AgentCheck):
         """Gauges and counts of the own rows. Returns how many segments could not be timed for want of memory."""
         interval_s = instance.get('min_collection_interval', self._setting('min_collection_interval'))
         first_interval_s = max(AGENT_INTERVAL_S, number(interval_s))
-        submit = self._setting('submit_via') != 'dogstatsd'  # else the helper sends them itself
         overflow = 0
         for row in snapshot.rows(since=previous, instance=mine['index']):
             if previous is not None:
                 overflow += row['skipped']['overflow']
             elif row['age_s'] is None or row['age_s'] > first_interval_s:
                 continue  # measured before our time
-            if submit:
-                # A first run knows the interval's statistics only of rows that are younger than the interval.
-                young = row['life_s'] is not None and row['life_s'] <= first_interval_s
-                self._submit_row(row, tags, has_interval=previous is not None or young)
+            # A first run knows the interval's statistics only of rows that are younger than the interval.
+            young = row['life_s'] is not None and row['life_s'] <= first_interval_s
+            self._submit_row(row, tags, has_interval=previous is not None or young)
         return overflow
 
     def _submit_row(self, row, tags, has_interval):
@@ -248,7 +246,7 @@ class GoMetroCheck(AgentCheck):
                 self.count('system.net.tcp.rtt' + suffix, row[name], tags=row_tags)
 
     def _losses(self, snapshot, mine, previous, fingerprint, overflow):
-        losses = [mine['warning']] if mine['warning'] else []
+        losses = [cause for cause in mine['warning'].split(ALSO) if cause]
         if mine['state'] == 'starting' and not is_young(snapshot):
             losses.append('the capture on %s has not started yet; see %s' % (mine['interface'], LOG))
         # What another instance suffers from is that one's line. The text may have been cut off.

@@ -2,6 +2,7 @@
 #include "helper_log.h"
 
 #include "log.h"
+#include "undone.h"
 
 void helper_log_open(const char *path, const struct config *config, bool becomes_user)
 {
@@ -28,11 +29,11 @@ void helper_log_reopen(void)
 
 void helper_log_undone(const struct config *config)
 {
-    if (config->submit_via == CONFIG_SUBMIT_DOGSTATSD)
-        log_warnx("helper_log", "submit_via: dogstatsd is not done by this version: nothing is sent to %s:%u; use the check",
-                  config->statsd_ip, config->statsd_port);
+    const char *text = undone_sending(config);
+
+    if (text != NULL)
+        log_warnx("helper_log", "%s", text);
     for (size_t i = 0; i < config->instance_count; i++)
-        if (config->instances[i].sample)
-            log_warnx("helper_log", "%s: sample: true is not done by this version: it captures all the time",
-                      config->instances[i].interface);
+        if ((text = undone_sampling(&config->instances[i])) != NULL)
+            log_warnx("helper_log", "%s: %s", config->instances[i].interface, text);
 }

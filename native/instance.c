@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "log.h"
+#include "undone.h"
+#include "verdict.h"
 
 /* Blocks by which group_by: subnet gathers peers: what one site or one customer's network usually has. */
 #define SUBNET_BITS_V4 24
@@ -36,9 +38,11 @@ static struct netset *make_local_nets(const struct config_instance *config)
 }
 
 /* Everything but the meter's number. old: what is known of the names already, or NULL. */
-static int fill(struct instance *out, const struct config_instance *config, bool resolve_names, const struct targets *old)
+static int fill(struct instance *out, const struct targets *old)
 {
-    out->targets = targets_new(config, resolve_names);
+    const struct config_instance *config = out->config;
+
+    out->targets = targets_new(config, out->whole->resolve_names);
     if (out->targets == NULL || (old != NULL && !targets_inherit(out->targets, old)))
         return -1;
     if (!config->all_peers && (out->whitelist = targets_whitelist(out->targets)) == NULL)
@@ -56,13 +60,13 @@ static void release(struct instance *instance)
     *instance = (struct instance){ .number = -1 };
 }
 
-int instance_start(struct instance *out, const struct config_instance *config, bool resolve_names, struct tap *tap,
+int instance_start(struct instance *out, const struct config *whole, const struct config_instance *config, struct tap *tap,
                    const char *refusal, struct meter *meter, const struct instance_host *host)
 {
     struct meter_instance description;
 
-    *out = (struct instance){ .config = config, .tap = tap, .refusal = refusal, .number = -1 };
-    if (fill(out, config, resolve_names, NULL) < 0)
+    *out = (struct instance){ .whole = whole, .config = config, .tap = tap, .refusal = refusal, .number = -1 };
+    if (fill(out, NULL) < 0)
         goto fail;
     description = describe(out, host);
     out->number = meter_instance_add(meter, &description);
@@ -74,13 +78,13 @@ fail:
     return -1;
 }
 
-int instance_change(struct instance *instance, const struct config_instance *config, bool resolve_names, struct meter *meter,
-                    const struct instance_host *host)
+int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
+                    struct meter *meter, const struct instance_host *host)
 {
     struct instance old = *instance;
-    struct instance changed = { .config = config, .tap = old.tap, .refusal = old.refusal, .number = old.number };
+    struct instance changed = { .whole = whole, .config = config, .tap = old.tap, .refusal = old.refusal, .number = old.number };
 
-    if (fill(&changed, config, resolve_names, old.targets) < 0) {
+    if (fill(&changed, old.targets) < 0) {
         release(&changed);
         return -1;
     }
@@ -120,6 +124,16 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
     instance_refresh(instance, meter, host); /* the meter lets go of the old set here */
     netset_free(old);
     return true;
+}
+
+void instance_warning(const struct instance *instance, char out[static SEG_ERROR_MAX])
+{
+    const char *undone[] = { undone_sampling(instance->config), undone_sending(instance->whole) };
+
+    targets_warning(instance->targets, out, SEG_ERROR_MAX);
+    for (size_t i = 0; i < sizeof undone / sizeof undone[0]; i++)
+        if (undone[i] != NULL)
+            verdict_add_cause(out, undone[i]);
 }
 
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)

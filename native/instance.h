@@ -15,7 +15,8 @@
 #include "target.h"
 
 struct instance {
-    const struct config_instance *config; /* outlives the instance */
+    const struct config *whole;           /* outlives the instance, and so does */
+    const struct config_instance *config; /* its own part */
     struct targets *targets;
     struct netset *whitelist;  /* NULL: all peers */
     struct netset *local_nets; /* NULL: none */
@@ -32,20 +33,23 @@ struct instance_host {
 
 /* Fills *out and enters it into the meter. tap may be NULL (with a refusal). 0; -1: out of memory or of numbers (*out is empty).
  */
-int instance_start(struct instance *out, const struct config_instance *config, bool resolve_names, struct tap *tap,
+int instance_start(struct instance *out, const struct config *whole, const struct config_instance *config, struct tap *tap,
                    const char *refusal, struct meter *meter, const struct instance_host *host);
 /* Ends it: its flows and rows go. */
 void instance_stop(struct instance *instance, struct meter *meter);
 /* The same instance by another configuration (another whitelist, other tags): flows that are still wanted stay, and so does what
  * is known of its names. The grouping must be the same. 0; -1: out of memory (the instance is as before). */
-int instance_change(struct instance *instance, const struct config_instance *config, bool resolve_names, struct meter *meter,
-                    const struct instance_host *host);
+int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
+                    struct meter *meter, const struct instance_host *host);
 /* Tells the meter of the sets as they are now (addresses that changed). */
 void instance_refresh(const struct instance *instance, struct meter *meter, const struct instance_host *host);
 
 /* Takes in an answer. True: the whitelist changed (the meter knows it already), so the tap's filter must follow. */
 bool instance_answer(struct instance *instance, const struct resolve_answer *answer, struct meter *meter,
                      const struct instance_host *host);
+
+/* "" or what its owner should know although it measures: names that do not resolve, what this version does not do. */
+void instance_warning(const struct instance *instance, char out[static SEG_ERROR_MAX]);
 
 /* What the tag dst: says of a row: a configured or resolved name; NULL: the address or block itself. */
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row);

@@ -187,7 +187,7 @@ static void fill_instance(struct seg_instance *out, struct instance *source, con
     snprintf(out->interface, sizeof out->interface, "%s", source->config->interface);
     if (source->number >= 0)
         fill_counters(out, meter, source->number);
-    targets_warning(source->targets, out->warning, sizeof out->warning);
+    instance_warning(source, out->warning);
     if (source->tap == NULL) {
         out->state = SEG_FAILED;
         snprintf(out->error, sizeof out->error, "%s", source->refusal == NULL ? "" : source->refusal);

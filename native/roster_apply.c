@@ -5,6 +5,7 @@
 
 #include "links.h"
 #include "log.h"
+#include "undone.h"
 
 /* Whether the meter must be made anew for the new settings: its bounds are fixed for its life. */
 static bool meter_differs(const struct config *a, const struct config *b)
@@ -34,14 +35,6 @@ static int ensure_meter(struct roster *roster, const struct config *config)
     return roster->meter == NULL ? -1 : 0;
 }
 
-/* Why the helper does not capture for an instance although its configuration is right; NULL: it does. */
-static const char *refusal_of(const struct config_instance *instance)
-{
-    if (strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0)
-        return "interface: file is not measured by the running helper in this version; use `go-metro read` on the capture";
-    return NULL;
-}
-
 static size_t count_interfaces(const struct config *config)
 {
     size_t count = 0;
@@ -51,7 +44,7 @@ static size_t count_interfaces(const struct config *config)
 
         while (j < i && strcmp(config->instances[i].interface, config->instances[j].interface) != 0)
             j++;
-        count += j == i && refusal_of(&config->instances[i]) == NULL;
+        count += j == i && undone_file(&config->instances[i]) == NULL;
     }
     return count;
 }
@@ -95,7 +88,7 @@ static struct tap *tap_for(struct roster *roster, const struct config *config, c
 static bool is_successor(const struct instance *old, const struct config_instance *instance)
 {
     return old->config != NULL && old->config->group_by == instance->group_by
-           && strcmp(old->config->interface, instance->interface) == 0 && refusal_of(instance) == NULL;
+           && strcmp(old->config->interface, instance->interface) == 0 && undone_file(instance) == NULL;
 }
 
 /* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the
@@ -117,14 +110,13 @@ static void match_instances(struct instance old[], size_t old_count, const struc
 
 static int start_one(struct roster *roster, const struct config *config, const struct config_instance *instance)
 {
-    const char *refusal = refusal_of(instance);
+    const char *refusal = undone_file(instance);
     struct tap *tap = refusal == NULL ? tap_for(roster, config, instance->interface) : NULL;
     struct instance_host host = roster_host(roster, tap);
 
     if (refusal == NULL && tap == NULL)
         return -1;
-    if (instance_start(&roster->instances[roster->count], instance, config->resolve_names, tap, refusal, roster->meter, &host)
-        < 0)
+    if (instance_start(&roster->instances[roster->count], config, instance, tap, refusal, roster->meter, &host) < 0)
         return -1;
     roster->count++;
     return 0;
@@ -150,7 +142,7 @@ static int replace_instances(struct roster *roster, const struct config *config)
             rc |= start_one(roster, config, &config->instances[i]);
             continue;
         }
-        if (instance_change(&kept[i], &config->instances[i], config->resolve_names, roster->meter, &host) < 0) {
+        if (instance_change(&kept[i], config, &config->instances[i], roster->meter, &host) < 0) {
             instance_stop(&kept[i], roster->meter);
             rc = -1;
             continue;

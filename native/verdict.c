@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Adds a cause after those that are there; what does not fit is cut off. */
-static void add(struct verdict *verdict, const char *cause)
+void verdict_add_cause(char text[static SEG_ERROR_MAX], const char *cause)
 {
-    size_t length = strlen(verdict->error);
+    size_t length = strlen(text);
 
-    snprintf(verdict->error + length, sizeof verdict->error - length, "%s%s", length > 0 && *cause != '\0' ? "; also: " : "",
-             cause);
+    snprintf(text + length, SEG_ERROR_MAX - length, "%s%s", length > 0 && *cause != '\0' ? "; also: " : "", cause);
 }
 
 void verdict_make(struct verdict *out, const struct verdict_causes *causes)
@@ -18,16 +16,16 @@ void verdict_make(struct verdict *out, const struct verdict_causes *causes)
     *out = (struct verdict){ .error = "" };
     if (causes->is_stopping) {
         out->state = SEG_STOPPED;
-        add(out, "stopped on request");
+        verdict_add_cause(out->error, "stopped on request");
         return;
     }
     if (*causes->privilege != '\0' || !causes->is_configured || !causes->is_measuring)
         out->state = SEG_FAILED;
     else if (*causes->configuration != '\0' || *causes->memory != '\0')
         out->state = SEG_DEGRADED;
-    add(out, causes->configuration);
-    add(out, causes->privilege);
-    add(out, causes->memory);
+    verdict_add_cause(out->error, causes->configuration);
+    verdict_add_cause(out->error, causes->privilege);
+    verdict_add_cause(out->error, causes->memory);
 }
 
 /* Whatever else is wrong, readers must know that they do not see all; but who is stopped has nothing to mend. */
@@ -37,7 +35,7 @@ void verdict_with_loss(struct verdict *verdict, const char *loss)
         return;
     if (verdict->state < SEG_DEGRADED)
         verdict->state = SEG_DEGRADED;
-    add(verdict, loss);
+    verdict_add_cause(verdict->error, loss);
 }
 
 /* A failure of the helper itself explains its instances'. */
@@ -47,7 +45,7 @@ enum seg_state verdict_with_instances(struct verdict *verdict, enum seg_state in
         return verdict->state;
     if (verdict->state == 0 || instances == SEG_FAILED) {
         verdict->state = instances;
-        add(verdict, error == NULL ? "" : error);
+        verdict_add_cause(verdict->error, error == NULL ? "" : error);
     }
     return verdict->state;
 }

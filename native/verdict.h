@@ -17,6 +17,9 @@ struct verdict_causes {
     const char *memory;        /* why not all of it, or nothing, is measured */
 };
 
+/* Adds a cause ("": none) behind those that are there; what does not fit is cut off. The check takes them apart again. */
+void verdict_add_cause(char text[static SEG_ERROR_MAX], const char *cause);
+
 struct verdict {
     enum seg_state state; /* 0: as the instances are; SEG_DEGRADED: that or worse */
     char error[SEG_ERROR_MAX];

@@ -181,10 +181,15 @@ def test_instances_of_one_run_share_one_read(segment_path, monkeypatch):
     assert (agent.run().statuses, len(reads)) == (['OK'] * 3, 2)
 
 
-def test_dogstatsd_submits_nothing_here(run_after):
-    result = run_after(all_metrics, extended_metrics=True, submit_via='dogstatsd')
-    assert result.metrics == []
-    assert result.service_checks[0][0] == OK
+def test_the_check_submits_whatever_submit_via_says(run_after):
+    """The helper does not send to dogstatsd, and says so: without the check the metrics would vanish."""
+    def change(segment):
+        all_metrics(segment)
+        segment.instances[0].warning = 'submit_via: dogstatsd is not done; set submit_via: check'
+    result = run_after(change, extended_metrics=True, submit_via='dogstatsd')
+    assert result.metrics == run_after(all_metrics, extended_metrics=True).metrics != []
+    assert result.warnings == [['submit_via: dogstatsd is not done; set submit_via: check']]
+    assert result.service_checks[0][0] == WARNING
 
 
 def test_a_restarted_helper(run_after):
@@ -248,6 +253,13 @@ def test_a_name_that_does_not_resolve_is_a_warning(host, segment_path):
     assert result.warnings == [['db.example does not resolve: see your DNS']]
     assert result.service_checks == [(WARNING, ['iface:lo', 'role:db'], 'db.example does not resolve: see your DNS')]
     assert result.values(RTT) == [1.0]
+
+
+def test_each_warning_has_a_line_of_its_own(host, segment_path):
+    Segment([], [loopback(warning='a does not resolve; see b; also: sample is not done')]).write(segment_path)
+    result = host([LOOPBACK]).run()
+    assert result.warnings == [['a does not resolve; see b', 'sample is not done']]
+    assert result.service_checks[0][2] == 'a does not resolve; see b; sample is not done'
 
 
 def test_degraded_because_of_another_instance_is_ok(host, segment_path):

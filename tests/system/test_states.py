@@ -84,3 +84,21 @@ def test_a_segment_grows_by_what_it_needs_where_twice_that_cannot_be_had():
             stage.run("python3", "-c", MANY_PEERS, "200")
             stage.wait_for_status(lambda s: len(s["peers"]) == 400 and s["helper"]["state"] == "capturing")
             assert "not published" not in stage.read(LOG)
+
+
+def test_what_is_asked_for_and_not_done_is_a_warning_and_the_metrics_come(stage):
+    stage.configure("""
+init_config: {submit_via: dogstatsd, resolve_names: false}
+instances:
+  - {interface: lo, ips: [127.0.0.0/8], sample: true, sample_duration: 10, sample_interval: 50}
+""")
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run("python3", "-c", MANY_PEERS, "1")
+        stage.wait_for_status(lambda s: len(s["peers"]) == 2)
+        for python in (2, 3):
+            check = stage.check(python)
+            assert check.status == "WARNING" and check.service_status == "WARNING"
+            assert ["is not done by this version" in warning for warning in check.warnings] == [True, True]
+            assert check.warnings[0].endswith("remove `sample`") and check.warnings[1].endswith("set submit_via: check")
+            assert len(check.gauges(iface="lo", dst="127.1.0.0")) == 3

@@ -16,6 +16,8 @@ static const struct config_instance wanted = {
     .interface = (char *)"eth0", .ips = { ips, 1 }, .ip_prefixes = prefixes, .fingerprint = 0x1234
 };
 
+static struct config whole;
+
 /* One TCP segment without data in IPv4 in nothing (DLT_RAW). */
 static void put_segment(struct meter *meter, int number, const char *src, const char *dst, uint16_t sport, uint16_t dport,
                         uint8_t flags, uint32_t seq, uint32_t ack, int64_t time_ns)
@@ -60,7 +62,7 @@ static struct scene set_up(uint32_t max_peers, const char *refusal)
     assert_true(prefix_parse("10.0.0.1", &own, NULL));
     assert_int_equal(netset_add(scene.own, &own, 0), 0);
     host = (struct instance_host){ .own = scene.own };
-    assert_int_equal(instance_start(&scene.instance, &wanted, false, NULL, refusal, scene.meter, &host), 0);
+    assert_int_equal(instance_start(&scene.instance, &whole, &wanted, NULL, refusal, scene.meter, &host), 0);
     return scene;
 }
 
@@ -173,11 +175,11 @@ static void a_name_comes_and_goes(void **state)
     handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
     assert_named(scene.publication, &scene, "192.0.2.7");
     assert_named(scene.publication, &scene, "192.0.2.7");
-    assert_int_equal(instance_change(&scene.instance, &named, false, scene.meter, &host), 0);
+    assert_int_equal(instance_change(&scene.instance, &whole, &named, scene.meter, &host), 0);
     assert_true(instance_answer(&scene.instance, &answer, scene.meter, &host));
     assert_named(scene.publication, &scene, "db.example");
     assert_named(scene.publication, &scene, "db.example");
-    assert_int_equal(instance_change(&scene.instance, &wanted, false, scene.meter, &host), 0);
+    assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0);
     assert_named(scene.publication, &scene, "192.0.2.7");
     tear_down(&scene);
 }
@@ -251,7 +253,7 @@ static void the_addresses_of_a_name_are_one_row(void **state)
 
     (void)state;
     instance_stop(&scene.instance, scene.meter);
-    assert_int_equal(instance_start(&scene.instance, &named, false, NULL, NULL, scene.meter, &host), 0);
+    assert_int_equal(instance_start(&scene.instance, &whole, &named, NULL, NULL, scene.meter, &host), 0);
     assert_true(address_parse("192.0.2.7", &addresses[0]) && address_parse("192.0.2.8", &addresses[1]));
     assert_true(instance_answer(&scene.instance, &answer, scene.meter, &host));
     handshake(&scene, "192.0.2.7", 4000, 15000000000, 2000000);
@@ -265,7 +267,7 @@ static void the_addresses_of_a_name_are_one_row(void **state)
     /* A reload that puts another name in front keeps the row and its name. */
     static char *more[] = { (char *)"a.example", (char *)"db.example" };
     static const struct config_instance reloaded = { .interface = (char *)"eth0", .hosts = { more, 2 } };
-    assert_int_equal(instance_change(&scene.instance, &reloaded, false, scene.meter, &host), 0);
+    assert_int_equal(instance_change(&scene.instance, &whole, &reloaded, scene.meter, &host), 0);
     handshake(&scene, "192.0.2.8", 4002, 15000000000, 4000000);
     publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
     assert_int_equal(contents.row_count, 1);
@@ -284,6 +286,29 @@ static void an_instance_that_is_refused_says_why(void **state)
     publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
     assert_int_equal(contents.instances[0].state, SEG_FAILED);
     assert_string_equal(contents.instances[0].error, "not in this version");
+    tear_down(&scene);
+}
+
+static void what_is_asked_for_and_not_done_is_a_warning(void **state)
+{
+    static const struct config_instance sampled = {
+        .interface = (char *)"eth0", .ips = { ips, 1 }, .ip_prefixes = prefixes, .sample = true
+    };
+    static const struct config sending = { .submit_via = CONFIG_SUBMIT_DOGSTATSD };
+    struct scene scene = set_up(10, NULL);
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+    struct instance_host host = { .own = scene.own };
+
+    (void)state;
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_string_equal(contents.instances[0].warning, "");
+    assert_int_equal(instance_change(&scene.instance, &sending, &sampled, scene.meter, &host), 0);
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_string_equal(contents.instances[0].warning,
+                        "sample: true is not done by this version: it measures all the time; remove `sample`; also: submit_via: "
+                        "dogstatsd is not done by this version: the Agent's check submits, and where that does not run nobody "
+                        "does; set submit_via: check");
     tear_down(&scene);
 }
 
@@ -322,6 +347,7 @@ int main(void)
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),
         cmocka_unit_test(the_addresses_of_a_name_are_one_row),
         cmocka_unit_test(an_instance_that_is_refused_says_why),
+        cmocka_unit_test(what_is_asked_for_and_not_done_is_a_warning),
         cmocka_unit_test(the_state_of_all_follows_from_the_states_of_each),
     };
 
