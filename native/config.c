@@ -16,6 +16,7 @@
 #include "yaml_tree.h"
 
 #define MAX_FILE_BYTES (4 * 1024 * 1024)
+#define DAY_S 86400
 
 /* The documented exp_ttl was never read by the old program, so its owner has seen expired_ttl at work. */
 static void check_expiry(struct config_reader *reader, const struct config_found *found)
@@ -32,6 +33,32 @@ static void check_expiry(struct config_reader *reader, const struct config_found
             documented->text, real->line, real->text);
 }
 
+static uint32_t rounded_up(double seconds)
+{
+    const uint32_t whole = (uint32_t)seconds;
+
+    return whole < seconds ? whole + 1 : whole;
+}
+
+/* The Agent's own key, in init_config or an instance: seconds between two runs of its check at least. Whatever is no number is
+ * not ours to refuse. */
+static void read_check_interval(const struct yaml_node *map, struct config *config)
+{
+    for (size_t i = 0; i < map->count; i += 2) {
+        const struct yaml_node *key = map->items[i], *value = map->items[i + 1];
+        double seconds = 0;
+
+        if (key->type != YAML_TREE_SCALAR || strcmp(key->text, "min_collection_interval") != 0)
+            continue;
+        if (value->type == YAML_TREE_SCALAR && value->scalar.kind == SCALAR_INT)
+            seconds = (double)value->scalar.integer;
+        else if (value->type == YAML_TREE_SCALAR && value->scalar.kind == SCALAR_FLOAT)
+            seconds = value->scalar.real;
+        if (seconds > config->check_interval_s) /* not so for a NaN */
+            config->check_interval_s = seconds < DAY_S ? rounded_up(seconds) : DAY_S;
+    }
+}
+
 static void read_init(struct config_reader *reader, const struct yaml_node *node, struct config *config)
 {
     char shown[CONFIG_SHOWN_MAX];
@@ -45,6 +72,7 @@ static void read_init(struct config_reader *reader, const struct yaml_node *node
         return;
     }
     config_level_read(reader, &config_level_init, node, &found, config);
+    read_check_interval(node, config);
     check_expiry(reader, &found);
 }
 
@@ -173,6 +201,8 @@ static void read_instances(struct config_reader *reader, const struct config_fou
         struct source source = { .reader = reader, .node = node->items[i], .number = i + 1 };
 
         read_instance(&source, &config->instances[i]);
+        if (source.node->type == YAML_TREE_MAP)
+            read_check_interval(source.node, config);
     }
 }
 

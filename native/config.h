@@ -62,6 +62,7 @@ struct config {
     uint32_t buffer_mib;         /* 64: all rings together */
     uint32_t resolve_interval_s; /* 300 */
     bool resolve_names;          /* true */
+    uint32_t check_interval_s;   /* the longest of the Agent's own min_collection_interval, rounded up; 0: none is given */
     struct config_instance *instances;
     size_t instance_count;
 };

@@ -22,7 +22,8 @@ struct meter *meter_new(const struct meter_options *options)
     const uint32_t most = options->max_flows < PENDING_MAX - PENDING_BASE ? options->max_flows + PENDING_BASE : PENDING_MAX;
     const uint64_t *seed = options->hash_seed;
     const bool flows = flow_table_init(&meter->flows, options->max_flows, options->idle_ttl_s, options->exp_ttl_s, seed);
-    const bool peers = peer_table_init(&meter->peers, options->max_peers, options->idle_ttl_s, options->keep_rows, seed);
+    const uint32_t row_ttl_s = options->row_ttl_s > options->idle_ttl_s ? options->row_ttl_s : options->idle_ttl_s;
+    const bool peers = peer_table_init(&meter->peers, options->max_peers, row_ttl_s, options->keep_rows, seed);
     const bool pending = pending_pool_init(&meter->pending, most);
     if (!flows || !peers || !pending) {
         meter_free(meter);

@@ -36,7 +36,8 @@ struct meter_sample {
 struct meter_options {
     uint32_t max_flows;
     uint32_t max_peers;
-    uint32_t idle_ttl_s; /* a flow without a packet for so long leaves; a row without flow and packet for so long too */
+    uint32_t idle_ttl_s; /* a flow without a packet for so long leaves */
+    uint32_t row_ttl_s;  /* a row without flow and packet for so long leaves; at least idle_ttl_s */
     uint32_t exp_ttl_s;  /* an ended flow leaves after so long */
     bool keep_rows;      /* rows never leave, however long they are idle (`read`: the table at the end is of the whole capture) */
     uint64_t hash_seed[2];

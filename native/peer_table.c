@@ -21,12 +21,12 @@ static size_t chunk_count(const struct peer_table *table)
     return (size_t)(table->limit >> PEER_ROW_CHUNK_BITS) + 1;
 }
 
-bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t idle_ttl_s, bool keep, const uint64_t seed[static 2])
+bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_s, bool keep, const uint64_t seed[static 2])
 {
     memset(table, 0, sizeof *table);
     table->limit = max_peers < PEER_ROWS_MAX ? max_peers : PEER_ROWS_MAX;
     table->unused = PEER_ROW_NONE;
-    table->idle_ttl_s = idle_ttl_s == 0 ? 1 : idle_ttl_s;
+    table->ttl_s = ttl_s == 0 ? 1 : ttl_s;
     table->keep = keep;
     memcpy(table->seed, seed, sizeof table->seed);
     wheel_init(&table->wheel, link_of, table);
@@ -142,7 +142,7 @@ void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s)
     }
     row->open_flows--;
     if (row->open_flows == 0 && !table->keep) {
-        wheel_add(&table->wheel, index, row->last_s + table->idle_ttl_s);
+        wheel_add(&table->wheel, index, row->last_s + table->ttl_s);
         row->on_wheel = true;
     }
 }
@@ -153,8 +153,8 @@ uint32_t peer_row_due(struct peer_table *table, uint32_t now_s)
 
     while ((index = wheel_take(&table->wheel, now_s)) != WHEEL_NONE) {
         const struct peer_row *row = peer_row_at(table, index);
-        wheel_add(&table->wheel, index, row->last_s + table->idle_ttl_s);
-        if (now_s - row->last_s >= table->idle_ttl_s) {
+        wheel_add(&table->wheel, index, row->last_s + table->ttl_s);
+        if (now_s - row->last_s >= table->ttl_s) {
             return index; /* the caller's peer_row_remove() takes it off */
         }
     }

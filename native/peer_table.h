@@ -2,7 +2,7 @@
  * lives.
  *
  * peer_table_init() once; peer_row_take() when a flow opens, peer_row_release() when it closes; peer_row_due() and
- * peer_row_remove() for rows that nobody used for idle_ttl; peer_table_destroy(). */
+ * peer_row_remove() for rows that nobody used for their time to live; peer_table_destroy(). */
 #ifndef GO_METRO_PEER_TABLE_H
 #define GO_METRO_PEER_TABLE_H
 
@@ -47,15 +47,15 @@ struct peer_table {
     uint32_t limit, used;
     uint32_t high; /* indexes below it were in use once */
     uint32_t unused;
-    uint32_t idle_ttl_s;
-    bool keep; /* rows never leave */
+    uint32_t ttl_s; /* of a row without flows, from its last packet */
+    bool keep;      /* rows never leave */
     uint64_t births;
     uint64_t seed[2];
     struct wheel wheel;
 };
 
 /* False: out of memory. The table must stay where it is. */
-bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t idle_ttl_s, bool keep, const uint64_t seed[static 2]);
+bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_s, bool keep, const uint64_t seed[static 2]);
 void peer_table_destroy(struct peer_table *table);
 
 /* The row's index, with one more flow; made (born at time_ns, *born set) if it is not there. PEER_ROW_NONE: no room. */

@@ -7,11 +7,21 @@
 #include "log.h"
 #include "undone.h"
 
+#define ROW_TTL_MIN_S 60
+
+/* A row holds what the check has not seen yet, so it must still be there when that comes next: twice the longest time between two
+ * runs, because one may be late or left out, and never less than four of the Agent's usual 15 s. `idle_ttl` may be less, as it
+ * was for the old program, which sent by itself; it is about flows. More than that would fill max_peers with who is gone. */
+static uint32_t row_ttl_of(const struct config *config)
+{
+    return config->check_interval_s > ROW_TTL_MIN_S / 2 ? 2 * config->check_interval_s : ROW_TTL_MIN_S;
+}
+
 /* Whether the meter must be made anew for the new settings: its bounds are fixed for its life. */
 static bool meter_differs(const struct config *a, const struct config *b)
 {
     return a->max_flows != b->max_flows || a->max_peers != b->max_peers || a->idle_ttl_s != b->idle_ttl_s
-           || a->exp_ttl_s != b->exp_ttl_s;
+           || a->exp_ttl_s != b->exp_ttl_s || row_ttl_of(a) != row_ttl_of(b);
 }
 
 static int ensure_meter(struct roster *roster, const struct config *config)
@@ -20,6 +30,7 @@ static int ensure_meter(struct roster *roster, const struct config *config)
         .max_flows = config->max_flows,
         .max_peers = config->max_peers,
         .idle_ttl_s = config->idle_ttl_s,
+        .row_ttl_s = row_ttl_of(config),
         .exp_ttl_s = config->exp_ttl_s,
         .hash_seed = { roster->hash_seed[0], roster->hash_seed[1] },
         .births = roster->meter == NULL ? 0 : meter_births(roster->meter),
@@ -28,7 +39,8 @@ static int ensure_meter(struct roster *roster, const struct config *config)
     if (roster->meter != NULL && !meter_differs(roster->config, config))
         return 0;
     if (roster->meter != NULL)
-        log_info("roster", "flows and rows begin anew: max_flows, max_peers, idle_ttl or exp_ttl changed");
+        log_info("roster",
+                 "flows and rows begin anew: max_flows, max_peers, idle_ttl, exp_ttl or min_collection_interval changed");
     roster_stop(roster);
     meter_free(roster->meter);
     roster->meter = meter_new(&options);

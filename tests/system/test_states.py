@@ -2,7 +2,7 @@
 
 import pytest
 
-from processes import BUILD
+from processes import BUILD, wait_until
 from stage import LOG, SEGMENT, USER, Stage
 from test_measuring import MANY_PEERS
 
@@ -102,3 +102,19 @@ instances:
             assert ["is not done by this version" in warning for warning in check.warnings] == [True, True]
             assert check.warnings[0].endswith("remove `sample`") and check.warnings[1].endswith("set submit_via: check")
             assert len(check.gauges(iface="lo", dst="127.1.0.0")) == 3
+
+
+def test_what_short_lived_flows_measured_waits_for_the_check(stage):
+    """An old configuration may let flows go long before the Agent comes again."""
+    text = "init_config: {idle_ttl: 1, exp_ttl: 1, resolve_names: false}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n"
+    stage.configure(text)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run("python3", "-c", MANY_PEERS, "1")
+        stage.wait_for_status(lambda s: len(s["peers"]) == 2)
+        stage.wait_for_status(lambda s: s["instances"][0]["open_flows"] == 0)
+        stage.run("sleep", "3")
+        assert len(stage.check().gauges(iface="lo", dst="127.1.0.0")) == 3
+        # Where the Agent comes more seldom it waits longer.
+        stage.configure(text + "    min_collection_interval: 300\n")
+        wait_until(lambda: "flows and rows begin anew" in stage.read(LOG), what=lambda: stage.read(LOG))

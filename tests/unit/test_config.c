@@ -112,6 +112,7 @@ static void expect_defaults(const struct config *config)
     assert_int_equal(config->snaplen, 512);
     assert_int_equal(config->idle_ttl_s, 300);
     assert_int_equal(config->exp_ttl_s, 60);
+    assert_int_equal(config->check_interval_s, 0);
     assert_string_equal(config->statsd_ip, "127.0.0.1");
     assert_int_equal(config->statsd_port, 8125);
     assert_true(config->log_to_file);
@@ -262,6 +263,43 @@ static void test_which_value_counts(void **state)
 
         assert_int_equal(config->idle_ttl_s, cases[i].idle_ttl_s);
         assert_int_equal(config->exp_ttl_s, cases[i].exp_ttl_s);
+        config_free(config);
+    }
+}
+
+/* The Agent's own key, which is never an error here. */
+static void test_check_interval(void **state)
+{
+    static const struct {
+        const char *init, *instance;
+        uint32_t seconds;
+    } cases[] = {
+        { "300", "~", 300 },
+        { "~", "300", 300 },
+        { "60", "20", 60 },
+        { "20", "60", 60 },
+        { "30.2", "~", 31 },
+        { "1.0e+300", "~", 86400 },
+        { ".inf", "~", 86400 },
+        { ".nan", "~", 0 },
+        { "86401", "~", 86400 },
+        { "-5", "-5.5", 0 },
+        { "soon", "[9]", 0 },
+        { "'300'", "yes", 0 },
+        { "9999999999999999999999", "{a: 5}", 86400 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        struct config *config;
+
+        snprintf(text, sizeof text,
+                 "init_config:\n  min_collection_interval: %s\n" INSTANCE_TEXT "  min_collection_interval: %s\n", cases[i].init,
+                 cases[i].instance);
+        config = parse(text, CONFIG_OK);
+        assert_int_equal(report.count, 0);
+        assert_int_equal(config->check_interval_s, cases[i].seconds);
         config_free(config);
     }
 }
@@ -564,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_every_instance_key),
         cmocka_unit_test(test_merged_instances),
         cmocka_unit_test(test_which_value_counts),
+        cmocka_unit_test(test_check_interval),
         cmocka_unit_test(test_log_levels),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_names),

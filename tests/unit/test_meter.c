@@ -723,6 +723,28 @@ static void an_idle_row_leaves_and_is_born_anew(void **state)
     assert_int_equal(look(1, 3).found.birth, other_birth);
 }
 
+/* Flows obey idle_ttl; what they measured waits for who reads it. */
+static void a_row_outlives_its_idle_flows(void **state)
+{
+    const struct meter_instance instance = { .both_sides = true };
+    const struct meter_options options = {
+        .max_flows = MAX_FLOWS, .max_peers = MAX_PEERS, .idle_ttl_s = 5, .row_ttl_s = 60, .exp_ttl_s = EXP_S
+    };
+
+    (void)state;
+    meter_free(meter);
+    meter = meter_new(&options);
+    assert_non_null(meter);
+    number = meter_instance_add(meter, &instance);
+    open_connection(1, 2, 1000, 1 * S);
+    meter_expire(meter, 1 + 5);
+    assert_int_equal(counters()->open_flows, 0);
+    meter_expire(meter, 1 + 59);
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+    meter_expire(meter, 1 + 60);
+    assert_int_equal(meter_row_count(meter), 0);
+}
+
 static void a_row_outlives_its_ended_flows(void **state)
 {
     (void)state;
@@ -1308,6 +1330,7 @@ int main(void)
         CASE(an_idle_flow_leaves),
         CASE(a_frame_alone_moves_the_time),
         CASE(an_idle_row_leaves_and_is_born_anew),
+        CASE(a_row_outlives_its_idle_flows),
         CASE(a_row_outlives_its_ended_flows),
         CASE(kept_rows_never_leave),
         CASE(a_row_keeps_its_place),
