@@ -18,6 +18,7 @@ struct publisher {
     char *path;
     uint32_t max_rows;
     struct segment_writer *writer;
+    struct segment_identity identity; /* of the writer before it */
     struct publication *publication;
     char trouble[SEG_ERROR_MAX];                             /* with opening: what was logged last, "" when all is well */
     bool is_short_of_room, is_short_of_memory, is_unwritten; /* with publishing: each was logged and is not over */
@@ -109,6 +110,7 @@ static struct segment_writer_options writer_options(const struct publisher *publ
         .publish_interval_ms = PUBLISHER_INTERVAL_MS,
         .version = GO_METRO_VERSION,
         .replaces = publisher->writer,
+        .identity = publisher->identity,
     };
 }
 
@@ -138,10 +140,12 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
 /* Goes on in a file for so many rows. False: why not. */
 static bool grow(struct publisher *publisher, uint32_t rows, char why[static SEG_ERROR_MAX])
 {
-    struct segment_writer_options options = writer_options(publisher, rows);
+    struct segment_writer_options options;
     struct segment_writer *larger;
     pid_t holder;
 
+    publisher->identity = segment_writer_identity(publisher->writer);
+    options = writer_options(publisher, rows);
     if (segment_writer_open(&options, &larger, why, &holder) != SEGW_OK)
         return false;
     segment_writer_close(publisher->writer);
@@ -235,6 +239,7 @@ void publisher_close(struct publisher *publisher, bool remove)
         return;
     if (remove && segment_writer_in_place(publisher->writer) == 1 && unlink(publisher->path) < 0)
         log_warn("publisher", "%s: cannot be removed", publisher->path);
+    publisher->identity = segment_writer_identity(publisher->writer);
     segment_writer_close(publisher->writer);
     publisher->writer = NULL;
 }

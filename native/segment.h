@@ -66,7 +66,7 @@ struct seg_header {
 
 struct seg_snapshot {
     uint64_t sequence;    /* odd: being written */
-    uint64_t generation;  /* 1 is the first */
+    uint64_t generation;  /* 1 is the first of a helper; the file that follows another goes on counting */
     uint64_t boottime_ns; /* CLOCK_BOOTTIME of publishing: the heartbeat */
     uint64_t realtime_ns; /* since the epoch */
     uint32_t state;       /* enum seg_state */

@@ -50,11 +50,11 @@ static void fill_header(struct seg_header *header, const struct segment_writer_o
     header->publish_interval_ms = options->publish_interval_ms;
     header->pid = (uint32_t)getpid();
     header->pid_start_ticks = segment_pid_start_ticks(getpid());
-    header->start_boottime_ns = clock_ns(CLOCK_BOOTTIME);
-    header->start_realtime_ns = clock_ns(CLOCK_REALTIME);
-    if (options->replaces != NULL) {
-        header->start_boottime_ns = options->replaces->header.start_boottime_ns;
-        header->start_realtime_ns = options->replaces->header.start_realtime_ns;
+    header->start_boottime_ns = options->identity.start_boottime_ns;
+    header->start_realtime_ns = options->identity.start_realtime_ns;
+    if (header->start_boottime_ns == 0) {
+        header->start_boottime_ns = clock_ns(CLOCK_BOOTTIME);
+        header->start_realtime_ns = clock_ns(CLOCK_REALTIME);
     }
     segment_boot_id(header->boot_id);
     segment_clean_text(header->version, sizeof header->version, options->version);
@@ -81,6 +81,7 @@ static struct segment_writer *new_writer(const struct segment_writer_options *op
         return NULL;
     }
     fill_header(&writer->header, options);
+    writer->generation = options->identity.generation;
     return writer;
 }
 
@@ -285,6 +286,13 @@ int segment_writer_publish(struct segment_writer *writer, const struct segment_c
     writer->sequence[slot] += 2;
     writer->generation = head.generation;
     return 0;
+}
+
+struct segment_identity segment_writer_identity(const struct segment_writer *writer)
+{
+    return (struct segment_identity){ .start_boottime_ns = writer->header.start_boottime_ns,
+                                      .start_realtime_ns = writer->header.start_realtime_ns,
+                                      .generation = writer->generation };
 }
 
 uint32_t segment_writer_row_capacity(const struct segment_writer *writer)

@@ -20,15 +20,21 @@ enum segment_writer_result {
     SEGW_FAILED       /* anything else, with errno's text */
 };
 
+/* By what readers know a helper again from one file to the next. All 0: it is new. */
+struct segment_identity {
+    uint64_t start_boottime_ns, start_realtime_ns;
+    uint64_t generation; /* published last */
+};
+
 struct segment_writer_options {
     const char *path;
     uint32_t row_capacity;        /* max_peers + 1 per instance, 1..SEG_MAX_ROWS */
     uint32_t instance_capacity;   /* 1..SEG_MAX_INSTANCES */
     uint32_t publish_interval_ms; /* SEG_INTERVAL_MIN_MS..SEG_INTERVAL_MAX_MS */
     const char *version;
-    const struct segment_writer
-        *replaces; /* NULL, or our own writer at the same path, to go on in a file of another size: its lock
-                      passes on without a gap, the start times stay. Close it afterwards in any case. */
+    const struct segment_writer *replaces; /* NULL, or our own writer at the same path, to go on in a file of another size: its
+                                              lock passes on without a gap. Close it afterwards in any case. */
+    struct segment_identity identity;      /* of our own earlier file, wherever that went */
 };
 
 /* What is published. Arrays are the caller's; histograms[i] belongs to rows[i] and counts only from the bucket of its min_ns to
@@ -56,6 +62,9 @@ enum segment_writer_result segment_writer_open(const struct segment_writer_optio
 /* Writes one generation. 0; -1 (errno) when rows or instances are more than the capacity, or are none that a reader would take
  * (EINVAL). Never blocks on a reader. */
 int segment_writer_publish(struct segment_writer *writer, const struct segment_contents *contents);
+
+/* For the file that follows this one. */
+struct segment_identity segment_writer_identity(const struct segment_writer *writer);
 
 /* Rows that there is room for. */
 uint32_t segment_writer_row_capacity(const struct segment_writer *writer);

@@ -88,7 +88,7 @@ static const struct seed seeds[] = {
 
 static int publish_seed(const char *path, const struct seed *seed)
 {
-    const struct segment_writer_options options = { path, 1, 1, 1000, "1.0.0", NULL };
+    const struct segment_writer_options options = { path, 1, 1, 1000, "1.0.0", NULL, { 0, 0, 0 } };
     struct segment_writer *writer;
     char message[SEG_ERROR_MAX];
     pid_t holder;

@@ -1,5 +1,7 @@
 """What is shown is what is: a helper that died, a full /dev/shm, what is left out or not done. Each its own state and message."""
 
+import json
+
 import pytest
 
 from processes import BUILD, wait_until
@@ -118,3 +120,47 @@ def test_what_short_lived_flows_measured_waits_for_the_check(stage):
         # Where the Agent comes more seldom it waits longer.
         stage.configure(text + "    min_collection_interval: 300\n")
         wait_until(lambda: "flows and rows begin anew" in stage.read(LOG), what=lambda: stage.read(LOG))
+
+
+# Reads, waits for a file, reads again: whether it is the same helper, and the samples between the two.
+TWICE = """
+import json, os, sys, time
+sys.path.insert(0, sys.argv[1])
+import metro_segment
+earlier = metro_segment.read(sys.argv[2])
+print("ready")
+sys.stdout.flush()
+while not os.path.exists(sys.argv[3]):
+    time.sleep(0.05)
+later = metro_segment.read(sys.argv[2])
+print(json.dumps([later.continues(earlier), sum(row["samples"] for row in later.rows(since=earlier))]))
+"""
+
+
+def samples(status):
+    return sum(peer["samples"] for peer in status["peers"])
+
+
+@pytest.mark.parametrize("event", ["grows", "is removed"])
+def test_a_reader_goes_on_when_the_segment(stage, event):
+    """Another file of the same helper: what was read before is not counted again, and is no error."""
+    stage.configure(PEERS)
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run("python3", "-c", MANY_PEERS, "50")
+        before = samples(stage.wait_for_status(lambda s: len(s["peers"]) == 100))
+        stage.run("sleep", "2")  # some generations ahead of the other file
+        command = Stage.python(2, "-c", TWICE, BUILD / "python2", SEGMENT, "/opt/go")
+        with stage.start(*command, user=USER) as reader:
+            reader.wait_for_output("ready")
+            inode = stage.run("stat", "-c", "%i", SEGMENT)
+            if event == "is removed":
+                stage.run("rm", SEGMENT)
+                wait_until(lambda: "making it anew" in stage.read(LOG), what=lambda: stage.read(LOG))
+            count = {"grows": 400, "is removed": 60}[event]
+            stage.run("python3", "-c", MANY_PEERS, str(count))
+            after = samples(stage.wait_for_status(lambda s: len(s["peers"]) == 2 * count))
+            assert stage.run("stat", "-c", "%i", SEGMENT) != inode
+            stage.write("/opt/go", "")
+            assert reader.wait() == 0, reader.err
+            assert json.loads(reader.out.splitlines()[1]) == [True, after - before]

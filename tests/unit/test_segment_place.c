@@ -57,7 +57,7 @@ static void step(void)
 
 static enum segment_writer_result open_one(struct segment_writer **writer, char text[static SEG_ERROR_MAX])
 {
-    const struct segment_writer_options options = { path, 1, 1, 1000, "1", NULL };
+    const struct segment_writer_options options = { path, 1, 1, 1000, "1", NULL, { 0, 0, 0 } };
     pid_t holder;
     return segment_writer_open(&options, writer, text, &holder);
 }

@@ -941,7 +941,7 @@ static void test_names(void **state)
 /* Two generations, the newer one in snapshot 0. */
 static void make_good(void)
 {
-    const struct segment_writer_options made = { path, ROWS + 1, INSTANCES, 1000, "1.2.3", NULL };
+    const struct segment_writer_options made = { path, ROWS + 1, INSTANCES, 1000, "1.2.3", NULL, { 0, 0, 0 } };
     struct segment_writer *writer;
     pid_t holder;
     assert_int_equal(segment_writer_open(&made, &writer, message, &holder), SEGW_OK);

@@ -37,7 +37,7 @@ static uint32_t next_random(void)
 
 __attribute__((noreturn)) static void publish_for_ever(int ready)
 {
-    const struct segment_writer_options options = { path, ROWS, INSTANCES, 1000, "torn", NULL };
+    const struct segment_writer_options options = { path, ROWS, INSTANCES, 1000, "torn", NULL, { 0, 0, 0 } };
     struct segment_writer *writer;
     char message[SEG_ERROR_MAX];
     pid_t holder;

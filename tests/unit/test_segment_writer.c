@@ -66,7 +66,7 @@ static pid_t holder;
 
 static struct segment_writer_options options_for(uint32_t rows, uint32_t instances)
 {
-    return (struct segment_writer_options){ path, rows, instances, 1000, "1.2.3", NULL };
+    return (struct segment_writer_options){ path, rows, instances, 1000, "1.2.3", NULL, { 0, 0, 0 } };
 }
 
 static enum segment_writer_result try_open(struct segment_writer **writer)
@@ -498,7 +498,10 @@ static void test_going_on_in_a_larger_file(void **state)
     struct fixture fixture;
     const struct seg_header before = writer->header;
 
+    for (unsigned n = 0; n < 3; n++)
+        assert_int_equal(segment_writer_publish(writer, &fixture_empty), 0);
     options.replaces = writer;
+    options.identity = segment_writer_identity(writer);
     assert_int_equal(segment_writer_open(&options, &larger, message, &holder), SEGW_OK);
     assert_int_equal(segment_writer_in_place(writer), 0);
     segment_writer_close(writer);
@@ -511,6 +514,7 @@ static void test_going_on_in_a_larger_file(void **state)
     assert_int_equal(segment_writer_publish(larger, &fixture.contents), 0);
     struct segment_copy copy = read_back(true);
     assert_int_equal(copy.snapshot.row_count, 40);
+    assert_int_equal(copy.snapshot.generation, 4); /* and for a later snapshot of it */
     segment_copy_free(&copy);
     fixture_free(&fixture);
     segment_writer_close(larger);
@@ -632,7 +636,7 @@ static void test_device(void **state)
 
 static void test_no_folder(void **state)
 {
-    const struct segment_writer_options options = { "/nonexistent/segment", 1, 1, 1000, "", NULL };
+    const struct segment_writer_options options = { "/nonexistent/segment", 1, 1, 1000, "", NULL, { 0, 0, 0 } };
     struct segment_writer *writer;
     (void)state;
     assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_FAILED);
