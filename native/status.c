@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,11 +191,16 @@ static void print_people(const struct status_view *view)
     report_table(stdout, view->rows, view->copy.snapshot.row_count);
 }
 
+static bool is_measuring(const struct status_view *view)
+{
+    return strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0;
+}
+
 static void prometheus_state(const struct status_view *view)
 {
     printf("# HELP go_metro_up Whether go-metro is measuring.\n# TYPE go_metro_up "
            "gauge\ngo_metro_up{state=\"%s\",version=\"%s\"} %d\n",
-           view->state, view->copy.header.version, strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0);
+           view->state, view->copy.header.version, is_measuring(view));
 }
 
 static void print_view(const struct options *options, const struct status_view *view)
@@ -203,7 +209,8 @@ static void print_view(const struct options *options, const struct status_view *
         print_json(view);
     } else if (options->prometheus) {
         prometheus_state(view);
-        report_prometheus(stdout, view->rows, view->copy.snapshot.row_count);
+        /* A scrape has no time of its own: what a helper measured before it ended would be taken for now. */
+        report_prometheus(stdout, view->rows, is_measuring(view) ? view->copy.snapshot.row_count : 0);
     } else {
         print_people(view);
     }

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from processes import BUILD, wait_until
-from stage import LOG, SEGMENT, USER, Stage
+from stage import LOG, PROGRAM, SEGMENT, USER, Stage
 from test_measuring import MANY_PEERS
 
 CONFIGURATION = """
@@ -164,3 +164,16 @@ def test_a_reader_goes_on_when_the_segment(stage, event):
             stage.write("/opt/go", "")
             assert reader.wait() == 0, reader.err
             assert json.loads(reader.out.splitlines()[1]) == [True, after - before]
+
+
+def test_prometheus_has_no_values_of_a_helper_that_ended(stage):
+    stage.configure(PEERS)
+    with stage.helper() as helper:
+        stage.wait_for_state("capturing")
+        stage.run("python3", "-c", MANY_PEERS, "1")
+        stage.wait_for_status(lambda s: len(s["peers"]) == 2)
+        out = stage.run(PROGRAM, "status", "--prometheus")
+        assert 'go_metro_up{state="capturing"' in out and 'dst="127.1.0.0"' in out
+        helper.stop()
+    out = stage.run(PROGRAM, "status", "--prometheus")
+    assert 'go_metro_up{state="stopped"' in out and "dst=" not in out
