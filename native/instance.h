@@ -49,7 +49,7 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
                      const struct instance_host *host);
 
 /* "" or what its owner should know although it measures: names that do not resolve, what this version does not do. */
-void instance_warning(const struct instance *instance, char out[static SEG_ERROR_MAX]);
+void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX]);
 
 /* What the tag dst: says of a row: a configured or resolved name; NULL: the address or block itself. */
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row);

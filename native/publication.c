@@ -178,7 +178,7 @@ static void fill_counters(struct seg_instance *out, const struct meter *meter, i
     fill_ignored(out, counters);
 }
 
-static void fill_instance(struct seg_instance *out, struct instance *source, const struct meter *meter)
+static void fill_instance(struct seg_instance *out, struct instance *source, const struct meter *meter, uint32_t now_s)
 {
     struct capture_statistics statistics;
 
@@ -187,7 +187,7 @@ static void fill_instance(struct seg_instance *out, struct instance *source, con
     snprintf(out->interface, sizeof out->interface, "%s", source->config->interface);
     if (source->number >= 0)
         fill_counters(out, meter, source->number);
-    instance_warning(source, out->warning);
+    instance_warning(source, now_s, out->warning);
     if (source->tap == NULL) {
         out->state = SEG_FAILED;
         snprintf(out->error, sizeof out->error, "%s", source->refusal == NULL ? "" : source->refusal);
@@ -203,13 +203,15 @@ static void fill_instance(struct seg_instance *out, struct instance *source, con
 size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
                          const struct publication_time *time, struct segment_contents *out)
 {
+    const uint32_t now_s = (uint32_t)(time->boottime_ns / 1000000000u);
+
     publication->sources = instances;
     publication->source_count = count;
     publication->time = time;
     publication->count = 0;
     publication->missing = 0;
     for (size_t i = 0; i < count; i++)
-        fill_instance(&publication->instances[i], &instances[i], meter);
+        fill_instance(&publication->instances[i], &instances[i], meter, now_s);
     if (meter != NULL)
         meter_each_row(meter, add_row, publication);
     *out = (struct segment_contents){

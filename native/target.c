@@ -9,6 +9,7 @@
 #include "meter.h"
 
 #define FAILED_AGAIN_S 15 /* a name that fails is asked for again so soon: resolvers come up after the helper */
+#define PATIENCE_S 15     /* so long an answer may take before its lack is warned of */
 
 enum target_kind { TARGET_HOST, TARGET_ADDRESS, TARGET_BLOCK };
 
@@ -21,7 +22,7 @@ struct target {
     char name[RESOLVE_NAME_MAX]; /* TARGET_ADDRESS: its reverse name, "" while there is none */
     bool is_name_shared;         /* another target has the same reverse name: it would make one series of two */
     uint32_t id;                 /* TARGET_HOST: unique, and the same over reloads */
-    bool was_asked;
+    bool was_asked, was_answered;
     uint32_t asked_s;
     const char *error; /* of the newest answer; NULL: fine */
 };
@@ -222,6 +223,7 @@ static bool take_addresses(struct target *target, const struct resolve_answer *a
     else if (target->error != NULL && answer->error == NULL)
         log_info("target", "the host '%s' resolves now", target->text);
     target->error = answer->error;
+    target->was_answered = true;
     if (answer->error != NULL || has_addresses(target, answer->addresses, answer->count))
         return false;
     if (set_addresses(target, answer->addresses, answer->count) == 0)
@@ -246,6 +248,7 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         snprintf(target->name, sizeof target->name, "%s", targets->resolve_names ? same->name : "");
         target->was_asked = same->was_asked;
         target->asked_s = same->asked_s;
+        target->was_answered = same->was_answered;
         target->error = same->error;
         if (set_addresses(target, same->addresses, same->address_count) < 0)
             complete = false;
@@ -335,23 +338,36 @@ const char *targets_name(const struct targets *targets, uint32_t value)
     return target->kind == TARGET_ADDRESS && target->name[0] != '\0' && !target->is_name_shared ? target->name : NULL;
 }
 
-void targets_warning(const struct targets *targets, char *out, size_t size)
+/* Why a target's addresses are not known, or may be old; NULL: all is well, or it has only just been asked for. Whoever is not
+ * asked for at all waits behind thousands of others, or the resolver's thread could not be started. */
+static const char *trouble_of(const struct target *target, uint32_t now_s)
+{
+    if (target->kind != TARGET_HOST || target->error != NULL || target->was_answered)
+        return target->kind == TARGET_HOST ? target->error : NULL;
+    if (!target->was_asked)
+        return "not asked for yet";
+    return now_s - target->asked_s >= PATIENCE_S ? "no answer yet" : NULL;
+}
+
+void targets_warning(const struct targets *targets, uint32_t now_s, char *out, size_t size)
 {
     size_t failed = 0;
     const struct target *first = NULL;
+    const char *reason = NULL;
 
-    for (size_t i = 0; i < targets->count; i++)
-        if (targets->items[i].kind == TARGET_HOST && targets->items[i].error != NULL) {
-            if (first == NULL)
-                first = &targets->items[i];
-            failed++;
+    for (size_t i = 0; i < targets->count; i++) {
+        const char *trouble = trouble_of(&targets->items[i], now_s);
+
+        if (trouble != NULL && failed++ == 0) {
+            first = &targets->items[i];
+            reason = trouble;
         }
+    }
     if (first == NULL)
         out[0] = '\0';
     else if (failed == 1)
-        snprintf(out, size, "the host '%.100s' does not resolve (%s); correct `hosts` or the resolver", first->text,
-                 first->error);
+        snprintf(out, size, "the host '%.100s' does not resolve (%s); correct `hosts` or the resolver", first->text, reason);
     else
         snprintf(out, size, "%zu hosts do not resolve, '%.100s' the first (%s); correct `hosts` or the resolver", failed,
-                 first->text, first->error);
+                 first->text, reason);
 }

@@ -38,7 +38,7 @@ struct netset *targets_whitelist(const struct targets *targets);
  * address of the instance has the same, or NULL (then the address itself is the name). */
 const char *targets_name(const struct targets *targets, uint32_t value);
 
-/* "" or one line that says which names do not resolve. */
-void targets_warning(const struct targets *targets, char *out, size_t size);
+/* "" or one line that says which names do not resolve, or have had no answer at now_s for long. */
+void targets_warning(const struct targets *targets, uint32_t now_s, char *out, size_t size);
 
 #endif

@@ -163,20 +163,47 @@ static void a_name_that_fails_keeps_its_addresses_and_warns(void **state)
     char warning[256];
 
     (void)state;
-    targets_warning(targets, warning, sizeof warning);
-    assert_string_equal(warning, "");
     assert_true(targets_answer(targets, &answer));
+    targets_warning(targets, 100, warning, sizeof warning);
+    assert_string_equal(warning, "");
     answer = forward("db.example", NULL, 0, "Name or service not known");
     assert_false(targets_answer(targets, &answer));
     assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
-    targets_warning(targets, warning, sizeof warning);
+    targets_warning(targets, 100, warning, sizeof warning);
     assert_string_equal(warning,
                         "the host 'db.example' does not resolve (Name or service not known); correct `hosts` or the resolver");
     answer = forward("db.example", good, 1, NULL);
     assert_false(targets_answer(targets, &answer));
-    targets_warning(targets, warning, sizeof warning);
+    targets_warning(targets, 100, warning, sizeof warning);
     assert_string_equal(warning, "");
     targets_free(targets);
+}
+
+static void a_name_without_an_answer_is_warned_of(void **state)
+{
+    struct targets *targets = make(true), *reloaded = make(true);
+    struct ip_address good[] = { prefix_of("203.0.113.1").base };
+    struct resolve_answer answer = forward("db.example", good, 1, NULL);
+    char warning[256];
+
+    (void)state;
+    targets_warning(targets, 100, warning, sizeof warning);
+    assert_string_equal(warning, "the host 'db.example' does not resolve (not asked for yet); correct `hosts` or the resolver");
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    targets_warning(targets, 114, warning, sizeof warning);
+    assert_string_equal(warning, "");
+    targets_warning(targets, 115, warning, sizeof warning);
+    assert_string_equal(warning, "the host 'db.example' does not resolve (no answer yet); correct `hosts` or the resolver");
+    targets_answer(targets, &answer);
+    targets_warning(targets, 115, warning, sizeof warning);
+    assert_string_equal(warning, "");
+    assert_true(targets_inherit(reloaded, targets)); /* which asks for nothing anew */
+    targets_warning(reloaded, 1000, warning, sizeof warning);
+    assert_string_equal(warning, "");
+    targets_free(targets);
+    targets_free(reloaded);
 }
 
 static void an_address_takes_its_reverse_name(void **state)
@@ -256,6 +283,7 @@ int main(void)
         cmocka_unit_test(without_resolve_names_only_hosts_are_asked),
         cmocka_unit_test(a_host_becomes_wanted_and_follows),
         cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),
+        cmocka_unit_test(a_name_without_an_answer_is_warned_of),
         cmocka_unit_test(an_address_takes_its_reverse_name),
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
         cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
