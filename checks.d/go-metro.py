@@ -128,6 +128,7 @@ class GoMetroCheck(AgentCheck):
     def __init__(self, *args, **kwargs):
         super(GoMetroCheck, self).__init__(*args, **kwargs)
         self._previous = {}  # (position, fingerprint) of an instance -> the snapshot of its last run
+        self._interrupted = set()  # positions of instances whose last run failed
         self._shared = None  # (time, snapshot) of the newest read
         self._versions = {'go-metro helper': 'not seen yet', 'segment ABI': 'not seen yet', 'metro_segment': 'not loaded yet'}
 
@@ -139,6 +140,7 @@ class GoMetroCheck(AgentCheck):
         try:
             losses = self._run(instance, tags)
         except CaptureError as error:
+            self._interrupted.add(self._position(instance))
             self.service_check(self.SERVICE_CHECK_NAME, AgentCheck.CRITICAL, tags=tags, message=str(error))
             raise
         for loss in losses:
@@ -158,6 +160,7 @@ class GoMetroCheck(AgentCheck):
             return []  # it has only just started
         overflow = self._submit(instance, snapshot, mine, previous, tags)
         self._previous[key] = snapshot
+        self._interrupted.discard(key[0])
         return self._losses(snapshot, mine, previous, fingerprint, overflow)
 
     def _extension(self):
@@ -221,17 +224,20 @@ class GoMetroCheck(AgentCheck):
         interval_s = instance.get('min_collection_interval', self._setting('min_collection_interval'))
         first_interval_s = max(AGENT_INTERVAL_S, number(interval_s))
         overflow = 0
+        # After a pause the newest sample may be of before it, and a gauge says that it is of now.
+        may_be_old = previous is None or self._position(instance) in self._interrupted
         for row in snapshot.rows(since=previous, instance=mine['index']):
+            old = may_be_old and (row['age_s'] is None or row['age_s'] > first_interval_s)
             if previous is not None:
                 overflow += row['skipped']['overflow']
-            elif row['age_s'] is None or row['age_s'] > first_interval_s:
+            elif old:
                 continue  # measured before our time
             # A first run knows the interval's statistics only of rows that are younger than the interval.
             young = row['life_s'] is not None and row['life_s'] <= first_interval_s
-            self._submit_row(row, tags, has_interval=previous is not None or young)
+            self._submit_row(row, tags, has_interval=previous is not None or young, has_gauges=not old)
         return overflow
 
-    def _submit_row(self, row, tags, has_interval):
+    def _submit_row(self, row, tags, has_interval, has_gauges):
         extended = has_interval and is_true(self._setting('extended_metrics'))
         row_tags = ['dst:' + row['dst']] + tags
         if row['src'] is not None:
@@ -239,7 +245,7 @@ class GoMetroCheck(AgentCheck):
         if row['dst_port']:
             row_tags.append('dst_port:%d' % row['dst_port'])
         for suffix, name in GAUGES + (EXTENDED_GAUGES if extended else ()):
-            if row[name] is not None:
+            if has_gauges and row[name] is not None:
                 self.gauge('system.net.tcp.rtt' + suffix, row[name], tags=row_tags)
         for suffix, name in EXTENDED_COUNTS if extended else ():
             if row[name]:

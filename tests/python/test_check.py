@@ -419,6 +419,26 @@ def test_it_recovers_by_itself(host, segment_path):
     assert (result.statuses, result.values(RTT + '.samples')) == (['OK'], [1])
 
 
+def test_after_a_pause_no_old_value_is_submitted_as_new(host, segment_path):
+    segment = Segment([Row(samples_ms=[1.0])], [loopback()]).write(segment_path)
+    started = host([LOOPBACK], extended_metrics=True)
+    assert started.run().statuses == ['OK']
+    segment.instances[0].error = 'the interface lo is down'
+    segment.rows[0].add(2.0)
+    segment.rows[0].age_s = 600
+    for _ in range(2):
+        segment.write(segment_path)
+        assert started.run().statuses == ['ERROR']
+    segment.instances[0].error = ''
+    segment.write(segment_path)
+    time.sleep(0.6)  # what was read for one instance serves another for half a second
+    result = started.run()
+    assert (result.statuses, result.names, result.values(RTT + '.samples')) == (['OK'], [RTT + '.samples'], [1])
+    segment.rows[0].add(3.0)  # from now on the time of the last run says what is new
+    segment.write(segment_path)
+    assert started.run().values(RTT) == [3.0]
+
+
 def test_one_bad_instance_does_not_harm_the_other(host, segment_path):
     Segment([Row(samples_ms=[1.0])], [loopback()]).write(segment_path)
     result = host([{'interface': 'eth9', 'hosts': ['x']}, LOOPBACK]).run()
