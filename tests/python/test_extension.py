@@ -60,7 +60,7 @@ def test_states(read, state):
 def test_stale_is_a_running_state_without_heartbeat(read, state):
     snapshot = read(Segment(state=state, age_s=11))
     assert (snapshot.state, snapshot.raw_state) == (STATES[state] if state == builder.STOPPED else 'stale', STATES[state])
-    assert read(Segment(state=state, age_s=9)).state == STATES[state]
+    assert read(Segment(state=state, age_s=8)).state == STATES[state]
 
 
 def test_stale_follows_the_publish_interval(read):

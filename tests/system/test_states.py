@@ -115,7 +115,7 @@ def test_what_short_lived_flows_measured_waits_for_the_check(stage):
         stage.run("python3", "-c", MANY_PEERS, "1")
         stage.wait_for_status(lambda s: len(s["peers"]) == 2)
         stage.wait_for_status(lambda s: s["instances"][0]["open_flows"] == 0)
-        stage.run("sleep", "3")
+        stage.wait_for_publications(4)  # rows that went with their flows would be gone
         assert len(stage.check().gauges(iface="lo", dst="127.1.0.0")) == 3
         # Where the Agent comes more seldom it waits longer.
         stage.configure(text + "    min_collection_interval: 300\n")
@@ -149,7 +149,7 @@ def test_a_reader_goes_on_when_the_segment(stage, event):
         stage.wait_for_state("capturing")
         stage.run("python3", "-c", MANY_PEERS, "50")
         before = samples(stage.wait_for_status(lambda s: len(s["peers"]) == 100))
-        stage.run("sleep", "2")  # some generations ahead of the other file
+        stage.wait_for_publications(3)  # so that it is ahead of the other file
         command = Stage.python(2, "-c", TWICE, BUILD / "python2", SEGMENT, "/opt/go")
         with stage.start(*command, user=USER) as reader:
             reader.wait_for_output("ready")
