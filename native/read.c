@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "capture.h"
 #include "meter.h"
@@ -152,7 +153,11 @@ static void print_rows(const struct options *options, struct row_list *list)
             report_json_peer(stdout, &list->rows[i]);
         report_json_total(stdout, list->total);
     } else {
-        report_table(stdout, list->rows, list->count);
+        struct terminal terminal;
+
+        terminal_look(&terminal, STDOUT_FILENO);
+        report_table(stdout, list->rows, list->count, &terminal, 0);
+        putchar('\n');
         report_table_total(stdout, list->total);
     }
 }

@@ -1,4 +1,4 @@
-/* report.h: rows -> JSON lines, a table for people, Prometheus text. One form of row for `read` and `status`. */
+/* report.h: rows -> JSON lines, a table for people, Prometheus text. One form of row for `read`, `live` and `status`. */
 #ifndef GO_METRO_REPORT_H
 #define GO_METRO_REPORT_H
 
@@ -10,12 +10,14 @@
 #include "histogram.h"
 #include "meter.h"
 #include "peer.h"
+#include "terminal.h"
 
 struct report_row {
     const char *interface; /* NULL: none (a capture file) */
     const char *src, *dst; /* what the tags say; "other" rows have an empty src */
     uint16_t dst_port;     /* 0: all */
     bool counts_only;      /* the row `other`: no time means anything */
+    bool is_idle;          /* nothing new for a while: dim where the terminal has colours */
     uint64_t flows, samples, handshake_samples, retransmits, timed;
     uint64_t skipped[SKIP_REASON_COUNT];
     uint64_t last_ns, avg_ns, jitter_ns, min_ns, max_ns, sum_ns;
@@ -36,9 +38,12 @@ void report_json_peer(FILE *stream, const struct report_row *row);
 void report_json_total(FILE *stream, const struct report_total *total);
 void report_json_sample(FILE *stream, const struct meter_sample *sample);
 
-/* A table sorted by samples, widest first; times in one unit a cell (us, ms, s). Where a row has a port DST is PEER:PORT, with
- * brackets round an IPv6 address. `rows` is put in order. */
-void report_table(FILE *stream, struct report_row *rows, size_t count);
+/* A table sorted by samples, most first; times in one unit a cell (us, ms, s). Where a row has a port DST is PEER:PORT, with
+ * brackets round an IPv6 address. On a terminal it is fitted to the width: histograms take what room is left, and where there is
+ * too little the columns that matter least go and the addresses are cut in the middle. max_lines: rows that are too much are
+ * counted in the last line; 0: no bound. `rows` is put in order. */
+void report_table(FILE *stream, struct report_row *rows, size_t count, const struct terminal *terminal, size_t max_lines);
+/* Lines of text: what was seen, what gave no round trip, what was ignored. */
 void report_table_total(FILE *stream, const struct report_total *total);
 
 /* Prometheus text format 0.0.4: base units (seconds), counters end in _total. No two series have the same labels: rows that

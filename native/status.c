@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "config.h"
@@ -177,6 +178,9 @@ static void print_instance(const struct seg_instance *instance)
 
 static void print_people(const struct status_view *view)
 {
+    struct terminal terminal;
+
+    terminal_look(&terminal, STDOUT_FILENO);
     printf("go-metro %s, pid %" PRIu32 ": %s", view->copy.header.version, view->copy.header.pid, view->state);
     if (view->time.age_ns == UINT64_MAX)
         puts(" (published before this machine was started)");
@@ -188,7 +192,7 @@ static void print_people(const struct status_view *view)
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
         print_instance(&view->copy.instances[i]);
     putchar('\n');
-    report_table(stdout, view->rows, view->copy.snapshot.row_count);
+    report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
 
 static bool is_measuring(const struct status_view *view)

@@ -272,7 +272,7 @@ def test_table(write):
     header, row, _, *text = read("--local", LOCAL, write(pcap([UDP] + connection(TRIPS))))[0].splitlines()
     assert header.split() == ["SRC", "DST", "SAMPLES", "AVG", "JITTER", "MIN", "P50", "P95", "P99", "MAX", "RETX"]
     assert row.split()[:3] == [LOCAL, PEER, "4"] and "50.0 ms" in row
-    assert text[0].startswith("13 packets, 12 TCP, 1 flows;") and text[-1] == "ignored: 1 not_tcp"
+    assert text[0].startswith("13 packets, 12 TCP, 1 flow;") and text[-1] == "ignored: 1 not_tcp"
 
 
 @pytest.mark.parametrize("resolution", [0, 9], ids=["s", "ns"])

@@ -1,8 +1,9 @@
-/* Rows -> JSON lines, the table, Prometheus text. */
+/* Rows -> JSON lines, Prometheus text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -95,11 +96,9 @@ static void a_row_of_counts_has_no_times(void **state)
     (void)state;
     row.interface = "eth0";
     report_json_peer(stream, &row);
-    report_table(stream, &row, 1);
     report_prometheus(stream, &row, 1);
     fclose(stream);
     assert_non_null(strstr(printed, "\"samples\":9,\"handshake_samples\":0,\"rtt_ms\":{\"last\":null,\"avg\":null"));
-    assert_null(strstr(printed, "0.00 us"));
     assert_null(strstr(printed, "go_metro_rtt_last_seconds{"));
     assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth0\",src=\"\",dst=\"other\"} 9\n"));
     free(printed);
@@ -127,73 +126,6 @@ static void the_total_names_only_reasons_that_count(void **state)
            "{\"type\":\"total\",\"packets\":10,\"tcp\":7,\"flows\":2,\"timed\":5,\"samples\":5,\"skipped\":{\"covered\":0,"
            "\"inexact\":0,\"retransmitted\":0,\"ambiguous\":0,\"unacked\":0,\"overflow\":0,\"clock\":0},"
            "\"ignored\":{\"fragment\":1,\"not_tcp\":2}}\n");
-}
-
-static void times_have_three_digits_and_a_unit(void **state)
-{
-    static const struct {
-        uint64_t ns;
-        const char *text;
-    } cases[] = {
-        { 0, "0.00 us" },         { 999, "1.00 us" },       { 9994, "9.99 us" },       { 9996, "10.0 us" },
-        { 312345, "312 us" },     { 999999, "1000 us" },    { 1000000, "1.00 ms" },    { 48312345, "48.3 ms" },
-        { 999949999, "1000 ms" }, { 1000000000, "1.00 s" }, { 120000000000, "120 s" },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char text[16];
-
-        assert_string_equal(format_time(text, cases[i].ns), cases[i].text);
-    }
-}
-
-static void the_table_is_sorted_by_samples(void **state)
-{
-    struct report_row rows[2] = { example(), example() };
-    FILE *stream = start();
-    const char *few, *many;
-
-    (void)state;
-    rows[0].dst = "few";
-    rows[0].samples = 1;
-    rows[1].dst = "many";
-    report_table(stream, rows, 2);
-    fclose(stream);
-    few = strstr(printed, "few");
-    many = strstr(printed, "many");
-    assert_true(many != NULL && few != NULL && many < few);
-    free(printed);
-}
-
-static void the_table_shows_ports_where_there_are_any(void **state)
-{
-    struct report_row rows[3] = { example(), example(), example() };
-    FILE *stream = start();
-
-    (void)state;
-    rows[0].dst_port = 443;
-    rows[1].dst = "2001:db8::1";
-    rows[1].dst_port = 65535;
-    rows[2].dst = "other";
-    report_table(stream, rows, 3);
-    fclose(stream);
-    assert_non_null(strstr(printed, "\n10.0.0.1  10.0.0.2:443"
-                                    "                2  "));
-    assert_non_null(strstr(printed, "\n10.0.0.1  [2001:db8::1]:65535"
-                                    "         2  "));
-    assert_non_null(strstr(printed, "\n10.0.0.1  other"
-                                    "                       2  "));
-    free(printed);
-}
-
-static void an_empty_table_says_so(void **state)
-{
-    FILE *stream = start();
-
-    (void)state;
-    report_table(stream, NULL, 0);
-    expect(stream, "No round trip was seen.\n");
 }
 
 static void prometheus_uses_seconds_and_leaves_out_what_is_not_known(void **state)
@@ -268,10 +200,6 @@ int main(void)
         cmocka_unit_test(a_row_of_counts_has_no_times),
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(the_total_names_only_reasons_that_count),
-        cmocka_unit_test(times_have_three_digits_and_a_unit),
-        cmocka_unit_test(the_table_is_sorted_by_samples),
-        cmocka_unit_test(the_table_shows_ports_where_there_are_any),
-        cmocka_unit_test(an_empty_table_says_so),
         cmocka_unit_test(prometheus_uses_seconds_and_leaves_out_what_is_not_known),
         cmocka_unit_test(prometheus_has_no_two_series_of_the_same_labels),
     };
