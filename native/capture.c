@@ -82,11 +82,13 @@ static int64_t time_of(const struct timeval *ts)
     return ts->tv_sec * CAPTURE_NS_PER_S + ns;
 }
 
-static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_char *frame)
+void capture_hand_over(u_char *user, const struct pcap_pkthdr *header, const u_char *frame)
 {
     struct capture *capture = (struct capture *)(void *)user;
     int64_t time_ns = time_of(&header->ts);
 
+    if (time_ns == 0 && capture->zero_is_no_time)
+        time_ns = CAPTURE_NO_TIME;
     if (capture->settled_at_ns != 0) {
         if (time_ns < capture->settled_at_ns)
             return;
@@ -133,25 +135,12 @@ static enum capture_result dispatch_live(struct capture *capture, int count, cha
 
     if (capture->settled_at_ns != 0 && (int64_t)clock_ns(CLOCK_MONOTONIC) > capture->settle_until_ns)
         capture->settled_at_ns = 0;
-    status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
+    status = pcap_dispatch(capture->pcap, count, capture_hand_over, (u_char *)capture);
     if (status <= 0)
         result = check_interface(capture, message);
     if (status < 0 && result == CAPTURE_OK)
         result = capture_explain(capture, status, message);
     return result;
-}
-
-static enum capture_result dispatch_file(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
-{
-    int status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
-    bool at_end = feof(pcap_file(capture->pcap)) != 0;
-
-    if (status > 0)
-        return CAPTURE_OK;
-    if (status == 0)
-        return CAPTURE_END;
-    return capture_say(message, at_end ? CAPTURE_CUT : CAPTURE_FAILED, "%s: %s",
-                       at_end ? "the capture is cut off" : "the capture is broken", pcap_geterr(capture->pcap));
 }
 
 enum capture_result capture_dispatch(struct capture *capture, unsigned budget, capture_frame_fn fn, void *arg,
@@ -164,7 +153,7 @@ enum capture_result capture_dispatch(struct capture *capture, unsigned budget, c
         return capture_say(message, CAPTURE_FAILED, "no capture is open");
     capture->fn = fn;
     capture->arg = arg;
-    result = capture->live ? dispatch_live(capture, count, message) : dispatch_file(capture, count, message);
+    result = capture->live ? dispatch_live(capture, count, message) : capture_file_dispatch(capture, count, message);
     if (result != CAPTURE_OK)
         capture_close(capture);
     return result;
@@ -200,6 +189,8 @@ void capture_close(struct capture *capture)
     update_statistics(capture);
     pcap_close(capture->pcap);
     capture->pcap = NULL;
+    pcap_freecode(&capture->file_filter);
+    capture->zero_is_no_time = false;
     capture->settled_at_ns = 0;
     capture->program.has_whitelist = false;
     capture->ring_bytes = 0;

@@ -14,8 +14,9 @@
 
 #define CAPTURE_ERROR_MAX 256
 
-/* The time of a frame whose time stamp is before 1970 or behind the year 2115, as only a file can have it: above every other, and
- * the difference of any two times fits into an int64_t. Nothing can be measured with such a frame. */
+/* The time of a frame that has none (pcapng's simple packets), or whose time stamp is before 1970 or behind the year 2115, as
+ * only a file can have it: above every other, and the difference of any two times fits into an int64_t. Nothing can be measured
+ * with such a frame. */
 #define CAPTURE_NO_TIME (INT64_C(1) << 62)
 
 struct capture;
@@ -56,9 +57,11 @@ enum capture_result capture_open_live(struct capture *capture, const struct capt
                                       char message[static CAPTURE_ERROR_MAX]);
 /* path "-": standard input. pcap and pcapng, micro- and nanoseconds, either byte order. user_filter: NULL or a pcap expression.
  * The message does not name the path. What libpcap cannot read to the end (pcapng with interfaces of different link types) ends
- * with CAPTURE_FAILED. */
+ * with CAPTURE_FAILED. With a budget capture_dispatch() comes back after so many frames, be they passed by user_filter or not. */
 enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
                                       char message[static CAPTURE_ERROR_MAX]);
+/* How many bytes of the open file were read, and of how many. False: that is not known (a pipe, a live capture, closed). */
+bool capture_file_progress(const struct capture *capture, uint64_t *done, uint64_t *size);
 /* Replaces the kernel filter in place, without a gap (SO_ATTACH_FILTER swaps atomically). whitelist as above; reject: nothing
  * passes. When it fails the old filter is still at work. */
 enum capture_result capture_filter(struct capture *capture, const struct netset *whitelist, bool reject,

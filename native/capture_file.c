@@ -4,22 +4,28 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "capture_private.h"
 
+#define FIRST_OF_GZIP 0x1f /* no form of pcap begins with it */
+#define MAJOR_OF_PCAPNG 1  /* pcap's is 2 */
+
+/* The filter is run by us and not by libpcap, which would come back only after so many frames that pass it. */
 static enum capture_result set_file_filter(struct capture *capture, const char *expression,
                                            char message[static CAPTURE_ERROR_MAX])
 {
-    struct bpf_program compiled;
-    int status;
-
-    if (expression == NULL)
-        return CAPTURE_OK;
-    if (pcap_compile(capture->pcap, &compiled, expression, 1, PCAP_NETMASK_UNKNOWN) < 0)
+    if (expression != NULL && pcap_compile(capture->pcap, &capture->file_filter, expression, 1, PCAP_NETMASK_UNKNOWN) < 0)
         return capture_say(message, CAPTURE_BAD_FILTER, "-f: %s", pcap_geterr(capture->pcap));
-    status = pcap_setfilter(capture->pcap, &compiled);
-    pcap_freecode(&compiled);
-    return status < 0 ? capture_say(message, CAPTURE_BAD_FILTER, "-f: %s", pcap_geterr(capture->pcap)) : CAPTURE_OK;
+    return CAPTURE_OK;
+}
+
+static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_char *frame)
+{
+    const struct capture *capture = (const struct capture *)(const void *)user;
+
+    if (capture->file_filter.bf_insns == NULL || pcap_offline_filter(&capture->file_filter, header, frame) != 0)
+        capture_hand_over(user, header, frame);
 }
 
 static FILE *open_file(const char *path)
@@ -27,11 +33,16 @@ static FILE *open_file(const char *path)
     return strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
 }
 
-static bool is_empty(FILE *file)
+/* What is wrong with a file before libpcap reads it; NULL: nothing. */
+static const char *find_problem(FILE *file)
 {
-    int c = getc(file);
+    const int first = getc(file);
 
-    return c == EOF ? !ferror(file) : ungetc(c, file) == EOF;
+    if (first == EOF)
+        return ferror(file) ? strerror(errno) : "the file is empty, not even a capture's header is in it";
+    if (first == FIRST_OF_GZIP)
+        return "the file is compressed; zcat FILE | go-metro read -";
+    return ungetc(first, file) == EOF ? "the file cannot be read" : NULL;
 }
 
 enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
@@ -39,6 +50,7 @@ enum capture_result capture_open_file(struct capture *capture, const char *path,
 {
     char error[PCAP_ERRBUF_SIZE] = "";
     enum capture_result result = CAPTURE_FAILED;
+    const char *problem;
     FILE *file;
 
     capture_close(capture);
@@ -46,8 +58,9 @@ enum capture_result capture_open_file(struct capture *capture, const char *path,
     file = open_file(path);
     if (file == NULL)
         return capture_say(message, CAPTURE_FAILED, "%s", strerror(errno));
-    if (is_empty(file)) {
-        capture_say(message, CAPTURE_FAILED, "the file is empty, not even a capture's header is in it");
+    problem = find_problem(file);
+    if (problem != NULL) {
+        capture_say(message, CAPTURE_FAILED, "%s", problem);
         goto out;
     }
     capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, error);
@@ -57,6 +70,7 @@ enum capture_result capture_open_file(struct capture *capture, const char *path,
     }
     file = NULL; /* the pcap_t's own now */
     capture->linktype = pcap_datalink(capture->pcap);
+    capture->zero_is_no_time = pcap_major_version(capture->pcap) == MAJOR_OF_PCAPNG;
     result = set_file_filter(capture, user_filter, message);
 out:
     if (file != NULL && file != stdin)
@@ -64,4 +78,42 @@ out:
     if (result != CAPTURE_OK)
         capture_close(capture);
     return result;
+}
+
+static enum capture_result explain_file(const struct capture *capture, char message[static CAPTURE_ERROR_MAX])
+{
+    const char *error = pcap_geterr(capture->pcap);
+
+    if (feof(pcap_file(capture->pcap)))
+        return capture_say(message, CAPTURE_CUT, "the capture is cut off: %s", error);
+    if (strstr(error, " different from the ") != NULL)
+        return capture_say(message, CAPTURE_FAILED,
+                           "%s, which cannot be read further; split the capture by interface (tshark -Y frame.interface_id==0)",
+                           error);
+    return capture_say(message, CAPTURE_FAILED, "the capture is broken: %s", error);
+}
+
+enum capture_result capture_file_dispatch(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
+{
+    const int status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
+
+    if (status > 0)
+        return CAPTURE_OK;
+    return status == 0 ? CAPTURE_END : explain_file(capture, message);
+}
+
+bool capture_file_progress(const struct capture *capture, uint64_t *done, uint64_t *size)
+{
+    struct stat status;
+    off_t at;
+
+    if (capture->pcap == NULL || capture->live || fstat(fileno(pcap_file(capture->pcap)), &status) < 0
+        || !S_ISREG(status.st_mode))
+        return false;
+    at = ftello(pcap_file(capture->pcap));
+    if (at < 0)
+        return false;
+    *done = (uint64_t)at;
+    *size = (uint64_t)status.st_size;
+    return true;
 }

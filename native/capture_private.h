@@ -30,8 +30,10 @@ struct capture {
     bool is_doubtful;  /* the last opening failed when the ring was there */
     struct capture_user_filter user;
     struct filter_program program;
-    int64_t settled_at_ns;   /* CLOCK_REALTIME: older packets came before the filter; 0: that is over */
-    int64_t settle_until_ns; /* CLOCK_MONOTONIC: however the wall clock is set meanwhile */
+    struct bpf_program file_filter; /* -f on a file; bf_insns NULL: none */
+    bool zero_is_no_time;           /* the file is pcapng, whose simple packets have no time: libpcap gives 0 for it */
+    int64_t settled_at_ns;          /* CLOCK_REALTIME: older packets came before the filter; 0: that is over */
+    int64_t settle_until_ns;        /* CLOCK_MONOTONIC: however the wall clock is set meanwhile */
     struct capture_statistics total;
     struct pcap_stat last; /* of this pcap_t, whose 32-bit counters wrap */
     capture_frame_fn fn;   /* during capture_dispatch() */
@@ -45,5 +47,10 @@ enum capture_result capture_say(char message[static CAPTURE_ERROR_MAX], enum cap
     __attribute__((format(printf, 3, 4)));
 /* libpcap's status -> ours, and what the owner can do about it. */
 enum capture_result capture_explain(const struct capture *capture, int status, char message[static CAPTURE_ERROR_MAX]);
+
+/* One frame, to whom capture_dispatch() was told. A pcap_handler; user: the capture. */
+void capture_hand_over(u_char *user, const struct pcap_pkthdr *header, const u_char *frame);
+/* capture_dispatch() for a file. */
+enum capture_result capture_file_dispatch(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX]);
 
 #endif

@@ -734,12 +734,12 @@ static void test_older_than_the_filter(void **state)
 
     (void)state;
     capture.settled_at_ns = 100 * CAPTURE_NS_PER_S + 1000;
-    on_frame((u_char *)&capture, &header, (const u_char *)"x");
+    capture_hand_over((u_char *)&capture, &header, (const u_char *)"x");
     assert_int_equal(seen.count, 0);
     header.ts.tv_usec = 1000;
-    on_frame((u_char *)&capture, &header, (const u_char *)"x");
+    capture_hand_over((u_char *)&capture, &header, (const u_char *)"x");
     header.ts.tv_usec = 500; /* from another CPU's queue, but behind the filter */
-    on_frame((u_char *)&capture, &header, (const u_char *)"x");
+    capture_hand_over((u_char *)&capture, &header, (const u_char *)"x");
     assert_int_equal(seen.count, 2);
     assert_int_equal(capture.total.received, 2);
 }
@@ -930,7 +930,59 @@ static void test_pcapng(void **state)
     write_file(data, make_pcapng(data, true));
     assert_int_equal(read_all(path, NULL, &mixed), CAPTURE_FAILED);
     assert_int_equal(mixed.count, 1);
-    assert_non_null(strstr(message, "type"));
+    assert_non_null(strstr(message, "type 101"));
+    assert_non_null(strstr(message, "split"));
+}
+
+/* A simple packet has no time; libpcap says 0, and the round trip between two of them would be 0 as well. */
+static void test_frames_without_a_time(void **state)
+{
+    struct seen seen = { 0 };
+    uint8_t data[1024], frame[256];
+    size_t at = make_pcapng(data, false), ip, length = make_frame(frame, &tcp4, &ip), padded = (length + 3) / 4 * 4;
+
+    (void)state;
+    put(data, &at, 3, 4, false);
+    put(data, &at, 16 + padded, 4, false);
+    put(data, &at, length, 4, false);
+    memset(data + at, 0, padded);
+    memcpy(data + at, frame, length);
+    at += padded;
+    put(data, &at, 16 + padded, 4, false);
+    write_file(data, at);
+    assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
+    assert_int_equal(seen.count, 2);
+    assert_true(seen.time_ns == CAPTURE_NO_TIME);
+    at = make_pcap(data, false, false);
+    memset(data + 24, 0, 8);
+    write_file(data, 24 + 16 + 54);
+    assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
+    assert_int_equal(seen.time_ns, 0); /* 1970 is a time in a format in which every packet has one */
+}
+
+/* Also when no frame passes the filter. */
+static void test_progress(void **state)
+{
+    struct capture *capture = capture_new();
+    struct seen seen = { 0 };
+    uint64_t done = 0, size = 0;
+    uint8_t data[1024];
+    const size_t length = make_pcap(data, false, false);
+
+    (void)state;
+    write_file(data, length);
+    assert_false(capture_file_progress(capture, &done, &size));
+    assert_int_equal(capture_open_file(capture, path, "udp", message), CAPTURE_OK);
+    for (size_t n = 1; n <= 2; n++) {
+        assert_int_equal(capture_dispatch(capture, 1, on_seen, &seen, message), CAPTURE_OK);
+        assert_true(capture_file_progress(capture, &done, &size));
+        assert_int_equal(done, 24 + n * (16 + 54));
+        assert_int_equal(size, length);
+    }
+    assert_int_equal(capture_dispatch(capture, 1, on_seen, &seen, message), CAPTURE_END);
+    assert_int_equal(seen.count, 0);
+    assert_false(capture_file_progress(capture, &done, &size));
+    capture_free(capture);
 }
 
 static void test_not_a_capture(void **state)
@@ -941,6 +993,7 @@ static void test_not_a_capture(void **state)
         { "", "empty" },
         { "#!/bin/sh\necho this is not a capture at all\n", "not a pcap" },
         { "\xd4\xc3\xb2\xa1", "not a pcap" },
+        { "\x1f\x8b\x08", "compressed; zcat" },
     };
     struct seen seen = { 0 };
 
@@ -1011,6 +1064,8 @@ int main(void)
         cmocka_unit_test(test_classic_files),
         cmocka_unit_test(test_cut_files),
         cmocka_unit_test(test_pcapng),
+        cmocka_unit_test(test_frames_without_a_time),
+        cmocka_unit_test(test_progress),
         cmocka_unit_test(test_not_a_capture),
         cmocka_unit_test(test_standard_input),
     };
