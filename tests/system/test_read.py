@@ -1,13 +1,17 @@
 """`go-metro read` on captures that are written here. Neither root nor a network is needed."""
 
+import gzip
 import ipaddress
 import json
+import os
 import struct
 import subprocess
+import threading
 
 import pytest
 
 from processes import BUILD
+from terminal import OnTerminal
 
 PROGRAM = BUILD / "go-metro"
 LOCAL, PEER, OTHER = "10.1.0.1", "10.1.0.2", "2001:db8::2"
@@ -64,18 +68,35 @@ def pcap(frames, order="<", nano=False):
     return out
 
 
-def pcapng(frames, order="<", resolution=9):
-    def block(kind, body):
-        body += bytes(-len(body) % 4)
-        length = struct.pack(order + "I", len(body) + 12)
-        return struct.pack(order + "I", kind) + length + body + length
+SECTION, INTERFACE, SIMPLE_PACKET, PACKET = 0x0A0D0D0A, 1, 3, 6
+ETHERNET, RAW = 1, 101
 
-    out = block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
-    out += block(1, struct.pack(order + "HHIHHB3xHH", 1, 0, 0, 9, 1, resolution, 0, 0))
+
+def block(kind, body, order="<"):
+    body += bytes(-len(body) % 4)
+    length = struct.pack(order + "I", len(body) + 12)
+    return struct.pack(order + "I", kind) + length + body + length
+
+
+def section(order="<"):
+    return block(SECTION, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+
+
+def interface(link=ETHERNET, order="<", resolution=9, snaplen=0):
+    return block(INTERFACE, struct.pack(order + "HHIHHB3xHH", link, 0, snaplen, 9, 1, resolution, 0, 0), order)
+
+
+def packets(frames, order="<", resolution=9, number=0):
+    """On interface `number` of the section."""
+    out = b""
     for time, data in frames:
         ticks = time // 10**(9 - resolution) % 2**64
-        out += block(6, struct.pack(order + "IIIII", 0, ticks >> 32, ticks % 2**32, len(data), len(data)) + data)
+        out += block(PACKET, struct.pack(order + "IIIII", number, ticks >> 32, ticks % 2**32, len(data), len(data)) + data, order)
     return out
+
+
+def pcapng(frames, order="<", resolution=9):
+    return section(order) + interface(ETHERNET, order, resolution) + packets(frames, order, resolution)
 
 
 # --- the program ---
@@ -122,6 +143,9 @@ FORMATS = {
     "pcap, big endian, ns": lambda frames: pcap(frames, ">", nano=True),
     "pcapng, little endian, ns": lambda frames: pcapng(frames, "<"),
     "pcapng, big endian, us": lambda frames: pcapng(frames, ">", resolution=6),
+    "pcapng, two sections": lambda frames: pcapng(frames[:5]) + pcapng(frames[5:], resolution=6),
+    "pcapng, two interfaces": lambda frames: (section() + interface() + interface(resolution=6)
+                                              + packets(frames[:5]) + packets(frames[5:], resolution=6, number=1)),
 }
 
 
@@ -202,8 +226,27 @@ def test_several_files_are_one_reading(write):
     assert total["packets"] == len(frames) + 3
 
 
-def test_standard_input():
-    rows, _ = read_json("--local", LOCAL, "-", stdin=pcap(connection(TRIPS)))
+@pytest.mark.parametrize("name", FORMATS)
+def test_standard_input(name):
+    rows, _ = read_json("--local", LOCAL, "-", stdin=FORMATS[name](connection(TRIPS)))
+    assert rows[LOCAL, PEER]["samples"] == 4
+
+
+def test_a_pipe_that_is_slow(tmp_path):
+    """A capture that is still being made: what is there is read when it comes."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    data = pcap(connection(TRIPS))
+
+    def feed():
+        with open(fifo, "wb", buffering=0) as pipe:
+            for at in range(0, len(data), 100):
+                pipe.write(data[at:at + 100])
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    rows, _ = read_json("--local", LOCAL, fifo)
+    feeder.join()
     assert rows[LOCAL, PEER]["samples"] == 4
 
 
@@ -217,20 +260,49 @@ def test_cut_off_in_the_middle(write):
     assert said.startswith("go-metro: %s: the capture is cut off" % path)
 
 
-def test_cut_off_anywhere(write):
+@pytest.mark.parametrize("make", [pcap, pcapng])
+def test_cut_off_anywhere(write, make):
     """At a record's end nothing is missing; within one exit status 1, and what was whole is there."""
     frames = connection([20])
-    ends = [len(pcap(frames[:n])) for n in range(len(frames) + 1)]
-    whole = pcap(frames)
+    ends = [len(make(frames[:n])) for n in range(len(frames) + 1)]
+    whole = make(frames)
     for length in range(ends[0], len(whole) + 1, 7):
         _, total = read_json(write(whole[:length]), status=0 if length in ends else 1)
         assert total["packets"] == sum(end <= length for end in ends[1:])
 
 
-def test_the_other_files_are_read_all_the_same(write):
-    broken, good = write(b"not a capture, by far not", "broken"), write(pcap(connection(TRIPS)), "good")
-    rows, _ = read_json("--local", LOCAL, broken, good, status=1)
+@pytest.mark.parametrize("bad_first", [True, False])
+def test_the_other_files_are_read_all_the_same(write, bad_first):
+    paths = [write(b"not a capture, by far not", "broken"), write(pcap(connection(TRIPS)), "good")]
+    rows, _ = read_json("--local", LOCAL, *(paths if bad_first else reversed(paths)), status=1)
     assert rows[LOCAL, PEER]["samples"] == 4
+
+
+@pytest.mark.parametrize("second, says", [
+    (interface(RAW), "an interface has a type 101 different from the type of the first interface"),
+    (interface(snaplen=96), "an interface has a snapshot length 96 different from the"),
+], ids=["link types", "snapshot lengths"])
+def test_interfaces_that_do_not_go_into_one_file(write, second, says):
+    """What came before the second interface counts, and the line on stderr says how to read the rest."""
+    frames = connection(TRIPS)
+    path = write(section() + interface() + packets(frames[:9]) + second + packets(frames[9:], number=1))
+    rows, total = read_json("--local", LOCAL, path, status=1)
+    assert rows[LOCAL, PEER]["samples"] == 3 and total["packets"] == 9
+    said = read(path, status=1)[1]
+    assert said.startswith("go-metro: %s: %s" % (path, says)) and "split the capture by interface" in said
+
+
+def test_files_of_different_link_types(write):
+    frames = connection(TRIPS)
+    raw = section() + interface(RAW) + packets([(time, data[14:]) for time, data in frames[5:]])
+    rows, _ = read_json("--local", LOCAL, write(pcap(frames[:5]), "ethernet"), write(raw, "raw"))
+    assert rows[LOCAL, PEER]["samples"] == 4
+
+
+def test_a_link_type_that_is_not_decoded(write):
+    wifi = section() + interface(105) + packets(connection(TRIPS))
+    rows, total = read_json(write(wifi))
+    assert rows == {} and total["ignored"] == {"unknown_link_type": 12}
 
 
 @pytest.mark.parametrize("data", [pcap([]), pcapng([])], ids=["pcap", "pcapng"])
@@ -247,7 +319,8 @@ def test_empty_capture(write, data):
     (b"", "the file is empty"),
     (b"\xd4\xc3\xb2\xa1\x02", "not a pcap or pcapng capture"),
     (b"#!/bin/sh\necho this is no capture, but long enough\n", "not a pcap or pcapng capture"),
-], ids=["zero bytes", "half a header", "a script"])
+    (gzip.compress(pcap(connection(TRIPS))), "the file is compressed; zcat FILE | go-metro read -"),
+], ids=["zero bytes", "half a header", "a script", "compressed"])
 def test_not_a_capture(write, data, says):
     path = write(data)
     for arguments, stdin, name in (([path], b"", path), (["-"], data, "standard input")):
@@ -268,11 +341,119 @@ def test_output_that_cannot_be_written(write):
     assert result.returncode == 1 and b"No space left on device" in result.stderr
 
 
+def test_a_folder(tmp_path):
+    _, said = read(tmp_path, status=1)
+    assert said.startswith("go-metro: %s: " % tmp_path) and "directory" in said
+
+
+# --- for people ---
+
 def test_table(write):
     header, row, _, *text = read("--local", LOCAL, write(pcap([UDP] + connection(TRIPS))))[0].splitlines()
     assert header.split() == ["SRC", "DST", "SAMPLES", "AVG", "JITTER", "MIN", "P50", "P95", "P99", "MAX", "RETX"]
     assert row.split()[:3] == [LOCAL, PEER, "4"] and "50.0 ms" in row
     assert text[0].startswith("13 packets, 12 TCP, 1 flow;") and text[-1] == "ignored: 1 not_tcp"
+
+
+LONG_LOCAL, LONG_PEER = "2001:db8:85a3:1234:ac10:8a2e:370:7334", "2a02:26f0:1700:5a3:abcd:1234:5678:9abc"
+
+
+def on_terminal(path, **how):
+    """What the screen shows when it is over, and all that was written there."""
+    with OnTerminal([PROGRAM, "read", "--local", LOCAL, "--local", LONG_LOCAL, path], **how) as process:
+        assert process.wait() == 0
+        text = process.wait_for_screen(lambda text: "round trips" in text)
+        return text.splitlines(), process.log
+
+
+@pytest.fixture
+def two_peers(write):
+    return write(pcap(connection([20, 30, 40, 50]) + connection([1, 2, 400], LONG_LOCAL, LONG_PEER), nano=True))
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_table_on_a_terminal(two_peers, width):
+    """It fits, whatever the addresses; the histograms have a scale that is said, and the same place for the same time."""
+    (header, first, second, legend, *_), _ = on_terminal(two_peers, width=width)
+    assert header.startswith("SRC") and header.endswith("500ms") and " 1ms " in header
+    assert legend == "histogram: log scale, 1ms to 500ms in every row; tallest bar = most samples"
+    assert len(header) <= width and (width < 200 or "JITTER" in header)
+    left = header.index(" 1ms ") + 1
+    assert first.split()[:3] == [LOCAL, PEER, "4"] and (LONG_PEER in second) == (width == 200)
+    assert second.split()[0].startswith("2001:db") and "2a02:26" in second
+    assert second[left] in BLOCKS and second[-1] in BLOCKS and first[left] == " " and first[-1] in BLOCKS
+    assert len(first) < len(second), "50 ms is left of 400 ms"
+    assert second.index("1.00 ms") == first.index("20.0 ms"), "MIN under MIN"
+
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@pytest.mark.parametrize("environment, blocks, escapes", [
+    ({}, True, True),
+    ({"LC_ALL": "C"}, False, True),
+    ({"NO_COLOR": "1"}, True, False),
+    ({"TERM": "dumb"}, True, False),
+], ids=["xterm, UTF-8", "xterm, ASCII", "no colours", "dumb"])
+def test_what_the_terminal_can_do(two_peers, environment, blocks, escapes):
+    lines, log = on_terminal(two_peers, **environment)
+    assert any(block in lines[1] for block in BLOCKS) == blocks
+    assert (b"\033" in log) == escapes
+    assert blocks or log.isascii()
+    assert blocks or lines[1].split()[-1].strip(".:-=+*#@") == "", "its bars are of ASCII"
+
+
+# --- how far it is ---
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """More than 16 MiB of what is no TCP, and a connection at the end."""
+    path = tmp_path_factory.mktemp("large") / "large.pcap"
+    path.write_bytes(pcap([UDP]) + pcap([UDP])[24:] * 300000 + pcap(connection(TRIPS))[24:])
+    return path
+
+
+def test_progress(large):
+    """Also when nothing passes the filter; it is gone at the end, and standard output has none of it."""
+    with OnTerminal([PROGRAM, "read", "--json", "-f", "tcp", large], to_file=True) as process:
+        assert process.wait() == 0
+        process.wait_for_screen(lambda text: text == "" and process.log.endswith(b"\r\033[K"))
+        assert b"large.pcap" in process.log and b" % [" in process.log and b" MiB, " in process.log
+        assert json.loads(process.out.splitlines()[-1])["packets"] == 12
+
+
+def test_progress_makes_way_for_messages(large, write):
+    broken = write(large.read_bytes()[:-1])
+    with OnTerminal([PROGRAM, "read", "--json", broken], to_file=True) as process:
+        assert process.wait() == 1
+        process.wait_for_screen(lambda text: text.startswith("go-metro: ") and "cut off" in text)
+        assert b"\r\033[Kgo-metro: " in process.log
+
+
+@pytest.mark.parametrize("how", ["small", "pipe", "samples", "dumb"])
+def test_no_progress(large, write, how):
+    """A small file, what has no size, among samples on the same terminal, and on one that cannot be drawn on."""
+    command, options = [PROGRAM, "read", "--samples", large], {}
+    if how == "small":
+        command, options = [PROGRAM, "read", "--json", write(pcap(connection(TRIPS)))], {"to_file": True}
+    elif how == "pipe":
+        command, options = ["sh", "-c", 'cat "$1" | "$0" read --json -', PROGRAM, large], {"to_file": True}
+    elif how == "dumb":
+        command, options = [PROGRAM, "read", "--json", large], {"to_file": True, "TERM": "dumb"}
+    with OnTerminal(command, **options) as process:
+        assert process.wait() == 0
+        if how == "samples":
+            process.wait_for_screen(lambda text: text.count('"type"') == 8)
+        assert b"MiB" not in process.log and b"\033" not in process.log
+
+
+# --- times ---
+
+def test_simple_packets_have_no_time(write):
+    """libpcap says 0 for it, and between two such frames no time would have passed."""
+    body = b"".join(block(SIMPLE_PACKET, struct.pack("<I", len(data)) + data) for _, data in connection(TRIPS))
+    rows, total = read_json(write(section() + interface() + body))
+    assert rows == {} and total["ignored"] == {"clock_step": 12}
 
 
 @pytest.mark.parametrize("resolution", [0, 9], ids=["s", "ns"])
