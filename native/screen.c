@@ -36,6 +36,7 @@ static int write_all(int fd, const char *data, size_t size)
 int screen_open(struct screen *screen, int fd)
 {
     struct termios quiet;
+    int saved;
 
     *screen = (struct screen){ .fd = -1 };
     screen->has_modes = tcgetattr(fd, &screen->modes) == 0;
@@ -44,7 +45,12 @@ int screen_open(struct screen *screen, int fd)
     if (screen->has_modes && tcsetattr(fd, TCSADRAIN, &quiet) < 0)
         return -1;
     screen->fd = fd;
-    return write_all(fd, TAKE, strlen(TAKE));
+    if (write_all(fd, TAKE, strlen(TAKE)) == 0)
+        return 0;
+    saved = errno;
+    screen_close(screen);
+    errno = saved;
+    return -1;
 }
 
 /* The bytes of an SGR sequence at `at`; 0: there is none. */

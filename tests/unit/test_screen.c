@@ -110,6 +110,7 @@ static void the_terminal_is_given_back_as_it_was(void **state)
     assert_int_equal(during.c_lflag & ECHO, 0);
     assert_int_equal(during.c_lflag & ISIG, ISIG);
     assert_int_equal(write(master, "typed\n", 6), 6);
+    assert_int_equal(poll(&(struct pollfd){ .fd = slave, .events = POLLIN }, 1, 5000), 1);
     screen_close(&screen);
     assert_int_equal(tcgetattr(slave, &after), 0);
     assert_int_equal(before.c_lflag, after.c_lflag);
