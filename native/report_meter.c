@@ -57,7 +57,7 @@ static void add_row(const struct meter_row *row, void *arg)
     if (at == out->capacity)
         return;
     report_meter_row(&out->rows[at], row, &out->texts[at]);
-    out->rows[at].is_idle = row->last_sample_s < taking->idle_before_s;
+    out->rows[at].is_idle = !row->other && row->last_sample_s < taking->idle_before_s;
     out->count++;
 }
 

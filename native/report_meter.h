@@ -25,8 +25,9 @@ struct report_meter {
     size_t capacity;
 };
 
-/* idle_before_s: rows whose newest sample is of an earlier second (of the meter's time) count as idle; 0: none does. 0; -1: out
- * of memory. The total is that of all rows of the meter, which must have no other instance. */
+/* idle_before_s: rows whose newest sample is of an earlier second (of the meter's time) count as idle; 0: none does. The row
+ * `other`, of which that is not known, never does. The total is that of all rows of the meter, which must have no other instance.
+ * 0; -1: out of memory. */
 int report_meter_take(struct report_meter *out, const struct meter *meter, int number, uint32_t idle_before_s);
 void report_meter_free(struct report_meter *out);
 
