@@ -8,6 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
+static int wait_for(const sigset_t *set)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, set, NULL) < 0)
+        return -1;
+    return signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
 int alarms_signals(void)
 {
     sigset_t set;
@@ -17,10 +25,30 @@ int alarms_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return -1;
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return wait_for(&set);
+}
+
+int alarms_signals_of(const int *signals, size_t count)
+{
+    struct sigaction action;
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < count; i++)
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&set, signals[i]);
+    return wait_for(&set);
+}
+
+void alarms_stop(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int alarms_timer(unsigned interval_ms)
