@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "live.h"
 #include "monitor.h"
 #include "options.h"
 #include "read.h"
@@ -42,6 +43,8 @@ int main(int argc, char *argv[])
         return monitor_run(&options, argv);
     case COMMAND_READ:
         return read_run(&options);
+    case COMMAND_LIVE:
+        return live_run(&options);
     case COMMAND_STATUS:
         return status_run(&options);
     case COMMAND_CHECK_CONFIG:

@@ -10,6 +10,7 @@
 enum {
     FOR_RUN = 1 << COMMAND_RUN,
     FOR_READ = 1 << COMMAND_READ,
+    FOR_LIVE = 1 << COMMAND_LIVE,
     FOR_STATUS = 1 << COMMAND_STATUS,
     FOR_CHECK = 1 << COMMAND_CHECK_CONFIG
 };
@@ -19,11 +20,12 @@ static const struct {
     enum command command;
     bool operands;
 } commands[] = {
-    { "read", COMMAND_READ, true },        { "status", COMMAND_STATUS, false }, { "check-config", COMMAND_CHECK_CONFIG, false },
+    { "read", COMMAND_READ, true },        { "live", COMMAND_LIVE, false },
+    { "status", COMMAND_STATUS, false },   { "check-config", COMMAND_CHECK_CONFIG, false },
     { "version", COMMAND_VERSION, false }, { "help", COMMAND_HELP, false },
 };
 
-enum flag_type { FLAG_TEXT, FLAG_BOOL, FLAG_LOCAL };
+enum flag_type { FLAG_TEXT, FLAG_ONCE /* a text that must not be given twice */, FLAG_BOOL, FLAG_LOCAL };
 
 static const struct flag {
     const char *name;
@@ -33,13 +35,14 @@ static const struct flag {
 } flags[] = {
     { "cfg", FOR_RUN | FOR_STATUS | FOR_CHECK, FLAG_TEXT, offsetof(struct options, cfg) },
     { "log", FOR_RUN, FLAG_TEXT, offsetof(struct options, log) },
-    { "f", FOR_RUN | FOR_READ, FLAG_TEXT, offsetof(struct options, filter) },
+    { "f", FOR_RUN | FOR_READ | FOR_LIVE, FLAG_TEXT, offsetof(struct options, filter) },
+    { "i", FOR_LIVE, FLAG_ONCE, offsetof(struct options, interface) },
     { "st", FOR_RUN, FLAG_BOOL, offsetof(struct options, soften_given) },
-    { "json", FOR_READ | FOR_STATUS, FLAG_BOOL, offsetof(struct options, json) },
-    { "samples", FOR_READ, FLAG_BOOL, offsetof(struct options, samples) },
+    { "json", FOR_READ | FOR_LIVE | FOR_STATUS, FLAG_BOOL, offsetof(struct options, json) },
+    { "samples", FOR_READ | FOR_LIVE, FLAG_BOOL, offsetof(struct options, samples) },
     { "prometheus", FOR_STATUS, FLAG_BOOL, offsetof(struct options, prometheus) },
     { "segment", FOR_STATUS, FLAG_TEXT, offsetof(struct options, segment) },
-    { "local", FOR_READ, FLAG_LOCAL, 0 },
+    { "local", FOR_READ | FOR_LIVE, FLAG_LOCAL, 0 },
 };
 
 void options_usage(FILE *stream)
@@ -48,6 +51,8 @@ void options_usage(FILE *stream)
           "           measure in the foreground, as supervisord wants it\n"
           "       go-metro read [--local NET]... [-f BPF] [--json|--samples] FILE...\n"
           "           round trips of pcap or pcapng files (\"-\": standard input)\n"
+          "       go-metro live -i IFACE [-f BPF] [--local NET]... [--json|--samples]\n"
+          "           the same from an interface, anew every second, until ^C; needs no configuration\n"
           "       go-metro status [-cfg FILE] [--json|--prometheus] [--segment FILE]\n"
           "           what a running go-metro says now\n"
           "       go-metro check-config [-cfg FILE]\n"
@@ -58,7 +63,11 @@ void options_usage(FILE *stream)
           "-log FILE    log, default " DEFAULT_LOG "\n"
           "-f BPF       a pcap filter expression, in addition to the whitelist\n"
           "-st          accepted as before: the average is always the smoothed one of RFC 6298\n"
-          "--local NET  an address or CIDR block that is ours; without it both directions are measured\n"
+          "-i IFACE     the interface; \"any\": all of them\n"
+          "--local NET  an address or CIDR block that is ours; without it `read` measures both directions,\n"
+          "             and to `live` this host's own addresses are ours\n"
+          "--json       an object a line: a row a peer (`live`: those of the last second that have news)\n"
+          "--samples    an object a line: a round trip each, as it happens\n"
           "\n"
           "Exit status: 0 done, 1 it failed, 2 wrong usage.\n",
           stream);
@@ -93,6 +102,13 @@ static int set_flag(const struct flag *flag, const char *value, struct options *
     void *field = (char *)out + flag->offset;
 
     switch (flag->type) {
+    case FLAG_ONCE:
+        if (*(const char **)field != NULL) {
+            snprintf(message, 256, "-%s: only once", flag->name);
+            return -1;
+        }
+        *(const char **)field = value;
+        return 0;
     case FLAG_TEXT:
         *(const char **)field = value;
         return 0;
@@ -161,6 +177,8 @@ static int check_together(const struct options *out, bool operands, char message
 
     if (out->command == COMMAND_READ && out->file_count == 0)
         problem = "read: name at least one capture file, or - for standard input";
+    else if (out->command == COMMAND_LIVE && out->interface == NULL)
+        problem = "live: -i names the interface; \"any\" is all of them";
     else if (!operands && out->file_count > 0)
         problem = "there is an argument too many; see 'go-metro help'";
     else if (out->json && (out->samples || out->prometheus))

@@ -7,16 +7,17 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum command { COMMAND_RUN, COMMAND_READ, COMMAND_STATUS, COMMAND_CHECK_CONFIG, COMMAND_VERSION, COMMAND_HELP };
+enum command { COMMAND_RUN, COMMAND_READ, COMMAND_LIVE, COMMAND_STATUS, COMMAND_CHECK_CONFIG, COMMAND_VERSION, COMMAND_HELP };
 
 #define OPTIONS_MAX_LOCAL 64
 
 struct options {
     enum command command;
-    const char *cfg;    /* -cfg */
-    const char *log;    /* -log */
-    const char *filter; /* -f, NULL: none */
-    bool soften_given;  /* -st was given: accepted for the old program's sake */
+    const char *cfg;       /* -cfg */
+    const char *log;       /* -log */
+    const char *filter;    /* -f, NULL: none */
+    const char *interface; /* -i */
+    bool soften_given;     /* -st was given: accepted for the old program's sake */
     bool json, samples, prometheus;
     const char *segment;                  /* --segment, NULL: the default path */
     const char *local[OPTIONS_MAX_LOCAL]; /* --local */

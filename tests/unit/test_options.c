@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -104,6 +105,51 @@ static void read_takes_files_and_locals(void **state)
     assert_string_equal(options.files[0], "-x.pcap");
 }
 
+static void live_takes_an_interface(void **state)
+{
+    struct options options;
+    char message[256];
+
+    (void)state;
+    assert_int_equal(
+        parse(ARGS("live", "-i", "eth0", "-f=port 80", "--local=::1", "--local", "10.0.0.0/8", "--samples"), &options, message),
+        0);
+    assert_int_equal(options.command, COMMAND_LIVE);
+    assert_string_equal(options.interface, "eth0");
+    assert_string_equal(options.filter, "port 80");
+    assert_int_equal(options.local_count, 2);
+    assert_true(options.samples && !options.json);
+    assert_int_equal(parse(ARGS("live", "--i=any", "--json"), &options, message), 0);
+    assert_string_equal(options.interface, "any");
+    assert_true(options.json);
+}
+
+static void the_usage_names_every_command_and_flag(void **state)
+{
+    char *text;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    (void)state;
+    options_usage(stream);
+    fclose(stream);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, " go-metro %s", commands[i].name);
+        assert_true(commands[i].command == COMMAND_HELP || strstr(text, name) != NULL);
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "-%s", flags[i].name);
+        assert_non_null(strstr(text, name));
+    }
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+        assert_true(strcspn(line, "\n") <= 100);
+    free(text);
+}
+
 static void wrong_usage_says_what(void **state)
 {
     static const struct {
@@ -115,6 +161,13 @@ static void wrong_usage_says_what(void **state)
         { { (char *)"go-metro", (char *)"-cfg" }, "-cfg needs a value" },
         { { (char *)"go-metro", (char *)"status", (char *)"-log=x" }, "unknown flag '-log=x'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"read" }, "read: name at least one capture file, or - for standard input" },
+        { { (char *)"go-metro", (char *)"live" }, "live: -i names the interface; \"any\" is all of them" },
+        { { (char *)"go-metro", (char *)"live", (char *)"-i=a", (char *)"-i=b" }, "-i: only once" },
+        { { (char *)"go-metro", (char *)"live", (char *)"-i=a", (char *)"b" },
+          "there is an argument too many; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"live", (char *)"-i=a", (char *)"-cfg=b" },
+          "unknown flag '-cfg=b'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"read", (char *)"-i=a" }, "unknown flag '-i=a'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"status", (char *)"x" }, "there is an argument too many; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"status", (char *)"--json", (char *)"--prometheus" }, "choose one form of output" },
         { { (char *)"go-metro", (char *)"-st=maybe" }, "-st: 'maybe' is neither true nor false" },
@@ -166,6 +219,8 @@ int main(void)
         cmocka_unit_test(booleans),
         cmocka_unit_test(a_bool_takes_no_separate_value),
         cmocka_unit_test(read_takes_files_and_locals),
+        cmocka_unit_test(live_takes_an_interface),
+        cmocka_unit_test(the_usage_names_every_command_and_flag),
         cmocka_unit_test(wrong_usage_says_what),
         cmocka_unit_test(too_many_locals_are_refused),
         cmocka_unit_test(help_and_version),
