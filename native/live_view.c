@@ -42,7 +42,7 @@ static void put_footer(FILE *stream, const struct live_view *view)
     fprintf(stream, "in flight: %" PRIu64 "; lost: %" PRIu64 " by the kernel, %" PRIu64 " by the interface\n", view->pending,
             view->statistics.dropped_kernel, view->statistics.dropped_interface);
     if (not_ours > 0 && !view->is_local_given)
-        fputs("not_ours: neither side is this host (a mirror port?); --local NET says which side is yours\n", stream);
+        fputs("not_ours: neither side is this host; --local NET says which side is yours\n", stream);
     put_bounds(stream, view->counters);
     if (view->clock_steps > 0)
         fprintf(stream, "the wall clock was set %u time%s: what was in flight gave no round trip\n", view->clock_steps,

@@ -224,6 +224,22 @@ static void it_fits_any_window(void **state)
     printed = NULL;
 }
 
+static void the_interface_comes_first_where_there_is_one(void **state)
+{
+    struct report_row row = row_of(0, LONG_A, LONG_B, (const uint64_t[]){ 70 * MS }, 1);
+    const struct terminal terminal = window(80, true);
+    char *lines[LINES];
+
+    (void)state;
+    row.interface = "enp0s31f6";
+    row.dst_port = 443;
+    table(&row, 1, &terminal, 0, lines);
+    assert_int_equal(strncmp(lines[0], "IFACE      SRC", 14), 0);
+    assert_int_equal(strncmp(lines[1], "enp0s31f6  2001:db", 18), 0);
+    assert_non_null(strstr(lines[1], "]:443"));
+    assert_in_range(width_of(lines[1]), 60, 80);
+}
+
 static void what_matters_least_goes_first(void **state)
 {
     static const struct {
@@ -370,6 +386,7 @@ int main(void)
         cmocka_unit_test_teardown(what_is_not_known_is_not_said, let_go),
         cmocka_unit_test_teardown(numbers_line_up, let_go),
         cmocka_unit_test_teardown(it_fits_any_window, let_go),
+        cmocka_unit_test_teardown(the_interface_comes_first_where_there_is_one, let_go),
         cmocka_unit_test_teardown(what_matters_least_goes_first, let_go),
         cmocka_unit_test_teardown(long_addresses_do_not_wreck_80_columns, let_go),
         cmocka_unit_test_teardown(histograms_share_their_scale, let_go),
