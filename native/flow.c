@@ -289,30 +289,32 @@ static uint32_t coarse_time(int64_t time_ns)
     return (uint32_t)((uint64_t)time_ns >> TIME_SHIFT) & COARSE_MASK;
 }
 
-/* Units of coarse time from `before` to `now`; huge if time went back. */
-static uint32_t coarse_age(uint32_t now, uint32_t before)
+/* Units of coarse time between two, whichever was first: copies that two queues have handed over may be out of order. */
+static uint32_t coarse_distance(uint32_t a, uint32_t b)
 {
-    return (now - before) & COARSE_MASK;
+    const uint32_t later = (a - b) & COARSE_MASK, earlier = (b - a) & COARSE_MASK;
+
+    return later < earlier ? later : earlier;
+}
+
+static bool takes_sequence_space(const struct tcp_segment *segment)
+{
+    return segment->payload_len > 0 || (segment->flags & (TCP_SYN | TCP_FIN));
 }
 
 /* Two packets of one identity: one packet that was captured twice, or something sent again? In doubt it was sent again, for
  * that loses samples and gives no false one.
- * - What takes up sequence space: an IPv4 packet with an identity of its own is a copy, unless a retransmission timer may have
- *   run out. Without that (no IP ID; over IPv6 only a TSval, which ticks as slowly as its host likes) it is one if it comes at
- *   once: sending again takes a sign of a hole, after which copies are forgotten, or a timer, none of which is so short.
- * - A pure ACK that comes again is a duplicate ACK, and within a tick of TSval it looks the same. It is a copy only if nothing
- *   but the IP ID can have made it unique, or if this flow's data was seen twice as well. */
+ * - What takes up sequence space: a packet with an ID of its own is a copy, unless a retransmission timer may have run out.
+ *   Without that (no IP ID: then a TSval, which ticks as slowly as its host likes, is all that may differ) it is one if it comes
+ *   at once: sending again takes a sign of a hole, after which copies are forgotten, or a timer, none of which is so short.
+ * - A pure ACK that comes again is a duplicate ACK, and within a tick of TSval it looks the same. It is a copy only if it comes
+ * at once and has an ID, or if this flow's data was seen twice as well. */
 static bool means_copy(const struct flow *flow, const struct tcp_segment *segment, uint32_t age)
 {
-    const bool has_ip_id = segment->identity_is_unique && address_is_v4(&segment->src);
-
-    if (age > (has_ip_id ? FLOW_UNIQUE_COPY_NS : FLOW_COPY_NS) >> TIME_SHIFT) {
-        return false;
+    if (takes_sequence_space(segment)) {
+        return age <= (segment->has_ip_id ? FLOW_UNIQUE_COPY_NS : FLOW_COPY_NS) >> TIME_SHIFT;
     }
-    if (segment->payload_len > 0 || (segment->flags & (TCP_SYN | TCP_FIN))) {
-        return true;
-    }
-    return segment->identity_is_unique && (!segment->has_timestamps || (flow->flags & FLOW_TWICE));
+    return age <= FLOW_COPY_NS >> TIME_SHIFT && (segment->has_ip_id || (flow->flags & FLOW_TWICE));
 }
 
 bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
@@ -326,8 +328,10 @@ bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *se
         if (recent->identity[n] != identity) {
             continue;
         }
-        if (means_copy(flow, segment, coarse_age(now, (uint32_t)recent->time_high[n] << 16 | recent->time_low[n]))) {
+        if (means_copy(flow, segment, coarse_distance(now, (uint32_t)recent->time_high[n] << 16 | recent->time_low[n]))) {
             flow->flags |= FLOW_TWICE;
+            /* The third of a pure ACK is a duplicate ACK, and the fourth the copy of that. */
+            recent->identity[n] = takes_sequence_space(segment) ? identity : 0;
             return true;
         }
     }
@@ -340,7 +344,7 @@ bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *se
 
 bool flow_is_late_copy(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns)
 {
-    if (!means_copy(flow, segment, coarse_age(coarse_time(time_ns), coarse_time(first_ns)))) {
+    if (!means_copy(flow, segment, coarse_distance(coarse_time(time_ns), coarse_time(first_ns)))) {
         return false;
     }
     flow->flags |= FLOW_TWICE;

@@ -78,12 +78,13 @@ static struct flow *open_flow(struct meter *meter, unsigned number, const struct
     if (sides == 0) {
         return NULL;
     }
-    *reason = PACKET_NO_FLOW;
     if (segment->flags & TCP_RST) {
+        *reason = PACKET_NO_FLOW;
         return NULL; /* nothing follows it, and a scan would fill the table */
     }
     struct flow *flow = flow_open(&meter->flows, key, hash, meter->now_s);
     if (flow == NULL) {
+        *reason = PACKET_FLOW_LIMIT;
         metered->counters.refused_flows++;
         return NULL;
     }

@@ -32,9 +32,9 @@ struct tcp_segment {
     bool has_timestamps;
     uint8_t sack_count;
     struct sack_block sack[PACKET_MAX_SACK]; /* sack_count of them; the rest is undefined */
-    uint32_t identity;       /* hash of what stays the same when the same packet is captured twice, and nothing else: IP ID,
-                                addresses, TCP header but for the checksum (offload fills it in late) */
-    bool identity_is_unique; /* the IP ID or a TCP timestamp is in it, so that a retransmission would differ */
+    uint32_t identity; /* hash of what stays the same when the same packet is captured twice, and nothing else: IP ID,
+                          addresses, TCP header but for the checksum (offload fills it in late) */
+    bool has_ip_id;    /* there is an IP ID (not 0) in it, so that a retransmission would differ */
 };
 
 /* Why a frame is not a TCP segment to be timed: X(enumerator, name). The names are public: read --json prints them. The
@@ -59,7 +59,8 @@ struct tcp_segment {
     X(PACKET_UNWANTED, "unwanted")          /* TCP of a peer that the instance does not ask for */                      \
     X(PACKET_NOT_OURS, "not_ours")          /* neither side is this host's */                                           \
     X(PACKET_CLOCK_STEP, "clock_step")      /* its time stamp is none, or of which side of a clock step is not known */ \
-    X(PACKET_NO_FLOW, "no_flow")            /* max_flows reached, or a segment that opens no flow (a stray RST) */
+    X(PACKET_NO_FLOW, "no_flow")            /* of no flow that is known, and none that opens one: a stray RST */        \
+    X(PACKET_FLOW_LIMIT, "max_flows")       /* it would open a flow, but there are max_flows */
 
 enum packet_reason {
 #define X(enumerator, name) enumerator,

@@ -55,7 +55,7 @@ static inline uint32_t be32(const uint8_t *p)
 }
 
 /* Each takes the rest of the frame from its own header on and fills its part of *out, or says why not. The network layer leaves
- * the IP ID in out->identity, and in identity_is_unique whether there is one; TCP makes the hash of it. */
+ * the IP ID in out->identity, and in has_ip_id whether there is one; TCP makes the hash of it. */
 enum packet_reason packet_decode_tcp(struct cursor *c, struct tcp_segment *out);
 enum packet_reason packet_decode_ipv4(struct cursor *c, struct tcp_segment *out);
 enum packet_reason packet_decode_ipv6(struct cursor *c, struct tcp_segment *out);

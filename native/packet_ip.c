@@ -64,7 +64,7 @@ enum packet_reason packet_decode_ipv4(struct cursor *c, struct tcp_segment *out)
     out->src = address_from_v4(ip + 12);
     out->dst = address_from_v4(ip + 16);
     out->identity = be16(ip + 4);
-    out->identity_is_unique = out->identity != 0;
+    out->has_ip_id = out->identity != 0;
     return decode_protocol(c, out, ip[9]);
 }
 
@@ -120,7 +120,7 @@ static enum packet_reason pass_routing(struct chain *chain)
 static enum packet_reason pass_fragment(struct chain *chain)
 {
     chain->out->identity = be32(chain->header + 4);
-    chain->out->identity_is_unique = true;
+    chain->out->has_ip_id = true;
     return be16(chain->header + 2) >> 3 == 0 ? PACKET_OK : PACKET_FRAGMENT;
 }
 
@@ -204,7 +204,7 @@ enum packet_reason packet_decode_ipv6(struct cursor *c, struct tcp_segment *out)
     if (address_is_v4(&out->src) || address_is_v4(&out->dst))
         return PACKET_MAPPED;
     out->identity = 0;
-    out->identity_is_unique = false;
+    out->has_ip_id = false;
     length = be16(ip + 4);
     if (length != 0)
         narrow(c, length);

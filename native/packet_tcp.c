@@ -121,6 +121,5 @@ enum packet_reason packet_decode_tcp(struct cursor *c, struct tcp_segment *out)
     }
     walk_options(out, options + plain, options_length - plain);
     out->identity = identity_hash(out, tcp, options, options_length);
-    out->identity_is_unique |= out->has_timestamps;
     return PACKET_OK;
 }

@@ -25,7 +25,6 @@ static void check_segment(const struct tcp_segment *s, size_t wirelen)
     require(s->payload_len <= UINT32_C(1) << 30);
     require(s->payload_len <= 65535 || s->payload_len <= wirelen || !address_is_v4(&s->src));
     require(s->has_timestamps || (s->ts_val == 0 && s->ts_ecr == 0));
-    require(!s->has_timestamps || s->identity_is_unique);
     require(address_is_v4(&s->src) == address_is_v4(&s->dst));
 }
 
@@ -37,7 +36,7 @@ static void check_equal(const struct tcp_segment *a, const struct tcp_segment *b
     require(a->has_timestamps == b->has_timestamps && a->ts_val == b->ts_val && a->ts_ecr == b->ts_ecr);
     require(a->window == b->window && a->flags == b->flags && a->sack_count == b->sack_count);
     require(memcmp(a->sack, b->sack, a->sack_count * sizeof a->sack[0]) == 0);
-    require(a->identity == b->identity && a->identity_is_unique == b->identity_is_unique);
+    require(a->identity == b->identity && a->has_ip_id == b->has_ip_id);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -41,7 +41,7 @@ static struct tcp_segment segment_of(uint32_t tuple)
                                  .dport = 80,
                                  .flags = TCP_ACK,
                                  .identity = tuple + 1,
-                                 .identity_is_unique = true };
+                                 .has_ip_id = true };
 }
 
 static struct flow *find(uint32_t tuple)
@@ -325,12 +325,12 @@ static bool is_copy(struct tcp_segment segment, int64_t time_ns)
     return flow_is_copy(&copies, 0, &segment, time_ns);
 }
 
-static struct tcp_segment packet(uint32_t identity, bool unique, uint32_t payload)
+static struct tcp_segment packet(uint32_t identity, bool has_ip_id, uint32_t payload)
 {
     struct tcp_segment segment = segment_of(1);
 
     segment.identity = identity;
-    segment.identity_is_unique = unique;
+    segment.has_ip_id = has_ip_id;
     segment.payload_len = payload;
     return segment;
 }
@@ -367,22 +367,25 @@ static void without_an_identity_only_at_once(void **state)
     assert_false(is_copy(packet(5, false, 10), 50 * MS));
     assert_true(is_copy(packet(5, false, 10), 51 * MS));
     assert_false(is_copy(packet(5, false, 10), 52 * MS)); /* a retransmission */
-    assert_false(is_copy(packet(5, false, 10), 49 * MS)); /* nor does time run back */
+    assert_true(is_copy(packet(5, false, 10), 49 * MS));  /* the copy's stamp may be the earlier one */
+    assert_false(is_copy(packet(5, false, 10), 40 * MS));
+    copies = (struct flow){ 0 };
     assert_false(is_copy(packet(9, false, 0), 60 * MS));
     assert_false(is_copy(packet(9, false, 0), 60 * MS)); /* a duplicate ACK */
 }
 
-static void over_ipv6_a_tsval_ticks_slowly(void **state)
+/* No IP ID: over IPv6, or an ID of 0. */
+static void a_tsval_ticks_slowly(void **state)
 {
-    struct tcp_segment segment = packet(5, true, 10);
+    struct tcp_segment segment = packet(5, false, 10);
 
     (void)state;
     copies = (struct flow){ 0 };
-    memset(&segment.src, 0x20, sizeof segment.src);
     segment.has_timestamps = true;
     assert_false(is_copy(segment, 0));
     assert_false(is_copy(segment, 3 * MS)); /* a tail loss probe within the same tick */
     assert_true(is_copy(segment, 3 * MS + MS / 2));
+    assert_false(is_copy(segment, 20 * MS));
 }
 
 /* Some hosts send each packet with the same IP ID; none has a retransmission timer so short. */
@@ -404,21 +407,33 @@ static void unique_identity_counts_below_any_timer(void **state)
     }
 }
 
-static void pure_ack_with_timestamps_needs_more_proof(void **state)
+static void pure_ack_without_an_id_needs_more_proof(void **state)
 {
-    struct tcp_segment pure = packet(5, true, 0);
+    const struct tcp_segment pure = packet(5, false, 0);
 
     (void)state;
     copies = (struct flow){ 0 };
-    assert_false(is_copy(pure, 0));
-    assert_true(is_copy(pure, 0)); /* only the IP ID can have made it unique */
+    assert_false(is_copy(packet(6, true, 0), 0));
+    assert_true(is_copy(packet(6, true, 0), MS));
+    assert_false(is_copy(packet(6, true, 0), 60 * MS)); /* a duplicate ACK of a host that sends one ID in all packets */
     copies = (struct flow){ 0 };
-    pure.has_timestamps = true;
     assert_false(is_copy(pure, 0));
-    assert_false(is_copy(pure, 0)); /* may be a duplicate ACK of the same tick */
-    assert_false(is_copy(packet(8, true, 10), 0));
-    assert_true(is_copy(packet(8, true, 10), 0)); /* everything is captured twice here */
+    assert_false(is_copy(pure, 0)); /* may be a duplicate ACK, of the same tick of TSval if there is one */
+    assert_false(is_copy(packet(8, false, 10), 0));
+    assert_true(is_copy(packet(8, false, 10), 0)); /* everything is captured twice here */
     assert_true(is_copy(pure, 0));
+}
+
+static void of_four_pure_acks_two_are_copies(void **state)
+{
+    const struct tcp_segment pure = packet(5, false, 0);
+
+    (void)state;
+    copies = (struct flow){ .flags = FLOW_TWICE };
+    assert_false(is_copy(pure, 0));
+    assert_true(is_copy(pure, 0));
+    assert_false(is_copy(pure, MS / 2)); /* a duplicate ACK */
+    assert_true(is_copy(pure, MS / 2));
 }
 
 static void forgotten_packets_have_no_copies(void **state)
@@ -453,9 +468,10 @@ int main(void)
         CASE(same_packet_again_is_a_copy),
         CASE(the_sides_do_not_mix),
         CASE(without_an_identity_only_at_once),
-        CASE(over_ipv6_a_tsval_ticks_slowly),
+        CASE(a_tsval_ticks_slowly),
         CASE(unique_identity_counts_below_any_timer),
-        CASE(pure_ack_with_timestamps_needs_more_proof),
+        CASE(pure_ack_without_an_id_needs_more_proof),
+        CASE(of_four_pure_acks_two_are_copies),
         CASE(forgotten_packets_have_no_copies),
     };
 

@@ -479,7 +479,7 @@ static void over_max_flows_is_counted(void **state)
         play(shot, S);
     }
     assert_int_equal(counters()->refused_flows, 3);
-    assert_int_equal(counters()->ignored[PACKET_NO_FLOW], 3);
+    assert_int_equal(counters()->ignored[PACKET_FLOW_LIMIT], 3);
     assert_int_equal(counters()->open_flows, MAX_FLOWS);
     assert_int_equal(stats_of(1, 2)->flows, MAX_FLOWS);
     meter_expire(meter, 1 + IDLE_S);

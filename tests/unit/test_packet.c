@@ -973,7 +973,7 @@ static void check_good_prefixes(const struct guard *g, const struct frame *f)
         assert_same_tcp(&s, &whole);
         assert_memory_equal(s.vlan, whole.vlan, sizeof s.vlan);
         assert_int_equal(s.identity, whole.identity);
-        assert_int_equal(s.identity_is_unique, whole.identity_is_unique);
+        assert_int_equal(s.has_ip_id, whole.has_ip_id);
     }
 }
 
@@ -1208,15 +1208,15 @@ static void identity_of_lengths(void **state)
     }
 }
 
-static void identity_is_unique_when_it_says_so(void **state)
+static void ip_id_is_there_when_it_says_so(void **state)
 {
     static const struct {
         int version;
         unsigned id;
-        bool has_timestamps, has_fragment, unique;
+        bool has_timestamps, has_fragment, has_ip_id;
     } cases[] = {
-        { 4, 1, false, false, true },      { 4, 0, false, false, false }, { 4, 0, true, false, true },
-        { 4, 0x0100, false, false, true }, { 6, 0, false, false, false }, { 6, 0, true, false, true },
+        { 4, 1, false, false, true },      { 4, 0, false, false, false }, { 4, 0, true, false, false },
+        { 4, 0x0100, false, false, true }, { 6, 0, false, false, false }, { 6, 0, true, false, false },
         { 6, 0, false, true, true },
     };
 
@@ -1232,7 +1232,7 @@ static void identity_is_unique_when_it_says_so(void **state)
         f = build(&shape);
         if (cases[i].version == 4)
             set16(&f, f.ip + 4, cases[i].id);
-        assert_int_equal(decode_ok(&f).identity_is_unique, cases[i].unique);
+        assert_int_equal(decode_ok(&f).has_ip_id, cases[i].has_ip_id);
     }
 }
 
@@ -1257,6 +1257,7 @@ static void reason_names(void **state)
     (void)state;
     assert_string_equal(packet_reason_name(PACKET_OK), "ok");
     assert_string_equal(packet_reason_name(PACKET_NO_FLOW), "no_flow");
+    assert_string_equal(packet_reason_name(PACKET_FLOW_LIMIT), "max_flows");
     assert_string_equal(packet_reason_name(PACKET_REASON_COUNT), "unknown");
     assert_string_equal(packet_reason_name((enum packet_reason) - 1), "unknown");
     for (int i = 0; i < PACKET_REASON_COUNT; i++) {
@@ -1301,7 +1302,7 @@ int main(void)
         cmocka_unit_test(identity_bits),
         cmocka_unit_test(identity_over_links_and_tags),
         cmocka_unit_test(identity_of_lengths),
-        cmocka_unit_test(identity_is_unique_when_it_says_so),
+        cmocka_unit_test(ip_id_is_there_when_it_says_so),
         cmocka_unit_test(identity_of_ipv6_fragment),
         cmocka_unit_test(reason_names),
     };
