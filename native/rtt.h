@@ -22,7 +22,8 @@
 #define RTT_MAX_NS INT64_C(120000000000) /* what takes longer is no round trip */
 #define RTT_MAX_PENDING 16384            /* of one half; beyond it new segments are `overflow` */
 #define RTT_MAX_SEARCH 256               /* entries that a retransmission is looked for among */
-#define RTT_MAX_TOLD 1460 /* bytes: what is longer may have been cut on its way (TSO), and its last byte come before the rest */
+#define RTT_MAX_PACKET 1460   /* bytes: what is longer may be cut on its way (TSO), and its last byte come before the rest */
+#define RTT_MAX_AHEAD 131072U /* bytes: an ACK so far beyond what was captured is of data that is only late in the capture */
 #define RTT_MAX_DISTANCE (1U << 30) /* the largest window there is (RFC 7323, 2.3): farther off is another connection */
 
 enum rtt_flag {

@@ -13,6 +13,12 @@ static enum skip_reason own_reason(const struct rtt_half *half, const struct pen
     return seq_before(half->ambiguous_end, entry->end) ? NO_SKIP : SKIP_AMBIGUOUS;
 }
 
+/* The interface may cut it, so that its bytes do not come at once. */
+static bool is_long(const struct pending *entry)
+{
+    return entry->end - entry->start > RTT_MAX_PACKET;
+}
+
 /* Counts an entry that has a reason of its own; 1 when it has none. */
 static uint32_t skip_if_marked(const struct rtt_half *half, const struct pending *entry, struct rtt_outcome *outcome)
 {
@@ -25,22 +31,34 @@ static uint32_t skip_if_marked(const struct rtt_half *half, const struct pending
     return 0;
 }
 
-/* Whether this ACK answers the last transmission of a retransmitted segment. Only the echo of that one's TSval says so (RFC 7323,
- * 4.3): where an earlier one had arrived and its ACK was lost, the last is answered with the earlier one's TSval again, which
- * therefore names no transmission. And only where the segment was the left edge: were an older one missing too, its arrival
- * and not this one's would be echoed. Of a segment that was cut on its way the last piece may have come the first time. */
+/* RFC 2883: the first block reports a segment that came twice, not one that is missing. */
+static bool is_dsack(const struct tcp_segment *segment)
+{
+    return segment->sack_count > 0 && !seq_before(segment->ack, segment->sack[0].right);
+}
+
+/* Whether this ACK says which transmission of a retransmitted segment it answers, by the echo of its TSval: a receiver echoes
+ * the one that came in order, and of a segment that it had already the newer one (RFC 7323, 4.3), so that the first one's echo
+ * answers the first. Not of a SYN: the answer to that is made anew with the echo of the first. And only where the segment was the
+ * left edge: were an older one missing too, its arrival and not this one's would be echoed; and an older one that came a second
+ * time is echoed too, as a DSACK tells. Of a segment that was cut on its way the last piece may have come the first time. */
 static bool tell_apart(const struct pending *entry, const struct tcp_segment *segment, uint32_t left_edge, int64_t *sent_ns)
 {
-    if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start)
-        || entry->end - entry->start > RTT_MAX_TOLD) {
+    if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start) || is_long(entry)
+        || (is_dsack(segment) && !seq_before(entry->start, segment->sack[0].right))) {
         return false;
     }
-    *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
-    return segment->ts_ecr == entry->again_ts_val;
+    if (segment->ts_ecr == entry->again_ts_val) {
+        *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
+        return true;
+    }
+    return segment->ts_ecr == entry->ts_val && !entry->is_syn;
 }
 
 static void take_sample(struct rtt_half *half, const struct pending *entry, uint64_t rtt_ns, struct rtt_outcome *outcome)
 {
+    const uint64_t kept = rtt_ns == 0 ? 1 : rtt_ns; /* 0 says "none" */
+
     outcome->has_sample = true;
     outcome->sample = (struct rtt_sample){
         .rtt_ns = rtt_ns,
@@ -48,23 +66,33 @@ static void take_sample(struct rtt_half *half, const struct pending *entry, uint
         .end_seq = entry->end,
         .handshake = entry->is_syn,
     };
-    half->previous_low = (uint32_t)rtt_ns;
-    half->previous_high = (uint8_t)(rtt_ns >> 32);
+    half->previous_low = (uint32_t)kept;
+    half->previous_high = (uint8_t)(kept >> 32);
 }
 
 /* What an ACK covers of the pending segments. */
 struct covered {
     struct pending newest;
     uint32_t count;
-    uint32_t unmarked; /* without the newest: why they give no sample is for that to say */
-    bool once;         /* all from the left edge on was sent once */
+    uint32_t unmarked;      /* without the newest: why they give no sample is for that to say */
+    uint32_t oldest_ts_val; /* under oldest_has_ts */
+    bool oldest_has_ts;
+    bool once; /* all from the left edge on was sent once */
 };
 
+/* The echo is of something that was sent before the oldest segment that the ACK covers: it was here before, and what was captured
+ * is a retransmission of what was sent before the capture began (or where it has a gap). Some peers echo nothing but 0. */
+static bool is_of_before(const struct covered *covered, const struct tcp_segment *segment)
+{
+    return covered->oldest_has_ts && segment->has_timestamps && segment->ts_ecr != 0
+           && seq_before(segment->ts_ecr, covered->oldest_ts_val);
+}
+
 /* Whether an ambiguous segment waited for no hole after all. The peer had acknowledged what lies before the left edge, so a
- * segment that begins there and was sent once came in order, and an ACK of exactly its end says that nothing beyond it was
- * there to be acknowledged at once. If there are more of them, the newest may have overtaken another: a peer that does SACK
- * would have reported a block above the left edge, another one would have sent a duplicate ACK (RFC 5681, 4.2), and what it
- * held because of earlier ones has been acknowledged since. */
+ * packet that begins there and was sent once came in order, and an ACK of exactly its end says that nothing beyond it was
+ * there to be acknowledged at once. If there are more of them, or pieces of one, the last may have overtaken another: a peer that
+ * does SACK would have reported a block above the left edge, another one would have sent a duplicate ACK (RFC 5681, 4.2), and
+ * what it held because of earlier ones has been acknowledged since. */
 static bool came_in_order(const struct rtt_half *half, const struct covered *covered, uint32_t left_edge)
 {
     const bool is_trusted = !seq_before(left_edge, half->trusted_from);
@@ -72,7 +100,7 @@ static bool came_in_order(const struct rtt_half *half, const struct covered *cov
     if (!covered->once || !(half->flags & RTT_ACKED)) {
         return false;
     }
-    if (covered->count == 1) {
+    if (covered->count == 1 && !is_long(&covered->newest)) {
         return is_trusted || !(half->flags & RTT_UNREACHED);
     }
     return is_trusted && ((half->flags & RTT_SACK) || half->waiting.note == 0);
@@ -111,6 +139,9 @@ static void judge(struct rtt_half *half, const struct covered *covered, const st
     } else if (reason == SKIP_AMBIGUOUS && came_in_order(half, covered, left_edge)) {
         reason = NO_SKIP;
     }
+    if (reason == NO_SKIP && is_of_before(covered, segment)) {
+        reason = SKIP_AMBIGUOUS;
+    }
     const uint64_t rtt_ns = (uint64_t)time_ns - (uint64_t)sent_ns;
     if (reason == NO_SKIP && (time_ns < sent_ns || rtt_ns > (uint64_t)RTT_MAX_NS)) {
         reason = SKIP_CLOCK;
@@ -139,7 +170,12 @@ static void take_covered(struct rtt_half *half, struct pending_pool *pool, uint3
         if (seq_before(ack, entry->end) && !is_syn_alone(entry, ack)) {
             return;
         }
-        covered->unmarked += covered->count > 0 ? skip_if_marked(half, &covered->newest, outcome) : 0;
+        if (covered->count == 0) {
+            covered->oldest_has_ts = entry->has_ts;
+            covered->oldest_ts_val = entry->ts_val;
+        } else {
+            covered->unmarked += skip_if_marked(half, &covered->newest, outcome);
+        }
         covered->once = covered->once && entry->start == expected && !entry->retransmitted;
         covered->newest = *entry;
         covered->count++;
@@ -191,12 +227,6 @@ static void advance(struct rtt_half *half, struct pending_pool *pool, const stru
     }
 }
 
-/* RFC 2883: the first block reports a segment that came twice, not one that is missing. */
-static bool is_dsack(const struct tcp_segment *segment)
-{
-    return segment->sack_count > 0 && !seq_before(segment->ack, segment->sack[0].right);
-}
-
 /* RFC 5681, section 2: (a) data is outstanding, (b) no data, (c) neither SYN nor FIN, (d) the greatest ACK so far, (e) the
  * window of the last one. A probe has all of that too, and says nothing about our data. */
 static bool is_duplicate_ack(const struct rtt_half *half, const struct tcp_segment *segment, bool probe)
@@ -228,6 +258,20 @@ static bool is_challenge(const struct rtt_half *half, const struct pending_pool 
     return seq_before(half->next, segment->ack) && half->waiting.count > 0 && pending_head(&half->waiting, pool)->is_syn;
 }
 
+/* The ACK of data that has not been captured yet: two queues have handed them over in the wrong order. When it comes, its round
+ * trip is over. Only a little ahead, as the number may also be forged. */
+static void note_ahead(struct rtt_half *half, uint32_t ack)
+{
+    if (ack - half->next > RTT_MAX_AHEAD) {
+        return;
+    }
+    if (seq_before(half->ambiguous_end, ack)) {
+        half->ambiguous_end = ack;
+    }
+    rtt_distrust(half, ack);
+    half->flags |= RTT_UNREACHED;
+}
+
 void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, bool probe, int64_t time_ns,
                struct rtt_outcome *outcome)
 {
@@ -250,6 +294,9 @@ void rtt_acked(struct rtt_half *half, struct pending_pool *pool, const struct tc
     }
     if (seq_before(half->una, segment->ack)) {
         advance(half, pool, segment, time_ns, outcome);
+    }
+    if (seq_before(half->next, segment->ack)) {
+        note_ahead(half, segment->ack);
     }
     half->flags |= RTT_ACKED; /* only now: the left edge that this ACK moved was not yet the peer's word */
     if (segment->sack_count > 0 && note_sacked(half, segment)) {

@@ -81,14 +81,15 @@ static void time_segment(struct rtt_half *half, struct pending_pool *pool, const
 }
 
 /* A pending segment is sent again. The ACK's TSecr can say which transmission it answers only if both carried the same range and
- * their TSvals differ; with more than two the last must be newer than all before it. */
-static void mark_retransmitted(struct pending *entry, const struct tcp_segment *segment, int64_t time_ns)
+ * their TSvals differ; with more than two the last must be newer than all before it. is_alone: no older segment was sent again
+ * with this TSval, whose echo would be the same. */
+static void mark_retransmitted(struct pending *entry, const struct tcp_segment *segment, bool is_alone, int64_t time_ns)
 {
     const bool same_range = entry->start == segment->seq && entry->end == segment_end(segment);
     const uint32_t newest = entry->has_again ? entry->again_ts_val : entry->ts_val;
     const uint64_t later_ns = (uint64_t)time_ns - (uint64_t)entry->time_ns; /* huge if time went back */
     const bool told_apart = same_range && entry->has_ts && segment->has_timestamps && seq_before(newest, segment->ts_val)
-                            && later_ns <= AGAIN_MASK && (!entry->retransmitted || entry->has_again);
+                            && later_ns <= AGAIN_MASK && (!entry->retransmitted || entry->has_again) && is_alone;
 
     entry->retransmitted = 1;
     entry->has_again = told_apart;
@@ -107,14 +108,16 @@ static void mark_range(struct rtt_half *half, const struct pending_pool *pool, c
     }
     struct pending *entry = pending_head(&half->waiting, pool);
     const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
+    bool is_alone = true;
 
     for (uint32_t n = 0; n < most; n++) {
         if (!seq_before(entry->start, end)) {
             return;
         }
         if (seq_before(segment->seq, entry->end)) {
-            mark_retransmitted(entry, segment, time_ns);
+            mark_retransmitted(entry, segment, is_alone, time_ns);
         }
+        is_alone = is_alone && !(entry->has_again && entry->again_ts_val == segment->ts_val);
         entry = pending_at(pool, (uint32_t)entry->next);
     }
     if (most < half->waiting.count) {
@@ -141,19 +144,30 @@ static void sent_again(struct rtt_half *half, struct pending_pool *pool, const s
     }
 }
 
+/* In the middle of a connection nothing says where SND.UNA is; what has been idle for long is kept alive. */
+static bool may_be_keep_alive(const struct tcp_segment *segment)
+{
+    return segment->payload_len == 1 && !(segment->flags & (TCP_SYN | TCP_FIN));
+}
+
 void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
               struct rtt_outcome *outcome)
 {
     const uint32_t end = segment_end(segment);
+    const bool is_first = !(half->flags & RTT_STARTED);
 
-    if (!(half->flags & RTT_STARTED)) {
-        rtt_begin(half, segment->seq);
+    if (is_first) {
+        rtt_begin(half, may_be_keep_alive(segment) ? end : segment->seq);
     } else if (seq_is_far(segment->seq, half->next)) {
         rtt_drop(half, pool, SKIP_UNACKED, outcome); /* another connection, whose SYN was not captured */
         half->flags &= (uint8_t) ~(RTT_ACKED | RTT_UNREACHED | RTT_SACK);
+        half->waiting.note = 0;
+        half->previous_low = 0;
+        half->previous_high = 0;
         rtt_begin(half, segment->seq);
     }
-    if (end == segment->seq || segment->payload_len > RTT_MAX_DISTANCE || rtt_is_probe(half, segment)) {
+    if (end == segment->seq || segment->payload_len > RTT_MAX_DISTANCE || rtt_is_probe(half, segment)
+        || (is_first && may_be_keep_alive(segment))) {
         return;
     }
     if (seq_before(segment->seq, half->next)) {

@@ -1,11 +1,14 @@
 """What must change no number: other flows in between, several files, other sequence numbers, byte order, tags, options."""
 
 import ipaddress
+import itertools
+import random
 import subprocess
 
 import pytest
 
 import captures
+import compare
 import references
 
 SCENARIOS = {"loss-requests": 40, "loss-heavy": 16, "loss-timestamps": 4}  # IPv4, IPv6, without SACK
@@ -20,11 +23,14 @@ class Original:
     """A capture, and what is said of it."""
 
     def __init__(self, name, folder):
+        self.name = name
         self.capture, truth = references.simulate(name, folder, SCENARIOS[name])
-        self.local = next(references.read_truth(truth)).flow[0]
+        self.truth = list(references.read_truth(truth))
+        self.local = self.truth[0].flow[0]
         self.packets = list(captures.read(self.capture))
         self.samples = said("--samples", self.local, self.capture)
         self.rows = said("--json", self.local, self.capture)
+        self.judged = compare.against_truth(list(references.ours(self.capture, self.local)), self.truth)
         assert len(self.samples) > 500
 
     def packed(self):
@@ -83,3 +89,40 @@ def test_other_flows_in_between(original, tmp_path):
     path = captures.write(tmp_path / "mixed.pcap", mixed)
     assert said("--samples", original.local, path) == original.samples
     assert said("--json", original.local, path)[:-1] == original.rows[:-1], "all but the total, which counts the others' packets"
+
+
+@pytest.mark.parametrize("later_ns", [0, 3000], ids=["at once", "3 us later"])
+def test_every_frame_twice(original, tmp_path, later_ns):
+    """As "any" and mirror ports give them. A copy may hide among packets of the same microsecond; no number may be wrong."""
+    pairs = [[(time_ns, frame, length), (time_ns + later_ns, frame, length)] for time_ns, frame, length in original.packets]
+    twice = sorted(itertools.chain(*pairs), key=lambda packet: packet[0])
+    path = captures.write(tmp_path / "twice.pcap", twice)
+    samples = list(references.ours(path, original.local))
+    judged = compare.against_truth(samples, original.truth)
+    assert judged.wrong == [] and judged.below == []
+    assert judged.found >= 0.98 * original.judged.found
+    assert references.our_rows(path, original.local)[1]["ignored"]["duplicate"] >= 0.9 * len(pairs)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.37, 0.5, 0.83])
+def test_started_in_the_middle(original, tmp_path, part):
+    """With time stamps nothing that was sent before is taken for something else."""
+    rest = original.packets[int(part * len(original.packets)):]
+    path = captures.write(tmp_path / "rest.pcap", rest)
+    judged = compare.against_truth(list(references.ours(path, original.local)), original.truth)
+    assert judged.wrong == [] and judged.below == []
+    assert judged.found > 0
+
+
+def test_neighbours_in_the_wrong_order(original, tmp_path):
+    """Two queues of a device may hand over two packets the wrong way round, each with the time of its own."""
+    draw = random.Random(5)
+    packets = list(original.packets)
+    for n in range(0, len(packets) - 1):
+        if draw.random() < 0.02:
+            first, second = packets[n], packets[n + 1]
+            packets[n:n + 2] = [(first[0], *second[1:]), (second[0], *first[1:])]
+    path = captures.write(tmp_path / "swapped.pcap", packets)
+    longest_ns = max(row.rtt_ns for row in original.truth)
+    for sample in references.ours(path, original.local):
+        assert sample.rtt_ns <= longest_ns

@@ -8,6 +8,8 @@ uint64_t path_send(struct path *path, struct clockwork *clock, unsigned from, ui
 
     if (way->rate_bps > 0)
         at_ns += (uint64_t)bytes * 8 * NS_PER_S / way->rate_bps;
+    if (clockwork_chance(clock, way->stall))
+        at_ns += way->stall_ns;
     path->free_ns[from] = at_ns;
     if (clockwork_chance(clock, way->loss))
         return UINT64_MAX;

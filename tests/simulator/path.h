@@ -1,4 +1,4 @@
-/* path.h: the way between two hosts: delay, rate, jitter, loss, reordering; each direction has its own. */
+/* path.h: the way between two hosts: delay, rate, jitter, loss, reordering, standstill; each direction has its own. */
 #ifndef SIMULATOR_PATH_H
 #define SIMULATOR_PATH_H
 
@@ -14,6 +14,8 @@ struct path_settings {
     uint32_t loss;      /* parts in a million */
     uint32_t reorder;   /* parts in a million that come reorder_ns later than the rest */
     uint64_t reorder_ns;
+    uint32_t stall; /* parts in a million before which the path stands still for stall_ns */
+    uint64_t stall_ns;
 };
 
 struct path {

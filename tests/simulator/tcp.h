@@ -53,8 +53,9 @@ struct tcp_packet {
     uint16_t ip_id;
     uint8_t flags, sack_count;
     struct sack_range sack[TCP_MAX_SACK];
-    uint64_t sent_ns;     /* by its sender */
-    bool is_first_answer; /* none before it carried this ACK number */
+    uint64_t sent_ns; /* by its sender */
+    uint64_t
+        answers_ns; /* when the transmission was sent that its ACK number answers at last; 0: an answer of its own it is not */
 };
 
 /* Whoever watches beside the near host. Called for each packet it sends, and each that comes in there. */
@@ -78,7 +79,7 @@ struct tcp_address {
 struct tcp_segment_state {
     uint64_t start, end; /* SYN and FIN included */
     uint64_t first_ns, last_ns;
-    uint64_t arrived_ns; /* when the transmission was sent that moved the peer's RCV.NXT to its end; 0: none did by itself */
+    bool came_in_order; /* its own arrival moved the peer's RCV.NXT to its end */
     uint32_t transmissions;
     uint8_t flags;            /* SYN, FIN */
     bool sacked, lost, again; /* again: sent anew since it was lost */
@@ -101,6 +102,7 @@ struct tcp_end {
     uint32_t timeouts;
     /* receiver */
     uint64_t rcv_next, last_ack_sent;
+    uint64_t to_answer_ns;                  /* when the transmission was sent that the next ACK answers; 0: none */
     struct sack_range early[TCP_MAX_EARLY]; /* out of order, the newest first */
     unsigned early_count;
     struct sack_range duplicate; /* to be reported as DSACK; left == right: none */

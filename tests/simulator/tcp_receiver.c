@@ -59,21 +59,22 @@ static void note_arrival(struct tcp_end *end, const struct tcp_packet *packet)
 
     for (size_t n = 0; n < sender->sent_count; n++)
         if (sender->sent[n].end == end->rcv_next)
-            sender->sent[n].arrived_ns = packet->sent_ns;
+            sender->sent[n].came_in_order = true;
+    end->to_answer_ns = packet->sent_ns;
 }
 
 static void take_in_order(struct tcp_end *end, const struct tcp_packet *packet, uint64_t right)
 {
     const struct tcp_settings *settings = end->flow->settings;
 
-    if (settings->timestamps && packet->seq <= end->last_ack_sent)
-        end->ts_recent = packet->ts_val;
     end->rcv_next = right;
     end->fin_received |= (packet->flags & FIN) != 0;
-    if (close_hole(end))
+    if (close_hole(end)) {
         end->ack_now = true;
-    else
+        end->to_answer_ns = 0;
+    } else {
         note_arrival(end, packet);
+    }
     if (++end->unacked_segments >= settings->ack_every || end->early_count > 0 || (packet->flags & (SYN | FIN)))
         end->ack_now = true;
 }
@@ -90,15 +91,30 @@ static void on_delayed_ack(void *arg)
     tcp_release(end->flow);
 }
 
+/* RFC 7323, 4.3 (2): of what is there already too. */
+static bool is_newer_stamp(const struct tcp_end *end, const struct tcp_packet *packet)
+{
+    if (!end->flow->settings->timestamps || packet->seq > end->last_ack_sent)
+        return false;
+    return end->rcv_next == 0 || (int32_t)(packet->ts_val - end->ts_recent) > 0;
+}
+
 void tcp_take_data(struct tcp_end *end, const struct tcp_packet *packet)
 {
     const uint64_t right = packet->seq + packet->length + (packet->flags & SYN ? 1 : 0) + (packet->flags & FIN ? 1 : 0);
 
     if (right <= end->rcv_next && (packet->flags & SYN) && end->side == 1) {
-        tcp_send_syn_again(end);
-    } else if (right <= end->rcv_next) {
+        end->to_answer_ns = packet->sent_ns;
+        tcp_send_syn_again(end); /* as a listener does it: with the echo of the first one */
+        return;
+    }
+    if (is_newer_stamp(end, packet))
+        end->ts_recent = packet->ts_val;
+    if (right <= end->rcv_next) {
         end->duplicate = (struct sack_range){ packet->seq, right };
         end->ack_now = true;
+        if (right == end->rcv_next)
+            end->to_answer_ns = packet->sent_ns;
     } else if (packet->seq > end->rcv_next) {
         add_early(end, packet->seq, right);
         end->ack_now = true;
@@ -136,7 +152,8 @@ void tcp_acknowledge(struct tcp_end *end, struct tcp_packet *packet)
     packet->flags |= ACK;
     packet->ack = end->rcv_next;
     packet->ts_ecr = settings->timestamps ? end->ts_recent : 0;
-    packet->is_first_answer = end->last_ack_sent != end->rcv_next;
+    packet->answers_ns = end->to_answer_ns;
+    end->to_answer_ns = 0;
     if (settings->sack && end->duplicate.left != end->duplicate.right)
         packet->sack[packet->sack_count++] = end->duplicate;
     for (unsigned n = 0; settings->sack && n < end->early_count && packet->sack_count < (settings->timestamps ? 3 : 4); n++)

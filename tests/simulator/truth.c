@@ -20,10 +20,8 @@ static const char *class_of(const struct tcp_segment_state *segment, const struc
     const struct tcp_flow *flow = packet->flow;
     const bool is_seen = flow->hole_seen_from == flow->end[0].una + 1 || was_resent(&flow->end[0], packet->ack);
 
-    if (segment->arrived_ns == 0)
-        return is_seen ? "hole" : "hidden";
-    if (!packet->is_first_answer)
-        return "late";
+    if (packet->answers_ns == 0)
+        return segment->came_in_order ? "late" : is_seen ? "hole" : "hidden";
     return segment->transmissions > 1 ? "retransmitted" : "clean";
 }
 
@@ -32,7 +30,7 @@ static void write_line(FILE *out, const struct tcp_packet *packet, const struct 
 {
     const struct tcp_address *address = packet->flow->address;
     const int family = address[0].is_v6 ? AF_INET6 : AF_INET;
-    const uint64_t sent_ns = segment->arrived_ns != 0 ? segment->arrived_ns : segment->first_ns;
+    const uint64_t sent_ns = packet->answers_ns != 0 ? packet->answers_ns : segment->first_ns;
     char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 
     inet_ntop(family, address[0].host, src, sizeof src);
