@@ -816,23 +816,27 @@ static void sack_above_the_ack_is_a_hole(void **state)
 
 /* --- rule 3: what waited for no hole although there was one --- */
 
-/* A hole of [0, 100) at the peer, [100, 400) beyond it in flight at the first sign of that; `sacked` bytes of it were SACKed
- * (0: without SACK). The hole is filled at 30 ms, when `filled` is acknowledged. */
-static void hole_before(struct side *side, uint32_t sacked, uint32_t filled)
+/* A hole of [0, 100) from `start` on at the peer, [100, 400) beyond it in flight at the first sign of that; `sacked` bytes of it
+ * were SACKed (0: without SACK). The hole is filled at 30 ms, when `filled` is acknowledged. */
+static void hole_at(struct side *side, uint32_t start, uint32_t sacked, uint32_t filled)
 {
-    established(side);
-    ack(side, ISN + 1, 9 * MS);
     for (uint32_t n = 0; n < 4; n++) {
-        data(side, ISN + 1 + 100 * n, 100, 10 * MS);
+        data(side, start + 100 * n, 100, 10 * MS);
     }
     acked(side,
           (struct tcp_segment){
-              .ack = ISN + 1, .window = 500, .sack_count = sacked == 0 ? 0 : 1, .sack = { { ISN + 101, ISN + 101 + sacked } } },
+              .ack = start, .window = 500, .sack_count = sacked == 0 ? 0 : 1, .sack = { { start + 100, start + 100 + sacked } } },
           20 * MS);
     assert_true(side->last.hole);
-    data(side, ISN + 1, 100, 21 * MS);
-    ack(side, ISN + 1 + filled, 30 * MS);
+    data(side, start, 100, 21 * MS);
+    ack(side, start + filled, 30 * MS);
     assert_false(side->last.has_sample);
+}
+
+static void hole_before(struct side *side, uint32_t sacked, uint32_t filled)
+{
+    established(side);
+    hole_at(side, ISN + 1, sacked, filled);
 }
 
 static void left_edge_waited_for_no_hole(void **state)
@@ -997,6 +1001,16 @@ static void left_edge_must_be_the_peers_word(void **state)
     assert_skips(side, SKIP_AMBIGUOUS, 1);
 }
 
+/* RTT_MAX_SEARCH and more are in flight, and a retransmission is not found among them. */
+static void mark_that_is_not_set(struct side *side)
+{
+    for (uint32_t n = 0; n < RTT_MAX_SEARCH + 10; n++) {
+        data(side, ISN + 1 + n, 1, 10 * MS);
+    }
+    data(side, ISN + RTT_MAX_SEARCH + 8, 1, 20 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+}
+
 /* A retransmission that was not found among the oldest may have been of any segment below its end. */
 static void left_edge_below_a_mark_that_was_not_set(void **state)
 {
@@ -1004,10 +1018,7 @@ static void left_edge_below_a_mark_that_was_not_set(void **state)
     const uint32_t count = RTT_MAX_SEARCH + 10;
 
     established(side);
-    for (uint32_t n = 0; n < count; n++) {
-        data(side, ISN + 1 + n, 1, 10 * MS);
-    }
-    data(side, ISN + count - 2, 1, 20 * MS);
+    mark_that_is_not_set(side);
     ack(side, ISN + 2, 30 * MS);
     assert_skips(side, SKIP_AMBIGUOUS, 1);
     ack(side, ISN + count - 2, 30 * MS);
@@ -1046,23 +1057,65 @@ static void dsack_with_a_block_above_is_a_hole(void **state)
     assert_true(side->last.hole);
 }
 
+/* More than 2^31 bytes on from seq: a number that was left behind would now lie ahead. */
+static uint32_t much_later(struct side *side, uint32_t seq)
+{
+    for (int n = 0; n < 6; n++) {
+        data(side, seq, 0x20000000U, 40 * MS);
+        seq += 0x20000000U;
+        ack(side, seq, 41 * MS);
+        assert_sample(side, MS, seq);
+    }
+    return seq;
+}
+
 static void hole_is_forgotten_once_it_is_filled(void **state)
 {
     struct side *side = *state;
-    uint32_t seq = ISN + 1;
+
+    hole_before(side, 0, 400);
+    const uint32_t seq = much_later(side, ISN + 401);
+    data(side, seq, 100, 50 * MS);
+    data(side, seq + 100, 100, 50 * MS);
+    ack(side, seq + 200, 52 * MS);
+    assert_sample(side, 2 * MS, seq + 200);
+    assert_int_equal(side->last.skipped[SKIP_COVERED], 1);
+}
+
+/* Three were held and one duplicate ACK told of it. That is over once all is acknowledged. */
+static void held_is_forgotten_once_the_hole_is_filled(void **state)
+{
+    struct side *side = *state;
+
+    hole_before(side, 0, 400);
+    hole_at(side, ISN + 401, 0, 200);
+    ack(side, ISN + 801, 31 * MS);
+    assert_sample(side, 21 * MS, ISN + 801);
+}
+
+static void sacked_is_forgotten_once_the_hole_is_filled(void **state)
+{
+    struct side *side = *state;
+
+    hole_before(side, 300, 400);
+    const uint32_t seq = much_later(side, ISN + 401);
+    hole_at(side, seq, 100, 200);
+    ack(side, seq + 400, 31 * MS);
+    assert_sample(side, 21 * MS, seq + 400);
+    assert_int_equal(side->last.skipped[SKIP_AMBIGUOUS], 1);
+}
+
+static void missed_mark_is_forgotten_once_the_hole_is_filled(void **state)
+{
+    struct side *side = *state;
+    const uint32_t end = ISN + 1 + RTT_MAX_SEARCH + 10;
 
     established(side);
-    data(side, seq, 100, 10 * MS);
-    ack(side, seq, 11 * MS);
-    ack(side, seq, 12 * MS);
-    ack(side, seq + 100, 13 * MS);
-    for (int n = 0; n < 6; n++) { /* more than 2^31 bytes on: a mark left behind would now lie ahead */
-        seq += n == 0 ? 100 : 0x20000000U;
-        acked(side, (struct tcp_segment){ .ack = seq, .window = 1 }, 14 * MS);
-    }
-    data(side, seq, 100, 20 * MS);
-    ack(side, seq + 100, 21 * MS);
-    assert_sample(side, MS, seq + 100);
+    mark_that_is_not_set(side);
+    ack(side, end, 30 * MS);
+    hole_at(side, end, 300, 200);
+    ack(side, end + 300, 31 * MS); /* less than what was SACKed, but sent once */
+    assert_sample(side, 21 * MS, end + 300);
 }
 
 /* --- copies of what waits --- */
@@ -1440,6 +1493,9 @@ int main(void)
         CASE(dsack_is_no_hole),
         CASE(dsack_with_a_block_above_is_a_hole),
         CASE(hole_is_forgotten_once_it_is_filled),
+        CASE(held_is_forgotten_once_the_hole_is_filled),
+        CASE(sacked_is_forgotten_once_the_hole_is_filled),
+        CASE(missed_mark_is_forgotten_once_the_hole_is_filled),
         CASE(copy_is_found_by_range_and_identity),
         CASE(every_number_wraps),
         CASE(picked_up_in_the_middle),
