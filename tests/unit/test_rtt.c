@@ -1229,6 +1229,63 @@ static void numbers_from_another_connection_begin_anew(void **state)
     assert_sample(side, 5 * MS, ISN + 0x70000064U);
 }
 
+/* Most of a window of the largest size was not captured. */
+static void jump_within_a_window_is_the_same_connection(void **state)
+{
+    struct side *side = *state;
+    const uint32_t right_edge = ISN + 1 + (65535U << 14);
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, right_edge - 100, 100, 12 * MS);
+    assert_int_equal(skipped_sum(&side->last), 0);
+    ack(side, ISN + 101, 20 * MS);
+    assert_sample(side, 10 * MS, ISN + 101);
+    ack(side, right_edge, 30 * MS);
+    assert_sample(side, 18 * MS, right_edge);
+}
+
+#define OTHER_CONNECTION 0x70000000U /* a shift of all numbers that no window reaches */
+
+static void another_connection_has_not_its_peers_word(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    side->seq_shift = OTHER_CONNECTION;
+    data(side, 5000, 100, 10 * MS);
+    data(side, 5100, 100, 10 * MS);
+    data(side, 5100, 100, 11 * MS);
+    ack(side, 5100, 20 * MS);
+    assert_skips(side, SKIP_AMBIGUOUS, 1);
+}
+
+static void another_connection_may_be_without_sack(void **state)
+{
+    struct side *side = *state;
+
+    data(side, ISN + 1, 200, 0);
+    acked(side, (struct tcp_segment){ .ack = ISN + 1, .sack_count = 1, .sack = { { ISN + 101, ISN + 201 } } }, MS);
+    side->seq_shift = OTHER_CONNECTION;
+    data(side, ISN, 1, 5 * MS);
+    ack(side, ISN + 1, 9 * MS);
+    assert_sample(side, 4 * MS, ISN + 1);
+    hole_at(side, ISN + 1, 0, 100);
+    ack(side, ISN + 301, 31 * MS); /* what the duplicate ACK told of lies beyond another hole */
+    assert_skips(side, SKIP_AMBIGUOUS, 2);
+}
+
+static void another_connection_has_missed_no_mark(void **state)
+{
+    struct side *side = *state;
+
+    mark_that_is_not_set(side);
+    side->seq_shift = OTHER_CONNECTION;
+    hole_at(side, ISN + 1, 300, 200);
+    ack(side, ISN + 301, 31 * MS);
+    assert_sample(side, 21 * MS, ISN + 301);
+}
+
 /* --- rule 5: the clock --- */
 
 static void below_zero_or_above_120_s_is_clock(void **state)
@@ -1503,6 +1560,10 @@ int main(void)
         CASE(picked_up_inside_a_hole),
         CASE(data_below_the_first_is_a_retransmission),
         CASE(numbers_from_another_connection_begin_anew),
+        CASE(jump_within_a_window_is_the_same_connection),
+        CASE(another_connection_has_not_its_peers_word),
+        CASE(another_connection_may_be_without_sack),
+        CASE(another_connection_has_missed_no_mark),
         CASE(below_zero_or_above_120_s_is_clock),
         CASE(drop_and_restart_name_their_reason),
         CASE(over_the_bound_new_ones_are_skipped),
