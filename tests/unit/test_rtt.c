@@ -279,6 +279,37 @@ static void probe_while_data_waits_does_not_spoil_it(void **state)
     assert_sample(side, 10 * MS, ISN + 101);
 }
 
+/* Each of a probe's conditions alone: what is not one of them was sent before, and counts. */
+static void not_quite_a_probe(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    syn(side, 0, 2 * MS); /* the answer came by here and got lost after */
+    assert_int_equal(side->last.retransmits, 1);
+    data(side, ISN + 1, 100, 10 * MS);
+    ack(side, ISN + 101, 20 * MS);
+    data(side, ISN + 99, 1, 30 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+    sent(side, (struct tcp_segment){ .seq = ISN + 100, .payload_len = 1, .flags = TCP_FIN | TCP_ACK }, 40 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+    data(side, ISN + 100, 2, 50 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+}
+
+/* SND.UNA is the peer's word: what lies before our first segment may be anything. */
+static void no_probe_before_the_peers_word(void **state)
+{
+    struct side *side = *state;
+
+    data(side, 5000, 100, 10 * MS);
+    data(side, 4999, 1, 12 * MS);
+    assert_int_equal(side->last.retransmits, 1);
+    ack(side, 5100, 15 * MS);
+    data(side, 5099, 1, 20 * MS);
+    assert_int_equal(side->last.retransmits, 0);
+}
+
 static void peers_probe_is_no_duplicate_ack(void **state)
 {
     struct side *side = *state;
@@ -1494,6 +1525,8 @@ int main(void)
         CASE(ack_of_data_and_a_bare_fin_covers_the_data),
         CASE(keep_alive_is_nothing),
         CASE(probe_while_data_waits_does_not_spoil_it),
+        CASE(not_quite_a_probe),
+        CASE(no_probe_before_the_peers_word),
         CASE(peers_probe_is_no_duplicate_ack),
         CASE(probe_is_known_of_an_unmeasured_side),
         CASE(newest_covered_gives_the_sample),
