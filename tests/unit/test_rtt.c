@@ -545,6 +545,30 @@ static void timestamps_on_one_transmission_only(void **state)
     assert_skips(side, SKIP_RETRANSMITTED, 1);
 }
 
+static void timestamps_wrap_between_transmissions(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, UINT32_MAX - 99, 10 * MS);
+    data_ts(side, ISN + 1, 100, 100, 210 * MS);
+    ack_ts(side, ISN + 101, 100, 217 * MS);
+    assert_sample(side, 7 * MS, ISN + 101);
+}
+
+/* A TSval that goes back may come again: it names two transmissions then. */
+static void timestamps_that_went_back(void **state)
+{
+    struct side *side = *state;
+
+    established(side);
+    data_ts(side, ISN + 1, 100, 300, 10 * MS);
+    data_ts(side, ISN + 1, 100, 200, 210 * MS);
+    data_ts(side, ISN + 1, 100, 300, 610 * MS);
+    ack_ts(side, ISN + 101, 300, 615 * MS);
+    assert_skips(side, SKIP_RETRANSMITTED, 1);
+}
+
 static void third_transmission_replaces_the_second(void **state)
 {
     struct side *side = *state;
@@ -1545,6 +1569,8 @@ int main(void)
         CASE(timestamps_that_match_neither),
         CASE(equal_timestamps_say_nothing),
         CASE(timestamps_on_one_transmission_only),
+        CASE(timestamps_wrap_between_transmissions),
+        CASE(timestamps_that_went_back),
         CASE(third_transmission_replaces_the_second),
         CASE(third_transmission_with_the_seconds_timestamp),
         CASE(other_range_is_not_told_apart),
