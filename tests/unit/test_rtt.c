@@ -1112,6 +1112,24 @@ static void dsack_with_a_block_above_is_a_hole(void **state)
     assert_true(side->last.hole);
 }
 
+static void block_without_a_byte_is_no_hole(void **state)
+{
+    static const struct sack_block blocks[] = { { ISN + 101, ISN + 101 }, { ISN + 201, ISN + 101 } };
+    struct side *side = *state;
+
+    established(side);
+    data(side, ISN + 1, 100, 10 * MS);
+    data(side, ISN + 101, 100, 11 * MS);
+    for (size_t n = 0; n < sizeof blocks / sizeof blocks[0]; n++) {
+        acked(side, (struct tcp_segment){ .ack = ISN + 1, .window = (uint16_t)(n + 1), .sack_count = 1, .sack = { blocks[n] } },
+              15 * MS);
+        assert_false(side->last.hole);
+    }
+    ack(side, ISN + 201, 20 * MS);
+    assert_sample(side, 9 * MS, ISN + 201);
+    assert_int_equal(side->last.skipped[SKIP_COVERED], 1);
+}
+
 /* More than 2^31 bytes on from seq: a number that was left behind would now lie ahead. */
 static uint32_t much_later(struct side *side, uint32_t seq)
 {
@@ -1196,6 +1214,22 @@ static void copy_is_found_by_range_and_identity(void **state)
     assert_null(rtt_find_copied(&side->half, &side->pool, &segment));
     segment.identity = 3;
     ack(side, ISN + 1, 12 * MS); /* a hole: it may well be sent again */
+    assert_null(rtt_find_copied(&side->half, &side->pool, &segment));
+}
+
+/* An identity is a hash: another packet may have it. The range was new, but came with a retransmission. */
+static void what_came_with_a_retransmission_has_no_copy(void **state)
+{
+    struct side *side = *state;
+    struct tcp_segment segment = { .seq = ISN + 1, .payload_len = 100, .flags = TCP_ACK, .identity = 1 };
+
+    established(side);
+    sent(side, segment, 10 * MS);
+    segment.payload_len = 200;
+    segment.identity = 2;
+    sent(side, segment, 11 * MS);
+    segment.seq = ISN + 101;
+    segment.payload_len = 100;
     assert_null(rtt_find_copied(&side->half, &side->pool, &segment));
 }
 
@@ -1456,6 +1490,26 @@ static void refused_connection_is_a_handshake(void **state)
     assert_true(side->last.sample.handshake);
 }
 
+static void refused_syn_with_data_matches_all_of_it(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 50, 0);
+    refused(side, ISN + 51, 4 * MS);
+    assert_sample(side, 4 * MS, ISN + 51);
+    assert_true(side->last.sample.handshake);
+}
+
+static void refused_syn_with_data_matches_the_syn_alone(void **state)
+{
+    struct side *side = *state;
+
+    syn(side, 50, 0);
+    refused(side, ISN + 1, 4 * MS);
+    assert_sample(side, 4 * MS, ISN + 51);
+    assert_true(side->last.sample.handshake);
+}
+
 static void reset_of_data_or_another_number_is_no_sample(void **state)
 {
     struct side *side = *state;
@@ -1608,11 +1662,13 @@ int main(void)
         CASE(left_edge_below_a_mark_that_was_not_set),
         CASE(dsack_is_no_hole),
         CASE(dsack_with_a_block_above_is_a_hole),
+        CASE(block_without_a_byte_is_no_hole),
         CASE(hole_is_forgotten_once_it_is_filled),
         CASE(held_is_forgotten_once_the_hole_is_filled),
         CASE(sacked_is_forgotten_once_the_hole_is_filled),
         CASE(missed_mark_is_forgotten_once_the_hole_is_filled),
         CASE(copy_is_found_by_range_and_identity),
+        CASE(what_came_with_a_retransmission_has_no_copy),
         CASE(every_number_wraps),
         CASE(picked_up_in_the_middle),
         CASE(picked_up_by_the_peers_ack),
@@ -1629,6 +1685,8 @@ int main(void)
         CASE(at_the_bound_what_is_too_old_makes_room),
         CASE(pool_is_shared_and_bounded),
         CASE(refused_connection_is_a_handshake),
+        CASE(refused_syn_with_data_matches_all_of_it),
+        CASE(refused_syn_with_data_matches_the_syn_alone),
         CASE(reset_of_data_or_another_number_is_no_sample),
         CASE(counters_add_up_and_a_shift_changes_nothing),
     };
