@@ -359,6 +359,31 @@ static void sample_is_handed_over(void **state)
     assert_false(newest.handshake);
 }
 
+static void round_trip_from(uint16_t port, uint32_t seq, int64_t time_ns, int64_t rtt_ns)
+{
+    struct shot request = from_to(1, 2, TCP_ACK, seq, 6001, 50);
+    struct shot answer = from_to(2, 1, TCP_ACK, 6001, seq + 50, 0);
+
+    request.sport = port;
+    answer.dport = port;
+    play(request, time_ns);
+    play(answer, time_ns + rtt_ns);
+}
+
+/* Two flows of one row, in turn, far from each other. */
+static void jitter_is_between_samples_of_a_flow(void **state)
+{
+    (void)state;
+    round_trip_from(1, 1001, S, 5 * MS);
+    round_trip_from(2, 1001, 2 * S, 80 * MS);
+    round_trip_from(1, 1051, 3 * S, 5 * MS);
+    round_trip_from(2, 1051, 4 * S, 80 * MS);
+    assert_int_equal(stats_of(1, 2)->samples, 4);
+    assert_int_equal(peer_jitter_ns(stats_of(1, 2)), 0);
+    round_trip_from(1, 1101, 5 * S, 21 * MS);
+    assert_int_equal(peer_jitter_ns(stats_of(1, 2)), MS);
+}
+
 static void what_is_not_tcp_is_counted_by_name(void **state)
 {
     static const uint8_t arp[64] = { [12] = 0x08, [13] = 0x06 };
@@ -1309,6 +1334,7 @@ int main(void)
         CASE(connection_gives_a_row_each_way),
         CASE(ipv6_is_measured_alike),
         CASE(sample_is_handed_over),
+        CASE(jitter_is_between_samples_of_a_flow),
         CASE(what_is_not_tcp_is_counted_by_name),
         CASE(the_interfaces_own_address_comes_first),
         CASE(both_own_addresses_are_measured_both),
