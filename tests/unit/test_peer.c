@@ -73,6 +73,25 @@ static void jitter_has_gain_one_sixteenth(void **state)
     }
 }
 
+/* What the gain's fraction leaves must not stay. */
+static void jitter_settles_on_a_constant_from_below_and_from_above(void **state)
+{
+    const uint64_t change = 1234567;
+
+    (void)state;
+    for (uint64_t first_change = 0; first_change <= 90 * MS; first_change += 90 * MS) {
+        struct peer_stats peer = fresh();
+        uint64_t previous = 10 * MS;
+        peer_sample(&peer, previous, previous + first_change, false, 0);
+        for (int n = 0; n < 600; n++) {
+            const uint64_t rtt = n % 2 == 0 ? 10 * MS + change : 10 * MS;
+            peer_sample(&peer, rtt, previous, false, 0);
+            previous = rtt;
+        }
+        assert_int_equal(peer_jitter_ns(&peer), change);
+    }
+}
+
 static void a_flows_first_sample_is_no_jitter(void **state)
 {
     struct peer_stats peer = fresh();
@@ -158,6 +177,7 @@ int main(void)
         cmocka_unit_test(srtt_has_gain_one_eighth),
         cmocka_unit_test(srtt_settles_on_a_constant),
         cmocka_unit_test(jitter_has_gain_one_sixteenth),
+        cmocka_unit_test(jitter_settles_on_a_constant_from_below_and_from_above),
         cmocka_unit_test(a_flows_first_sample_is_no_jitter),
         cmocka_unit_test(counts_and_extremes_are_exact),
         cmocka_unit_test(zero_is_a_sample),
