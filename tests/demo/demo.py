@@ -261,6 +261,7 @@ def conclude(screen, results):
     screen.line()
     screen.line(screen.paint("bold", "  What to try next"))
     screen.line("    build/go-metro read FILE.pcap        round trips of a capture file")
+    screen.line("    sudo build/go-metro live -i eth0     round trips of an interface, now")
     screen.line("    build/go-metro check-config -cfg F   what is wrong with a go-metro.yaml")
     screen.line("    less conf.d/go-metro.yaml.example    every key, with its default")
     screen.line("    make test                            all the tests")
