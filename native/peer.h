@@ -11,13 +11,13 @@
 #include "histogram.h"
 
 /* Why a timed segment gave no sample: X(enumerator, name); the names are public (design, rule 7). */
-#define SKIP_REASONS(X)                                                                       \
-    X(SKIP_COVERED, "covered")             /* an ACK was for a newer segment */               \
-    X(SKIP_INEXACT, "inexact")             /* an ACK fell between segment ends */             \
-    X(SKIP_RETRANSMITTED, "retransmitted") /* Karn */                                         \
-    X(SKIP_AMBIGUOUS, "ambiguous")         /* a hole at the peer delays the cumulative ACK */ \
-    X(SKIP_UNACKED, "unacked")             /* the flow or the capture ended first */          \
-    X(SKIP_OVERFLOW, "overflow")           /* not timed because of a memory bound */          \
+#define SKIP_REASONS(X)                                                                              \
+    X(SKIP_COVERED, "covered")             /* an ACK was for a newer segment */                      \
+    X(SKIP_INEXACT, "inexact")             /* an ACK fell between segment ends */                    \
+    X(SKIP_RETRANSMITTED, "retransmitted") /* Karn */                                                \
+    X(SKIP_AMBIGUOUS, "ambiguous")         /* the ACK may have waited for a hole, or be another's */ \
+    X(SKIP_UNACKED, "unacked")             /* the flow or the capture ended first */                 \
+    X(SKIP_OVERFLOW, "overflow")           /* not timed because of a memory bound */                 \
     X(SKIP_CLOCK, "clock")                 /* below 0, above 120 s, or the wall clock was set */
 
 enum skip_reason {

@@ -14,7 +14,9 @@ void rtt_begin(struct rtt_half *half, uint32_t seq)
 
 void rtt_note_hole(struct rtt_half *half, struct rtt_outcome *outcome)
 {
-    half->ambiguous_end = half->next;
+    if (seq_before(half->ambiguous_end, half->next)) { /* it may lie ahead: note_ahead() */
+        half->ambiguous_end = half->next;
+    }
     outcome->hole = true;
 }
 

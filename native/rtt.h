@@ -6,7 +6,8 @@
  * skipped + half->waiting.count holds over all of them. The rules are RFC 9293 (sequence arithmetic), Karn's with RFC 7323,
  * RFC 5681 section 2 (duplicate ACK), RFC 2018 and RFC 2883 (SACK, DSACK).
  *
- * The sign of a hole at the peer makes everything that is pending ambiguous. Sequence space is handed out in order, so one
+ * `ambiguous` is also what was acknowledged before it was captured, and what the echo of a TSval says was sent before. The sign
+ * of a hole at the peer makes everything that is pending ambiguous. Sequence space is handed out in order, so one
  * number says which that are (ambiguous_end): marking costs the same for one segment as for thousands. Of these only what begins
  * at the left edge, was sent once and came in order by all that the peer has said gives a sample nevertheless. */
 #ifndef GO_METRO_RTT_H
@@ -39,7 +40,7 @@ enum rtt_flag {
 struct rtt_half {
     uint32_t next;          /* SND.NXT, as far as it was seen */
     uint32_t una;           /* SND.UNA: the greatest ACK */
-    uint32_t ambiguous_end; /* pending segments that end here or before are ambiguous */
+    uint32_t ambiguous_end; /* segments that end here or before are ambiguous, also such as are not captured yet */
     uint32_t trusted_from;  /* from here on (or from una) nothing was SACKed, and nothing sent again that was not found */
     uint32_t isn;
     struct pending_list waiting; /* for their ACK, oldest first; .note: segments that the peer holds beyond a hole, by its

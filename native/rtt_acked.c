@@ -39,12 +39,12 @@ static bool is_dsack(const struct tcp_segment *segment)
 
 /* Whether this ACK says which transmission of a retransmitted segment it answers, by the echo of its TSval: a receiver echoes
  * the one that came in order, and of a segment that it had already the newer one (RFC 7323, 4.3), so that the first one's echo
- * answers the first. Not of a SYN: the answer to that is made anew with the echo of the first. And only where the segment was the
+ * answers the first. Not of a SYN: where the answer to that got lost, both sides send again. And only where the segment was the
  * left edge: were an older one missing too, its arrival and not this one's would be echoed; and an older one that came a second
  * time is echoed too, as a DSACK tells. Of a segment that was cut on its way the last piece may have come the first time. */
 static bool tell_apart(const struct pending *entry, const struct tcp_segment *segment, uint32_t left_edge, int64_t *sent_ns)
 {
-    if (!entry->has_again || !segment->has_timestamps || seq_before(left_edge, entry->start) || is_long(entry)
+    if (!entry->has_again || entry->is_syn || !segment->has_timestamps || seq_before(left_edge, entry->start) || is_long(entry)
         || (is_dsack(segment) && !seq_before(entry->start, segment->sack[0].right))) {
         return false;
     }
@@ -52,7 +52,7 @@ static bool tell_apart(const struct pending *entry, const struct tcp_segment *se
         *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
         return true;
     }
-    return segment->ts_ecr == entry->ts_val && !entry->is_syn;
+    return segment->ts_ecr == entry->ts_val;
 }
 
 static void take_sample(struct rtt_half *half, const struct pending *entry, uint64_t rtt_ns, struct rtt_outcome *outcome)
@@ -72,20 +72,22 @@ static void take_sample(struct rtt_half *half, const struct pending *entry, uint
 
 /* What an ACK covers of the pending segments. */
 struct covered {
-    struct pending newest;
+    struct pending newest, oldest;
     uint32_t count;
-    uint32_t unmarked;      /* without the newest: why they give no sample is for that to say */
-    uint32_t oldest_ts_val; /* under oldest_has_ts */
-    bool oldest_has_ts;
-    bool once; /* all from the left edge on was sent once */
+    uint32_t unmarked; /* without the newest: why they give no sample is for that to say */
+    bool once;         /* all from the left edge on was sent once */
 };
 
 /* The echo is of something that was sent before the oldest segment that the ACK covers: it was here before, and what was captured
- * is a retransmission of what was sent before the capture began (or where it has a gap). Some peers echo nothing but 0. */
-static bool is_of_before(const struct covered *covered, const struct tcp_segment *segment)
+ * is a retransmission of what was sent before the capture began, or where it has a gap. Some peers echo nothing but 0, or never
+ * anything sensible: where all has been captured from the beginning it need not be asked. */
+static bool is_of_before(const struct rtt_half *half, const struct covered *covered, const struct tcp_segment *segment,
+                         uint32_t left_edge)
 {
-    return covered->oldest_has_ts && segment->has_timestamps && segment->ts_ecr != 0
-           && seq_before(segment->ts_ecr, covered->oldest_ts_val);
+    const bool is_all_known = (half->flags & RTT_ISN) && !covered->oldest.is_syn && covered->oldest.start == left_edge;
+
+    return !is_all_known && covered->oldest.has_ts && segment->has_timestamps && segment->ts_ecr != 0
+           && seq_before(segment->ts_ecr, covered->oldest.ts_val);
 }
 
 /* Whether an ambiguous segment waited for no hole after all. The peer had acknowledged what lies before the left edge, so a
@@ -139,7 +141,7 @@ static void judge(struct rtt_half *half, const struct covered *covered, const st
     } else if (reason == SKIP_AMBIGUOUS && came_in_order(half, covered, left_edge)) {
         reason = NO_SKIP;
     }
-    if (reason == NO_SKIP && is_of_before(covered, segment)) {
+    if (reason == NO_SKIP && is_of_before(half, covered, segment, left_edge)) {
         reason = SKIP_AMBIGUOUS;
     }
     const uint64_t rtt_ns = (uint64_t)time_ns - (uint64_t)sent_ns;
@@ -171,8 +173,7 @@ static void take_covered(struct rtt_half *half, struct pending_pool *pool, uint3
             return;
         }
         if (covered->count == 0) {
-            covered->oldest_has_ts = entry->has_ts;
-            covered->oldest_ts_val = entry->ts_val;
+            covered->oldest = *entry;
         } else {
             covered->unmarked += skip_if_marked(half, &covered->newest, outcome);
         }
@@ -235,7 +236,8 @@ static bool is_duplicate_ack(const struct rtt_half *half, const struct tcp_segme
            && segment->ack == half->una && segment->window == half->window && !probe && !is_dsack(segment);
 }
 
-/* Whether a block lies above the greatest ACK: the peer misses what is before it. */
+/* Whether a block lies above the greatest ACK: the peer misses what is before it. A block of what was never sent is of a firewall
+ * that changes sequence numbers, but not those in options. */
 static bool note_sacked(struct rtt_half *half, const struct tcp_segment *segment)
 {
     bool above = false;
@@ -243,7 +245,8 @@ static bool note_sacked(struct rtt_half *half, const struct tcp_segment *segment
     half->flags |= RTT_SACK;
     for (uint32_t n = 0; n < segment->sack_count && n < PACKET_MAX_SACK; n++) {
         const struct sack_block *block = &segment->sack[n];
-        if (!seq_before(half->una, block->left) || !seq_before(block->left, block->right)) {
+        if (!seq_before(half->una, block->left) || !seq_before(block->left, block->right)
+            || seq_before(half->next + RTT_MAX_AHEAD, block->right)) {
             continue;
         }
         above = true;

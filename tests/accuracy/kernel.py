@@ -70,7 +70,7 @@ def measured(path, delay, count, progress, disturbances=None):
         progress("kernel: %s%s" % (path, "" if attempt == 0 else " again (%d)" % (attempt + 1)))
         if disturbances or all(map(is_close, rows)):
             break
-    return rows
+    return [row._replace(path=row.path + " (try %d)" % (attempt + 1)) for row in rows] if attempt else rows
 
 
 def lines_of(rows):

@@ -24,8 +24,8 @@ def tools():
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("scenario", [name for name, _ in references.scenarios()])
-@pytest.mark.parametrize("seed", [2])
+@pytest.mark.parametrize("scenario, seed", [(name, 2) for name, _ in references.scenarios()] + [
+    (name, seed) for name in ("loss-requests", "loss-heavy", "reorder-plain", "standstill") for seed in (3, 4)])
 def test_reaches_the_goals(scenario, seed, tmp_path):
     capture, truth_path = references.simulate(scenario, tmp_path, FLOWS.get(scenario, FEW), seed)
     truth = list(references.read_truth(truth_path))

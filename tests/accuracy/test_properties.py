@@ -111,18 +111,22 @@ def test_started_in_the_middle(original, tmp_path, part):
     path = captures.write(tmp_path / "rest.pcap", rest)
     judged = compare.against_truth(list(references.ours(path, original.local)), original.truth)
     assert judged.wrong == [] and judged.below == []
-    assert judged.found > 0
+    began = [row for row in original.truth if row.verdict == "clean" and row.time_ns - row.rtt_ns >= rest[0][0]]
+    assert judged.found >= 0.9 * len(began)
 
 
 def test_neighbours_in_the_wrong_order(original, tmp_path):
-    """Two queues of a device may hand over two packets the wrong way round, each with the time of its own."""
+    """Two queues of a device may hand over two packets the wrong way round. None becomes a round trip that was not."""
     draw = random.Random(5)
     packets = list(original.packets)
-    for n in range(0, len(packets) - 1):
+    for n in range(len(packets) - 1):
         if draw.random() < 0.02:
-            first, second = packets[n], packets[n + 1]
-            packets[n:n + 2] = [(first[0], *second[1:]), (second[0], *first[1:])]
+            packets[n], packets[n + 1] = packets[n + 1], packets[n]
     path = captures.write(tmp_path / "swapped.pcap", packets)
-    longest_ns = max(row.rtt_ns for row in original.truth)
-    for sample in references.ours(path, original.local):
-        assert sample.rtt_ns <= longest_ns
+    samples = list(references.ours(path, original.local))
+    judged = compare.against_truth(samples, original.truth)
+    assert judged.below == []
+    assert judged.found >= 0.8 * original.judged.found
+    # Of two packets with one ACK number the second may be the first that is seen: a little longer, as the peer sent them together.
+    assert len(judged.wrong) <= 0.01 * len(samples) and all(row is None for _, row in judged.wrong)
+    assert max(sample.rtt_ns for sample in samples) <= max(row.rtt_ns for row in original.truth)

@@ -79,7 +79,7 @@ struct tcp_address {
 struct tcp_segment_state {
     uint64_t start, end; /* SYN and FIN included */
     uint64_t first_ns, last_ns;
-    bool came_in_order; /* its own arrival moved the peer's RCV.NXT to its end */
+    uint64_t arrived_ns; /* when the transmission was sent that moved the RCV.NXT of the peer to its end; 0: none did by itself */
     uint32_t transmissions;
     uint8_t flags;            /* SYN, FIN */
     bool sacked, lost, again; /* again: sent anew since it was lost */

@@ -59,7 +59,7 @@ static void note_arrival(struct tcp_end *end, const struct tcp_packet *packet)
 
     for (size_t n = 0; n < sender->sent_count; n++)
         if (sender->sent[n].end == end->rcv_next)
-            sender->sent[n].came_in_order = true;
+            sender->sent[n].arrived_ns = packet->sent_ns;
     end->to_answer_ns = packet->sent_ns;
 }
 

@@ -7,10 +7,11 @@
 
 #include "wire.h"
 
-static bool was_resent(const struct tcp_end *near, uint64_t ack)
+/* Whether something older was sent again after this. */
+static bool is_behind_resent(const struct tcp_end *near, const struct tcp_segment_state *segment)
 {
-    for (size_t n = 0; n < near->sent_count && near->sent[n].end <= ack; n++)
-        if (near->sent[n].transmissions > 1)
+    for (size_t n = 0; n < near->sent_count && near->sent[n].end <= segment->start; n++)
+        if (near->sent[n].transmissions > 1 && near->sent[n].last_ns > segment->first_ns)
             return true;
     return false;
 }
@@ -18,11 +19,22 @@ static bool was_resent(const struct tcp_end *near, uint64_t ack)
 static const char *class_of(const struct tcp_segment_state *segment, const struct tcp_packet *packet)
 {
     const struct tcp_flow *flow = packet->flow;
-    const bool is_seen = flow->hole_seen_from == flow->end[0].una + 1 || was_resent(&flow->end[0], packet->ack);
+    const bool is_seen = flow->hole_seen_from == flow->end[0].una + 1;
 
-    if (packet->answers_ns == 0)
-        return segment->came_in_order ? "late" : is_seen ? "hole" : "hidden";
-    return segment->transmissions > 1 ? "retransmitted" : "clean";
+    if (packet->answers_ns != 0)
+        return segment->transmissions > 1 ? "retransmitted" : "clean";
+    if (is_behind_resent(&flow->end[0], segment))
+        return "hole";
+    if (segment->arrived_ns != 0)
+        return "late";
+    return is_seen || segment->transmissions > 1 ? "hole" : "hidden";
+}
+
+static uint64_t answered_ns(const struct tcp_segment_state *segment, const struct tcp_packet *packet)
+{
+    if (packet->answers_ns != 0)
+        return packet->answers_ns;
+    return segment->arrived_ns != 0 ? segment->arrived_ns : segment->first_ns;
 }
 
 static void write_line(FILE *out, const struct tcp_packet *packet, const struct tcp_segment_state *segment, uint64_t now_ns,
@@ -30,7 +42,7 @@ static void write_line(FILE *out, const struct tcp_packet *packet, const struct 
 {
     const struct tcp_address *address = packet->flow->address;
     const int family = address[0].is_v6 ? AF_INET6 : AF_INET;
-    const uint64_t sent_ns = packet->answers_ns != 0 ? packet->answers_ns : segment->first_ns;
+    const uint64_t sent_ns = answered_ns(segment, packet);
     char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 
     inet_ntop(family, address[0].host, src, sizeof src);
@@ -43,26 +55,31 @@ static void write_line(FILE *out, const struct tcp_packet *packet, const struct 
             class_of(segment, packet));
 }
 
+static bool has_block_above(const struct tcp_packet *packet)
+{
+    for (unsigned n = 0; n < packet->sack_count; n++)
+        if (packet->sack[n].left > packet->ack)
+            return true;
+    return false;
+}
+
 /* A duplicate ACK or a SACK block beyond it. */
 static bool is_sign(const struct tcp_packet *packet)
 {
-    return packet->flow->end[0].sent_count > 0
-           && (packet->length == 0 || (packet->sack_count > 0 && packet->sack[0].left > packet->ack));
+    const struct tcp_end *near = &packet->flow->end[0];
+
+    return near->sent_count > 0 && ((packet->ack == near->una && packet->length == 0) || has_block_above(packet));
 }
 
 void truth_note(FILE *out, const struct tcp_packet *packet, uint64_t now_ns, uint64_t epoch_ns)
 {
     const struct tcp_end *near = &packet->flow->end[0];
-    const struct tcp_segment_state *segment;
+    const struct tcp_segment_state *segment = packet->ack > near->una ? tcp_sent(packet->flow, packet->ack) : NULL;
 
     if (!(packet->flags & ACK) || packet->ack < near->una)
         return;
-    if (packet->ack == near->una) {
-        if (is_sign(packet))
-            packet->flow->hole_seen_from = near->una + 1;
-        return;
-    }
-    segment = tcp_sent(packet->flow, packet->ack);
     if (segment != NULL && (!(segment->flags & FIN) || segment->end - segment->start > 1))
         write_line(out, packet, segment, now_ns, epoch_ns);
+    if (is_sign(packet))
+        packet->flow->hole_seen_from = packet->ack + 1;
 }

@@ -3,12 +3,15 @@
  *     {"time_ns":…,"src":…,"sport":…,"dst":…,"dport":…,"start_seq":…,"end_seq":…,"rtt_ns":…,"kind":"data"|"syn","class":…}
  *
  * A line for each ACK of exactly the end of a segment that carried data or SYN, when it is the first that covers it. Class:
- * "clean": the segment was sent once, its arrival alone brought this answer about, and the peer answered it just now for the
- * first time: a round trip that any matcher may take. "retransmitted": it was sent more than once; rtt_ns is since the
- * transmission that this ACK answers. "hole": it had come early; the ACK waited for an older segment. "hidden": the same, but no
- * sign of that had come back (it was lost or overtaken): nobody beside this host can know. "late": the peer's answer was lost or
- * overtaken, and this is another with the same number: nobody here can know. rtt_ns of the last three is since the first
- * transmission. */
+ *
+ * - "clean": the segment was sent once, its arrival alone brought this answer about, and the peer answered it just now for the
+ *   first time: a round trip that any matcher may take.
+ * - "retransmitted": it was sent more than once; rtt_ns is since the transmission that this ACK answers.
+ * - "hole": it had come early, or an older one was sent again after it: the ACK may have waited for an older segment.
+ * - "hidden": it had come early, but no sign of that had come back (lost or overtaken): nobody beside this host can know.
+ * - "late": the peer's answer was lost or overtaken, and this is another with the same number: nobody here can know.
+ *
+ * rtt_ns of "late" is since the transmission that had arrived, of the two before it since the first one. */
 #ifndef SIMULATOR_TRUTH_H
 #define SIMULATOR_TRUTH_H
 
