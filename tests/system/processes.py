@@ -24,6 +24,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 # What an nsenter that was killed leaves behind becomes ours: the first process of a container may never reap it.
 libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+FROM_TERMINAL = {signal.SIGQUIT, signal.SIGTSTP}  # a shell's background job ignores some, and its children would too
 
 
 class HarnessError(Exception):
@@ -58,7 +59,7 @@ class Child(subprocess.Popen):
     @staticmethod
     def _prepare():
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        for number in ENDING:
+        for number in ENDING | FROM_TERMINAL:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
