@@ -306,11 +306,11 @@ static bool takes_sequence_space(const struct tcp_segment *segment)
 /* Two packets of one identity: one packet that was captured twice, or something sent again? In doubt it was sent again, for
  * that loses samples and gives no false one.
  * - What takes up sequence space: a packet with an ID of its own is a copy, unless a retransmission timer may have run out. (Of a
- *   host that sends one ID in all packets a timer below FLOW_UNIQUE_COPY_NS would be missed.) Without an ID a TSval is all that
- * may differ, and that ticks as slowly as its host likes: it is a copy if it comes at once, as sending again takes a sign of a
- * hole, after which copies are forgotten, or a timer, none of which is so short.
+ *   host that sends one ID in all packets a timer below FLOW_UNIQUE_COPY_NS would be missed.) Without an ID only a TSval may
+ *   differ, and that ticks as slowly as its host likes: it is a copy if it comes at once, as sending again takes a sign of a
+ *   hole, after which copies are forgotten, or a timer, none of which is so short.
  * - A pure ACK that comes again is a duplicate ACK, and within a tick of TSval it looks the same. It is a copy only if it comes
- * at once and has an ID, or if this flow's data was seen twice as well. */
+ *   at once and has an ID, or if this flow's data was seen twice as well. */
 static bool means_copy(const struct flow *flow, const struct tcp_segment *segment, uint32_t age)
 {
     if (takes_sequence_space(segment)) {

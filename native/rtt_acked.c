@@ -116,11 +116,11 @@ static void note_held(struct rtt_half *half)
     }
 }
 
-/* An ACK that covers several after that filled the hole with the first, and held the others. More than the duplicate ACKs told
- * of: some of these were lost, or stood for several segments. */
+/* covered: 1 or more. An ACK that covers several after that filled the hole with the first, and held the others. More than the
+ * duplicate ACKs told of: some of these were lost, or stood for several segments. */
 static void release_held(struct rtt_half *half, uint32_t covered)
 {
-    const uint32_t released = covered > 0 ? covered - 1 : 0;
+    const uint32_t released = covered - 1;
 
     if (half->waiting.note == 0 || half->waiting.note == HELD_UNKNOWN) {
         return;
