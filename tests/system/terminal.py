@@ -1,5 +1,6 @@
 """A terminal with a program on it: a pty whose size we set, and what an xterm would show of what the program writes there."""
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -29,6 +30,8 @@ class Screen:
         self.lines = self.first
         self.row = self.column = 0
         self.saved = 0, 0
+        # What a read ends within, of a character and of a control sequence.
+        self.decoder, self.unfinished = codecs.getincrementaldecoder("utf-8")(), ""
 
     def _blank(self):
         return [[" "] * self.width for _ in range(self.height)]
@@ -52,9 +55,9 @@ class Screen:
         """With what scrolled off."""
         return "\n".join(self.history + [self.text()])
 
-    def write(self, text):
-        """All but an unfinished sequence at the end, which is returned."""
-        at = 0
+    def write(self, data):
+        """Bytes as a read gives them: it may end anywhere, and what is unfinished there waits for the next."""
+        text, at = self.unfinished + self.decoder.decode(data), 0
         while at < len(text):
             if re.fullmatch(r"\033(\[\??[0-9;]*)?", text[at:]):
                 break
@@ -66,7 +69,7 @@ class Screen:
                 self._command(private + command, [int(n or 0) for n in numbers.split(";")])
             else:
                 self._character(character)
-        return text[at:]
+        self.unfinished = text[at:]
 
     def _character(self, character):
         if character == "\r":
@@ -137,6 +140,7 @@ class OnTerminal(Process):
 
     def __init__(self, arguments, width=80, height=24, to_file=False, **environment):
         self.screen, self.log = Screen(width, height), b""
+        self.lock, self.failure = threading.Lock(), None
         self.master, self.slave = pty.openpty()
         self._set_size(width, height)
         self.modes = termios.tcgetattr(self.slave)
@@ -153,7 +157,6 @@ class OnTerminal(Process):
 
     def _read(self):
         """Until the test is over: a terminal whose reader sleeps would stop its program."""
-        rest = ""
         while True:
             try:
                 if not select.select([self.master], [], [], 0.2)[0]:
@@ -162,7 +165,12 @@ class OnTerminal(Process):
             except (OSError, ValueError):
                 return
             self.log += data
-            rest = self.screen.write(rest + data.decode())
+            try:
+                with self.lock:
+                    self.screen.write(data)
+            except Exception as failure:
+                self.failure = failure
+                return
 
     def _close(self):
         for fd in (self.master, self.slave):
@@ -175,7 +183,8 @@ class OnTerminal(Process):
         self.reader.join()
 
     def resize(self, width, height):
-        self.screen.resize(width, height)
+        with self.lock:
+            self.screen.resize(width, height)
         self._set_size(width, height)
 
     def type(self, text):
@@ -184,6 +193,9 @@ class OnTerminal(Process):
     def wait_for_screen(self, predicate, timeout=20, what="a screen"):
         """The first text of the screen for which predicate holds."""
         def look():
-            text = self.screen.text()
+            if self.failure:
+                raise self.failure
+            with self.lock:
+                text = self.screen.text()
             return (text,) if predicate(text) else None
         return wait_until(look, timeout, lambda: "%s\n%s" % (what, self.screen.text()))[0]
