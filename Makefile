@@ -91,6 +91,13 @@ $(BUILD)/simulator: $(SIMULATOR) $(BUILD)/.flags | $(BUILD)/obj probe
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $(filter %.c,$(SIMULATOR)) -lpcap
 
+WORKLOAD := $(addprefix tests/bench/,workload.c traffic.c traffic.h conversation.c conversation.h) \
+            $(addprefix tests/simulator/,frame.c frame.h clockwork.c clockwork.h)
+
+$(BUILD)/workload: $(WORKLOAD) $(BUILD)/.flags | $(BUILD)/obj probe
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -I. -pie $(LDFLAGS) -o $@ $(filter %.c,$(WORKLOAD)) -lpcap
+
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
 
@@ -200,7 +207,7 @@ check-headers: | probe ## Compile each header alone and twice
 	    { echo "$$header: not self-contained" >&2; exit 1; }; \
 	done; echo "$(words $(HEADERS)) headers compile alone and twice"
 
-FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/python/*.c tests/simulator/*.[ch] tests/system/*.c)
+FORMATTED = $(wildcard native/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/python/*.c tests/simulator/*.[ch] tests/bench/*.[ch] tests/system/*.c)
 
 format: ## Lay the C out in the house style (.clang-format)
 	@clang-format -i $(FORMATTED)
