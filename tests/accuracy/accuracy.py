@@ -19,9 +19,11 @@ import compare
 import kernel
 import references
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from documents import table, write_into  # noqa: E402
+
 LARGE = 1000000  # packets; a capture with more is given to the references in parts
 PARTS = 64
-MARK = "<!-- make accuracy: %s -->"
 # What must be found of the round trips that there are, and how far a mean may be off, by what the name begins with (the first that
 # fits); what is taken must never be wrong, nor a minimum below the truth.
 GOALS = (
@@ -50,16 +52,6 @@ Reasons for what differs:
   first of it; what lies behind is ambiguous, and it was slow: that is the mean under `standstill`.
 - tcptrace counts FIN; here it is left out. It cuts a segment in two at each quarter of the sequence space; the parts count once.
 """
-
-
-def table(titles, rows):
-    """Lines of a Markdown table, also good to read as text: the first column to the left, the others to the right."""
-    cells = [titles] + [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
-    lines = ["| " + " | ".join(cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths)))
-             + " |" for row in cells]
-    rule = "|" + "|".join(("-" * (width + 1) + ":") if n else ("-" * (width + 2)) for n, width in enumerate(widths)) + "|"
-    return [lines[0], rule] + lines[1:]
 
 
 def percent(part, whole):
@@ -150,15 +142,6 @@ def found_captures(folder):
             yield Comparison(path.name, path)
 
 
-def write_into(path, name, lines):
-    """Replaces what stands between the document's marks of that name."""
-    text = path.read_text(encoding="utf-8")
-    begin, end = MARK % name, MARK % ("end of " + name)
-    before, _, rest = text.partition(begin + "\n")
-    _, _, after = rest.partition(end)
-    path.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
-
-
 def progress(text):
     print("accuracy: %s" % text, file=sys.stderr, flush=True)
 
@@ -197,7 +180,7 @@ def main():
         print("\n%s\n" % name)
         print("\n".join(lines))
         if arguments.write:
-            write_into(arguments.write, name, lines)
+            write_into(arguments.write, "accuracy", name, lines)
     print()
     for miss in misses:
         print("MISSED: %s" % miss)

@@ -7,7 +7,9 @@ import itertools
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "system")]
+from documents import table  # noqa: E402
 from network import Network, namespaces_allowed  # noqa: E402
 from stage import Stage  # noqa: E402
 
@@ -74,8 +76,6 @@ def measured(path, delay, count, progress, disturbances=None):
 
 
 def lines_of(rows):
-    from accuracy import table
-
     titles = ["path", "IP", "time stamps", "avg", "tcpi_rtt", "apart", "min", "tcpi_min_rtt", "apart"]
     return table(titles, [[row.path, "v%d" % row.version, "on" if row.timestamps else "off", "%d us" % row.avg, "%d us" % row.srtt,
                            "%+d us" % (row.avg - row.srtt), "%d us" % row.min, "%d us" % row.min_rtt,
