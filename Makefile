@@ -50,7 +50,7 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-setup test-system test-accuracy accuracy check-headers check-format format check-clang test-threads units run-units threaded \
+        test-setup test-system test-accuracy accuracy bench check-headers check-format format check-clang test-threads units run-units threaded \
         run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
@@ -97,6 +97,12 @@ WORKLOAD := $(addprefix tests/bench/,workload.c traffic.c traffic.h conversation
 $(BUILD)/workload: $(WORKLOAD) $(BUILD)/.flags | $(BUILD)/obj probe
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -I. -pie $(LDFLAGS) -o $@ $(filter %.c,$(WORKLOAD)) -lpcap
+
+BENCHED  := $(addprefix $(BUILD)/,go-metro workload bare cost)
+
+$(BUILD)/bare $(BUILD)/cost: $(BUILD)/%: tests/bench/%.c $(BUILD)/.flags | $(BUILD)/obj probe
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $< -lpcap
 
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
@@ -226,6 +232,12 @@ check-clang: $(CPYTHON2) ## Compile all C with clang, warnings being errors
 accuracy: setup-test ## Print how true the round trips are: CAPTURES=DIR compares on these captures too, WRITE=1 brings docs/accuracy.md up to date
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay
 	@$(AT_ROOT) $(PYTHON3) tests/accuracy/accuracy.py $(if $(CAPTURES),--captures $(CAPTURES)) $(if $(WRITE),--write docs/accuracy.md)
+
+bench: ## Print what a packet costs, beside libpcap, tcptrace and tshark: QUICK=1 in short, BENCH_PEERS="NAME=COMMAND {}" beside others too, WRITE=1 into docs/performance.md
+	@$(PACKAGES) build test
+	@$(MAKE) --no-print-directory -s -j2 $(BENCHED)
+	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) tests/bench/bench.py $(if $(QUICK),--quick) \
+	    $(if $(WRITE),--write docs/performance.md)
 
 fuzz-short: ## Fuzz each door for 20 s
 	@+$(FUZZ) -j2 fuzzers
