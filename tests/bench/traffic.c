@@ -11,8 +11,12 @@
 #define MS NS_PER_MS
 #define BETWEEN_NS 80     /* two packets on one wire */
 #define BULK_IN_FLIGHT 64 /* segments of a flow */
-#define SHORT_TIME (10 * NS_PER_S)
+#define REQUESTS_SPREAD (5 * MS)
+#define SHORT_SPREAD (10 * NS_PER_S)
 #define FOR_EVER UINT8_MAX /* exchanges */
+
+/* What passes before a packet: nothing but a program's reaction, a round trip, a user's pause. */
+enum gap { AT_ONCE, ROUND_TRIP, PAUSE, GAPS };
 
 struct traffic {
     const struct traffic_pattern *pattern;
@@ -30,7 +34,7 @@ struct traffic_pattern {
     const char *name, *about;
     uint64_t packets; /* 0: until every flow has ended */
     uint32_t flows, peers;
-    uint64_t gap_ns; /* between two packets of a flow, up to twice as long */
+    uint64_t gap_ns[GAPS]; /* up to twice as long */
     void (*begin)(struct traffic *traffic);
 };
 
@@ -96,45 +100,73 @@ static void send_segment(struct traffic *traffic, struct conversation *flow, uns
 /* --- the life of a flow, step by step --- */
 
 enum { NO_DATA, REQUEST, RESPONSE };
-enum { STEP_SYN, STEP_SYN_ACK, STEP_ACK, STEP_REQUEST, STEP_RESPONSE, STEP_FIN, STEP_FIN_ACK, STEP_LAST_ACK, STEP_OVER };
+enum {
+    STEP_SYN,
+    STEP_SYN_ACK,
+    STEP_ACK,
+    STEP_FIRST,
+    STEP_RESPONSE,
+    STEP_REQUEST,
+    STEP_FIN,
+    STEP_FIN_ACK,
+    STEP_LAST_ACK,
+    STEP_OVER
+};
 
 #define DATA (FRAME_PSH | FRAME_ACK)
 
+/* gap: where the host sends it, and where the peer does, whose packets come when the one before has been there and back. */
 static const struct {
     bool is_servers;
     uint8_t flags, data;
+    enum gap gap[2];
 } steps[STEP_OVER] = {
-    [STEP_SYN] = { false, FRAME_SYN, NO_DATA },
-    [STEP_SYN_ACK] = { true, FRAME_SYN | FRAME_ACK, NO_DATA },
-    [STEP_ACK] = { false, FRAME_ACK, NO_DATA },
-    [STEP_REQUEST] = { false, DATA, REQUEST },
-    [STEP_RESPONSE] = { true, DATA, RESPONSE },
-    [STEP_FIN] = { false, FRAME_FIN | FRAME_ACK, NO_DATA },
-    [STEP_FIN_ACK] = { true, FRAME_FIN | FRAME_ACK, NO_DATA },
-    [STEP_LAST_ACK] = { false, FRAME_ACK, NO_DATA },
+    [STEP_SYN] = { false, FRAME_SYN, NO_DATA, { AT_ONCE, AT_ONCE } },
+    [STEP_SYN_ACK] = { true, FRAME_SYN | FRAME_ACK, NO_DATA, { AT_ONCE, ROUND_TRIP } },
+    [STEP_ACK] = { false, FRAME_ACK, NO_DATA, { AT_ONCE, ROUND_TRIP } },
+    [STEP_FIRST] = { false, DATA, REQUEST, { AT_ONCE, AT_ONCE } },
+    [STEP_RESPONSE] = { true, DATA, RESPONSE, { AT_ONCE, ROUND_TRIP } },
+    [STEP_REQUEST] = { false, DATA, REQUEST, { PAUSE, PAUSE } },
+    [STEP_FIN] = { false, FRAME_FIN | FRAME_ACK, NO_DATA, { PAUSE, PAUSE } },
+    [STEP_FIN_ACK] = { true, FRAME_FIN | FRAME_ACK, NO_DATA, { AT_ONCE, ROUND_TRIP } },
+    [STEP_LAST_ACK] = { false, FRAME_ACK, NO_DATA, { AT_ONCE, ROUND_TRIP } },
 };
+
+static unsigned sender(const struct conversation *flow)
+{
+    return steps[flow->step].is_servers ? 1 - flow->client : flow->client;
+}
+
+static uint8_t step_after(struct conversation *flow)
+{
+    switch (flow->step) {
+    case STEP_REQUEST:
+        return STEP_RESPONSE;
+    case STEP_RESPONSE:
+        if (flow->exchanges != FOR_EVER)
+            flow->exchanges--;
+        return flow->exchanges > 0 ? STEP_REQUEST : STEP_FIN;
+    default:
+        return flow->step + 1;
+    }
+}
 
 static void take_step(struct traffic *traffic, struct conversation *flow)
 {
-    const unsigned from = steps[flow->step].is_servers ? 1 - flow->client : flow->client;
     uint32_t payload = 0;
 
     if (steps[flow->step].data == REQUEST)
         payload = 100 + random_below(traffic, 900);
     else if (steps[flow->step].data == RESPONSE)
         payload = 200 + random_below(traffic, CONVERSATION_MSS - 200 + 1);
-    send_segment(traffic, flow, from, steps[flow->step].flags, payload);
-    if (flow->step == STEP_RESPONSE && flow->exchanges != FOR_EVER)
-        flow->exchanges--;
-    if (flow->step == STEP_RESPONSE && flow->exchanges > 0)
-        flow->step = STEP_REQUEST;
-    else
-        flow->step++;
+    send_segment(traffic, flow, sender(flow), steps[flow->step].flags, payload);
+    flow->step = step_after(flow);
 }
 
-static uint64_t random_gap(struct traffic *traffic)
+/* Before the flow's next packet. */
+static uint64_t random_gap(struct traffic *traffic, const struct conversation *flow)
 {
-    return clockwork_random(&traffic->clock, 2 * traffic->pattern->gap_ns);
+    return clockwork_random(&traffic->clock, 2 * traffic->pattern->gap_ns[steps[flow->step].gap[sender(flow)]]);
 }
 
 static void on_step(void *arg)
@@ -149,7 +181,7 @@ static void on_step(void *arg)
         traffic->opened++;
     take_step(traffic, flow);
     if (flow->step != STEP_OVER)
-        clockwork_at(&traffic->clock, traffic->clock.now_ns + random_gap(traffic), on_step, task);
+        clockwork_at(&traffic->clock, traffic->clock.now_ns + random_gap(traffic, flow), on_step, task);
 }
 
 /* --- flows --- */
@@ -222,7 +254,7 @@ static void begin_bulk(struct traffic *traffic)
         const uint64_t rtt_ns = MS + random_below(traffic, 8 * MS);
 
         traffic->flows[n].client = 0;
-        while (traffic->flows[n].step < STEP_REQUEST)
+        while (traffic->flows[n].step < STEP_FIRST)
             take_step(traffic, &traffic->flows[n]);
         for (uint32_t k = 0; k < tasks; k++, task++) {
             *task = (struct task){ .traffic = traffic, .flow = &traffic->flows[n], .rtt_ns = rtt_ns };
@@ -253,10 +285,10 @@ static uint8_t count_for_ever(struct traffic *traffic)
 
 static void begin_requests(struct traffic *traffic)
 {
-    begin_steps(traffic, 2 * traffic->pattern->gap_ns, count_for_ever);
+    begin_steps(traffic, REQUESTS_SPREAD, count_for_ever);
 }
 
-/* Two on average: ten packets a flow, nine gaps, four seconds and a half. */
+/* Two on average: ten packets a flow, in four seconds and a half. */
 static uint8_t count_few(struct traffic *traffic)
 {
     return (uint8_t)(1 + random_below(traffic, 3));
@@ -264,7 +296,7 @@ static uint8_t count_few(struct traffic *traffic)
 
 static void begin_short(struct traffic *traffic)
 {
-    begin_steps(traffic, SHORT_TIME, count_few);
+    begin_steps(traffic, SHORT_SPREAD, count_few);
 }
 
 /* --- open: the next packet is of any flow, but at first of each in turn --- */
@@ -305,14 +337,40 @@ static void begin_open(struct traffic *traffic)
     free(order);
 }
 
+/* --- syns: of each flow its SYN, and no more is heard of it --- */
+
+static void begin_syns(struct traffic *traffic)
+{
+    for (uint32_t n = 0; n < traffic->options->flows && !is_over(traffic); n++, traffic->opened++)
+        exchange(traffic, &traffic->flows[n]);
+}
+
 /* --- the patterns --- */
 
 static const struct traffic_pattern patterns[] = {
-    { "bulk", "the host sends on 16 flows; every second segment is acknowledged", 2000000, 16, 16, 0, begin_bulk },
-    { "requests", "requests and answers on 1,000 flows, for as long as it lasts", 2000000, 1000, 100, 2500 * US, begin_requests },
-    { "short", "200,000 flows of 8 to 12 packets, about 90,000 of them open at once", 0, 200000, 2000, 500 * MS, begin_short },
-    { "open", "requests and answers on flows that are all open, the next packet being of any of them", 4000000, 100000, 2000, 0,
+    { "bulk", "the host sends on 16 flows; every second segment is acknowledged", 2000000, 16, 16, { 0 }, begin_bulk },
+    { "requests",
+      "requests and answers on 1,000 flows, for as long as it lasts",
+      2000000,
+      1000,
+      100,
+      { 50 * US, 3 * MS, 2 * MS },
+      begin_requests },
+    { "short",
+      "200,000 flows of 8 to 12 packets, about 90,000 of them open at once",
+      0,
+      200000,
+      2000,
+      { 100 * US, 200 * MS, 1950 * MS },
+      begin_short },
+    { "open",
+      "requests and answers on flows that are all open, the next packet being of any of them",
+      4000000,
+      100000,
+      2000,
+      { 0 },
       begin_open },
+    { "syns", "the SYNs of flows that never get further", 0, 1000000, 100000, { 0 }, begin_syns },
 };
 
 const struct traffic_pattern *traffic_at(size_t n)
