@@ -3,7 +3,7 @@
 
     bench.py [--quick] [--write FILE]
 
---quick  fewer rounds, nothing beyond 100,000 flows
+--quick  fewer rounds, nothing beyond 100,000 flows, not where the time goes
 --write  the tables go into this document as well, between its marks
 
 tcptrace and tshark are asked where they are installed, others by BENCH_PEERS="NAME=COMMAND; NAME=COMMAND", with {} in the command
@@ -26,6 +26,7 @@ import tempfile
 
 import costs
 import links
+import where
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from documents import table, write_into  # noqa: E402
@@ -55,7 +56,7 @@ BOUNDS = (
 )
 
 # How much is done: rounds of ours, of the others; a run of these that takes more than peer_seconds is made with fewer packets.
-Effort = collections.namedtuple("Effort", "rounds peer_rounds peer_seconds growth growth_packets growth_rounds has_bounds")
+Effort = collections.namedtuple("Effort", "rounds peer_rounds peer_seconds growth growth_packets growth_rounds is_whole")
 WHOLE = Effort(15, 3, 25, GROWTH, 4000000, 5, True)
 QUICK = Effort(5, 1, 2, GROWTH[:3], 1000000, 3, False)
 
@@ -199,7 +200,7 @@ def beyond_bounds(effort):
             found = costs.in_turn([costs.OURS], [path for path, _ in files], effort.growth_rounds)
         ours = [found[costs.OURS.name, path] for path, _ in files]
         for options, (_, packets), mine in zip(cases, files, ours):
-            ratio = costs.ratios(mine, ours[0]).median
+            ratio = costs.ratios(mine, ours[0]).median * files[0][1] / packets
             rows.append([bound, pattern, "{:,}".format(options["flows"]), "{:,}".format(options["peers"]),
                          "%.0f ns" % costs.per_packet_ns(mine, packets), "%.2f" % ratio,
                          "%.1f MiB" % (costs.peak_bytes(mine) / MIB)])
@@ -238,10 +239,11 @@ def main():
     growth, missed = grow(effort)
     misses += missed
     sections = [("machine", machine()), ("ratios", beside), ("growth", growth)]
-    if effort.has_bounds:
+    if effort.is_whole:
         bounds, missed = beyond_bounds(effort)
         misses += missed
         sections.append(("bounds", bounds))
+        sections.append(("where", where.lines_of(where.find(where.WORKLOADS, progress))))
     sections.append(("links", table(links.TITLES, list(links.rows(ours_ns)))))
     for name, lines in sections:
         print("\n%s\n" % name)

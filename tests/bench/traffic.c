@@ -244,21 +244,26 @@ static void on_ack(void *arg)
         clockwork_at(&traffic->clock, traffic->clock.now_ns + 10 * US + random_below(traffic, 10 * US), on_two, task);
 }
 
+static void shake_hands(struct traffic *traffic)
+{
+    for (unsigned step = STEP_SYN; step < STEP_FIRST; step++, traffic->clock.now_ns += MS)
+        for (uint32_t n = 0; n < traffic->options->flows; n++)
+            take_step(traffic, &traffic->flows[n]);
+}
+
 static void begin_bulk(struct traffic *traffic)
 {
     const uint32_t flows = traffic->options->flows, tasks = BULK_IN_FLIGHT / 2;
     struct task *task = add_tasks(traffic, (size_t)flows * tasks);
 
     traffic->opened = flows;
+    shake_hands(traffic);
     for (uint32_t n = 0; n < flows; n++) {
         const uint64_t rtt_ns = MS + random_below(traffic, 8 * MS);
 
-        traffic->flows[n].client = 0;
-        while (traffic->flows[n].step < STEP_FIRST)
-            take_step(traffic, &traffic->flows[n]);
         for (uint32_t k = 0; k < tasks; k++, task++) {
             *task = (struct task){ .traffic = traffic, .flow = &traffic->flows[n], .rtt_ns = rtt_ns };
-            clockwork_at(&traffic->clock, MS + rtt_ns * k / tasks, on_two, task);
+            clockwork_at(&traffic->clock, traffic->clock.now_ns + rtt_ns * k / tasks, on_two, task);
         }
     }
 }

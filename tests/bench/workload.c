@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <pcap/pcap.h>
 
 #include "traffic.h"
@@ -81,8 +82,8 @@ static int make(const struct traffic_pattern *pattern, struct traffic_options *o
         return 1;
     }
     flows = traffic_play(pattern, options, record, &recording);
-    if (pcap_dump_flush(recording.capture) != 0) {
-        perror(out);
+    if (pcap_dump_flush(recording.capture) != 0 || ferror(pcap_dump_file(recording.capture))) {
+        fprintf(stderr, "workload: %s: %s\n", out, errno != 0 ? strerror(errno) : "cannot be written");
         return 1;
     }
     pcap_dump_close(recording.capture);

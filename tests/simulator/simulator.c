@@ -83,7 +83,7 @@ static int simulate(const struct scenario *scenario, const char *out, const char
     clockwork_run(&world.clock);
     clockwork_free(&world.clock);
     free(paths);
-    if (pcap_dump_flush(recording.capture) != 0)
+    if (pcap_dump_flush(recording.capture) != 0 || ferror(pcap_dump_file(recording.capture)))
         die(out);
     pcap_dump_close(recording.capture);
     pcap_close(pcap);
