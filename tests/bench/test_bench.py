@@ -246,7 +246,7 @@ def test_addresses_have_their_source_file():
 @pytest.mark.parametrize("place, group", [
     ("packet_tcp.c", "decoding"), ("flow.c", "finding the flow"), ("rtt_acked.c", "matching"), ("peer_table.h", "statistics"),
     ("meter_account.c", "whose it is, counting"), ("read.c", "handing frames over"), ("report.c", "the rest"),
-    ("libpcap.so.1.10.3", "reading the file: libpcap, libc"), ("[kernel]", "reading the file: kernel")])
+    ("libpcap.so.1.10.3", "libpcap, libc"), ("[kernel]", "kernel: the file, page faults")])
 def test_groups(place, group):
     assert where.group_of(place) == group
 

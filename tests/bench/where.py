@@ -31,8 +31,8 @@ HELPER = costs.BUILD / "go-metro"
 KERNEL = "[kernel]"
 # What begins with one of these, be it a source file or a library, is for that; the first that fits.
 GROUPS = (
-    ("reading the file: kernel", (KERNEL, "[vdso]")),
-    ("reading the file: libpcap, libc", ("libpcap", "libc.so", "libc-", "ld-linux")),
+    ("kernel: the file, page faults", (KERNEL, "[vdso]")),
+    ("libpcap, libc", ("libpcap", "libc.so", "libc-", "ld-linux")),
     ("handing frames over", ("capture", "read.", "filter")),
     ("decoding", ("packet", "address")),
     ("whose it is, counting", ("meter", "sides", "netset")),
