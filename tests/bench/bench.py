@@ -142,16 +142,23 @@ def bytes_a_flow(program):
         return (costs.measure(program, many).peak_bytes - costs.measure(program, one).peak_bytes) / (MEMORY["flows"] - 1)
 
 
+def memory_cell(program):
+    found = bytes_a_flow(program)
+    return "{:,.0f} B".format(found) if found >= 1 else "-"  # of a program that knows no flows
+
+
 def beside_others(effort):
     """The table's lines, our cost a packet by workload, and what was missed."""
     standings = [Standing(program) for program in installed_peers()]
+    for standing in standings:
+        start_up_ns(standing.program, 1)  # one that does not run is said at once
     found = {workload.name: compare(workload, effort, standings) for workload in WORKLOADS}
     for standing in standings:
-        standing.memory = "{:,.0f} B".format(bytes_a_flow(standing.program))
+        standing.memory = memory_cell(standing.program)
     lines = table(
         ["CPU time to the bare loop's"] + [workload.title for workload in WORKLOADS] + ["memory a flow"],
         [["bare pcap loop"] + ["1 (%.0f ns)" % found[w.name][1] for w in WORKLOADS] + ["-"],
-         ["**go-metro**"] + [ratio_cell(found[w.name][0]) for w in WORKLOADS] + ["{:,.0f} B".format(bytes_a_flow(costs.OURS))],
+         ["**go-metro**"] + [ratio_cell(found[w.name][0]) for w in WORKLOADS] + [memory_cell(costs.OURS)],
          ["goal, at most"] + ["%.1f, %.1f" % (w.goal, w.most) for w in WORKLOADS] + [""]]
         + [[standing.program.name] + standing.cells + [standing.memory] for standing in standings])
     lines += NOTES.splitlines()

@@ -152,7 +152,7 @@ def test_a_slow_program_gets_fewer_packets_and_a_missed_goal_is_said(monkeypatch
     def measure(program, capture):
         packets = int(capture.read_text())
         given.append((program.name, packets))
-        return Cost(per_packet[program.name] * packets, packets)
+        return Cost(per_packet[program.name] * packets, packets if program.name != "quick" else 9)
 
     def make(pattern, path, packets=2000000, flows=None):
         path.write_text(str(packets if flows is None or pattern == "open" else 10 * flows))
@@ -163,7 +163,7 @@ def test_a_slow_program_gets_fewer_packets_and_a_missed_goal_is_said(monkeypatch
     lines, ours_ns, misses = bench.beside_others(bench.QUICK)
     cells = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in lines[2:] if "|" in line}
     assert cells["**go-metro**"] == ["2.00 (2.00-2.00)"] * 3 + ["4 B"]
-    assert cells["slow"][:3] == ["1000 *"] * 3 and cells["quick"][:3] == ["10.0"] * 3
+    assert cells["slow"] == ["1000 *"] * 3 + ["4 B"] and cells["quick"] == ["10.0"] * 3 + ["-"]
     assert max(packets for name, packets in given if name == "slow") == bench.MEMORY["packets"]
     assert ours_ns == {"bulk": 100, "requests": 100, "short": 100}
     assert [miss.split(":")[0] for miss in misses] == ["bulk", "requests"]
