@@ -3,41 +3,10 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#define V4_OFFSET 12 /* of the four bytes of an IPv4 address in the 16-byte form */
 #define V4_BITS 96
 #define ALL_BITS 128
-
-static const uint8_t v4_mapped[V4_OFFSET] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-struct ip_address address_from_v4(const uint8_t bytes[static 4])
-{
-    struct ip_address address;
-
-    memcpy(address.bytes, v4_mapped, V4_OFFSET);
-    memcpy(address.bytes + V4_OFFSET, bytes, 4);
-    return address;
-}
-
-struct ip_address address_from_v6(const uint8_t bytes[static 16])
-{
-    struct ip_address address;
-
-    memcpy(address.bytes, bytes, sizeof address.bytes);
-    return address;
-}
-
-bool address_is_v4(const struct ip_address *address)
-{
-    return memcmp(address->bytes, v4_mapped, V4_OFFSET) == 0;
-}
-
-bool address_equal(const struct ip_address *a, const struct ip_address *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
 
 struct ip_address address_masked(const struct ip_address *address, unsigned bits)
 {
@@ -55,7 +24,7 @@ const char *address_format(char out[static ADDRESS_STRLEN], const struct ip_addr
 {
     /* inet_ntop fails only for an unknown family or a short buffer, and here is neither. */
     if (address_is_v4(address))
-        (void)inet_ntop(AF_INET, address->bytes + V4_OFFSET, out, ADDRESS_STRLEN);
+        (void)inet_ntop(AF_INET, address->bytes + ADDRESS_V4_OFFSET, out, ADDRESS_STRLEN);
     else
         (void)inet_ntop(AF_INET6, address->bytes, out, ADDRESS_STRLEN);
     return out;

@@ -95,7 +95,10 @@ void capture_hand_over(u_char *user, const struct pcap_pkthdr *header, const u_c
         capture->settled_at_ns = 0;
     }
     capture->total.received++;
-    capture->fn(capture->arg, capture->linktype, frame, header->caplen, header->len, time_ns);
+    const struct captured_frame handed = {
+        .bytes = frame, .caplen = header->caplen, .wirelen = header->len, .time_ns = time_ns, .linktype = capture->linktype
+    };
+    capture->fn(capture->arg, &handed);
 }
 
 static bool ask_interface(const struct capture *capture, unsigned long question, struct ifreq *answer)

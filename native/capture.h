@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "filter.h"
+#include "frame.h"
 
 #define CAPTURE_ERROR_MAX 256
 
@@ -41,8 +42,8 @@ struct capture_live_options {
     const struct netset *whitelist; /* NULL: all peers */
 };
 
-/* linktype: DLT_. time_ns: ns since the epoch, 0 or more, or CAPTURE_NO_TIME. */
-typedef void (*capture_frame_fn)(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns);
+/* Its time is 0 or more, or CAPTURE_NO_TIME. Its bytes are there until the function returns. */
+typedef void (*capture_frame_fn)(void *arg, const struct captured_frame *frame);
 
 struct capture *capture_new(void); /* NULL: out of memory */
 void capture_free(struct capture *capture);

@@ -1,9 +1,11 @@
 /* flow.h: the flows of all instances: a compact record each, found by a seeded hash, bounded, leaving by a timing wheel.
  *
- * flow_table_init() once; flow_key_make() and flow_find() for each packet; flow_open(), flow_touch() while packets come,
- * flow_end() at RST or after both FINs, flow_close(); flow_due() gives what has to leave; flow_table_destroy(). A flow is
- * (instance, VLAN IDs, both addresses and ports). Records lie in chunks and tables that grow piecewise: no packet pays for a
- * large copy. */
+ * flow_table_init() once; flow_hash() and flow_find() for each packet; flow_open(), flow_end() at RST or after both FINs,
+ * flow_close(); flow_due() gives what has to leave; flow_table_destroy(). A flow is (instance, VLAN IDs, both addresses and
+ * ports). Records never move.
+ *
+ * With many flows nearly all the time is waiting for memory. Who has several packets at hand asks for it early: flow_await_slot()
+ * for each of them, then flow_await() for each, and then flow_find(). */
 #ifndef GO_METRO_FLOW_H
 #define GO_METRO_FLOW_H
 
@@ -12,6 +14,9 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "arena.h"
+#include "flow_slots.h"
+#include "hash.h"
 #include "packet.h"
 #include "rtt.h"
 #include "wheel.h"
@@ -19,28 +24,31 @@
 #define FLOW_RECENT 4                 /* packets of a side that a copy is looked for among */
 #define FLOW_COPY_NS 1000000          /* how late a copy may come, where a retransmission could look the same */
 #define FLOW_UNIQUE_COPY_NS 100000000 /* and where none should: below an RTO, as some hosts send one IP ID in all packets */
-#define FLOW_MAX 0x7fff0000U
-#define FLOW_CHUNK_BITS 10
-#define FLOW_SHARDS 256
+#define FLOW_MAX (UINT32_C(3) << (FLOW_SLOTS_MAX_BITS - 2)) /* what the slots hold */
+#define FLOW_CACHE_LINE 64
+#define FLOW_LEAST_LOOK_S 5U /* an ended flow is not looked for more often: where exp_ttl is shorter, it leaves up to so late */
 
 enum flow_flag {
     FLOW_OPEN = 1,  /* the record is in use */
     FLOW_ENDED = 2, /* RST, or FIN from both sides */
     FLOW_TWICE = 4, /* a segment of it was captured twice */
-    FLOW_ASKED = 8  /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1: side 1 has */
+    FLOW_ASKED = 8, /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1: side 1 has */
+    FLOW_ASKED_ANY = FLOW_ASKED | FLOW_ASKED << 1
 };
 
-/* Without padding: it is hashed and compared as bytes. Ends are in an order of their own, so that both directions are one
- * flow. */
+/* The end that was seen first to send comes first. */
 struct flow_key {
     struct ip_address address[2];
     uint16_t port[2];
     uint32_t scope; /* instance, outer and inner VLAN ID: 6, 12, 12 bits */
 };
 
+#define FLOW_TIME_SHIFT 14       /* units of 16,384 ns */
+#define FLOW_TIME_MASK 0xffffffU /* modulo 275 s: longer than any RTO */
+
 struct flow_recent {
     uint32_t identity[FLOW_RECENT]; /* 0: none */
-    uint16_t time_low[FLOW_RECENT]; /* capture time in units of 16,384 ns, modulo 2^24: 275 s, longer than any RTO */
+    uint16_t time_low[FLOW_RECENT]; /* flow_coarse_time() */
     uint8_t time_high[FLOW_RECENT];
 };
 
@@ -60,56 +68,171 @@ struct flow {
 
 _Static_assert(sizeof(struct flow_key) == 40, "no padding");
 _Static_assert(sizeof(struct flow_recent) == 28, "no padding");
-_Static_assert(sizeof(struct flow) == 192, "three cache lines");
-
-struct flow_slot {
-    uint32_t tag;   /* low bits of the hash */
-    uint32_t index; /* of the flow, plus one; 0: empty */
-};
-
-struct flow_shard {
-    struct flow_slot *slots;
-    uint32_t size; /* a power of two, or 0 */
-    uint32_t used;
-};
+_Static_assert(FLOW_RECENT == 4, "flow_is_unseen() looks at so many");
+_Static_assert(sizeof(struct flow) == 3 * FLOW_CACHE_LINE, "three cache lines");
 
 struct flow_table {
-    struct flow_shard shards[FLOW_SHARDS]; /* each grows alone */
-    struct flow **chunks;
+    struct flow_slots slots;
+    struct arena records; /* struct flow */
     uint32_t limit, open;
     uint32_t high;   /* indexes below it were in use once */
     uint32_t unused; /* list of closed records through link.next */
     uint32_t idle_ttl_s, exp_ttl_s;
+    uint32_t look_s; /* each record is looked at so often, for whether it ended: so ending costs nothing */
     uint64_t seed[2];
     struct wheel wheel;
 };
+
+/* Record `index` < table->high; look at FLOW_OPEN. */
+static inline struct flow *flow_at(const struct flow_table *table, uint32_t index)
+{
+    return (struct flow *)table->records.records + index;
+}
+
+/* --- keys: a flow is found by its hash, and which of its ends sent a segment by looking at it --- */
+
+/* Of what a segment has besides its ends: instance, outer and inner VLAN ID. */
+static inline uint32_t flow_scope(const struct tcp_segment *segment, unsigned instance)
+{
+    return (uint32_t)instance << 24 | (uint32_t)(segment->vlan[0] & 0xfff) << 12 | (segment->vlan[1] & 0xfff);
+}
+
+static inline unsigned flow_instance(const struct flow *flow)
+{
+    return flow->key.scope >> 24;
+}
+
+/* The key of a flow whose first segment this is; that comes from its side 0. */
+static inline struct flow_key flow_key_of(const struct tcp_segment *segment, uint32_t scope)
+{
+    return (
+        struct flow_key){ .address = { segment->src, segment->dst }, .port = { segment->sport, segment->dport }, .scope = scope };
+}
+
+static inline uint64_t flow_hash_end(const struct ip_address *address, uint16_t port, const uint64_t seed[static 2])
+{
+    return hash_fold(address_word(address, 0) ^ (uint64_t)port << 48 ^ seed[0] ^ HASH_MIX_0,
+                     address_word(address, 1) ^ seed[1] ^ HASH_MIX_1);
+}
+
+/* The same in both directions, as a sum is: which end is which need not be known. */
+static inline uint64_t flow_hash(const struct flow_table *table, const struct tcp_segment *segment, uint32_t scope)
+{
+    const uint64_t ends = flow_hash_end(&segment->src, segment->sport, table->seed)
+                          + flow_hash_end(&segment->dst, segment->dport, table->seed);
+
+    return hash_fold(ends ^ scope ^ table->seed[1], HASH_MIX_4);
+}
+
+/* Bits that differ; 0: the same address. */
+static inline uint64_t flow_differs(const struct ip_address *a, const struct ip_address *b)
+{
+    return (address_word(a, 0) ^ address_word(b, 0)) | (address_word(a, 1) ^ address_word(b, 1));
+}
+
+/* Whether the segment is the flow's; *side: which of its ends sent it. Without a branch on that, as nobody could foretell it. */
+static inline bool flow_owns(const struct flow *flow, const struct tcp_segment *segment, uint32_t scope, unsigned *side)
+{
+    const struct flow_key *key = &flow->key;
+    const unsigned from = (flow_differs(&key->address[0], &segment->src) | (uint64_t)(key->port[0] ^ segment->sport)) != 0;
+    const unsigned to = from ^ 1U;
+
+    *side = from;
+    return (flow_differs(&key->address[from], &segment->src) | flow_differs(&key->address[to], &segment->dst)
+            | (uint64_t)(key->port[from] ^ segment->sport) | (uint64_t)(key->port[to] ^ segment->dport)
+            | (uint64_t)(key->scope ^ scope))
+           == 0;
+}
+
+/* --- finding --- */
+
+static inline void flow_await_record(const struct flow_table *table, uint32_t index)
+{
+    const char *flow = (const char *)flow_at(table, index);
+
+    __builtin_prefetch(flow, 1);
+    __builtin_prefetch(flow + FLOW_CACHE_LINE, 1);
+    __builtin_prefetch(flow + 2 * FLOW_CACHE_LINE, 1);
+}
+
+/* The segment's flow, and which of its ends sent it; NULL: there is none. */
+static inline struct flow *flow_find(const struct flow_table *table, const struct tcp_segment *segment, uint32_t scope,
+                                     uint64_t hash, unsigned *side)
+{
+    const uint32_t tag = flow_slots_tag(hash);
+    const struct flow_slot *slot;
+    uint32_t at = flow_slots_home(&table->slots, tag);
+
+    while ((slot = flow_slots_next(&table->slots, tag, &at)) != NULL) {
+        struct flow *flow = flow_at(table, slot->index - 1);
+        if (flow_owns(flow, segment, scope, side)) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+static inline void flow_await_slot(const struct flow_table *table, uint64_t hash)
+{
+    flow_slots_await(&table->slots, hash);
+}
+
+/* Asks for the flow that flow_find() will look at first, and most likely give. */
+static inline void flow_await(const struct flow_table *table, uint64_t hash)
+{
+    const uint32_t tag = flow_slots_tag(hash);
+    uint32_t at = flow_slots_home(&table->slots, tag);
+    const struct flow_slot *slot = flow_slots_next(&table->slots, tag, &at);
+
+    if (slot != NULL) {
+        flow_await_record(table, slot->index - 1);
+    }
+}
 
 /* False: out of memory. A time to live of 0 counts as 1. The table must stay where it is. */
 bool flow_table_init(struct flow_table *table, uint32_t max_flows, uint32_t idle_ttl_s, uint32_t exp_ttl_s,
                      const uint64_t seed[static 2]);
 void flow_table_destroy(struct flow_table *table);
 
-/* The key of a segment's flow; returns which of its ends sent the segment. */
-unsigned flow_key_make(struct flow_key *key, const struct tcp_segment *segment, unsigned instance);
-unsigned flow_instance(const struct flow *flow);
-uint64_t flow_hash(const struct flow_table *table, const struct flow_key *key);
-
-struct flow *flow_find(const struct flow_table *table, const struct flow_key *key, uint64_t hash);
-/* A new record, all zero but for its key, last_s and FLOW_OPEN. NULL: max_flows, or out of memory. */
+/* A new record, all zero but for its key, last_s and FLOW_OPEN. NULL: max_flows, or out of memory. hash: flow_hash() of a segment
+ * of it. */
 struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uint64_t hash, uint32_t now_s);
 /* It ended: it leaves exp_ttl after its last packet instead of idle_ttl. */
-void flow_end(struct flow_table *table, struct flow *flow);
+void flow_end(struct flow *flow);
 /* The next connection of its tuple begins. */
-void flow_reopen(struct flow_table *table, struct flow *flow);
+void flow_reopen(struct flow *flow);
 /* Forgets it. Its pending segments must be gone. */
 void flow_close(struct flow_table *table, struct flow *flow);
 /* A flow whose time has come, for the caller to close; NULL: no more up to now_s, which never goes back. */
 struct flow *flow_due(struct flow_table *table, uint32_t now_s);
 
-/* Record `index` < table->high; look at FLOW_OPEN. */
-static inline struct flow *flow_at(const struct flow_table *table, uint32_t index)
+static inline uint32_t flow_coarse_time(int64_t time_ns)
 {
-    return &table->chunks[index >> FLOW_CHUNK_BITS][index & ((1U << FLOW_CHUNK_BITS) - 1)];
+    return (uint32_t)((uint64_t)time_ns >> FLOW_TIME_SHIFT) & FLOW_TIME_MASK;
+}
+
+static inline void flow_remember(struct flow *flow, unsigned side, uint32_t identity, uint32_t coarse_time)
+{
+    struct flow_recent *recent = &flow->recent[side];
+    const unsigned at = flow->recent_at[side];
+
+    recent->identity[at] = identity;
+    recent->time_low[at] = (uint16_t)coarse_time;
+    recent->time_high[at] = (uint8_t)(coarse_time >> 16);
+    flow->recent_at[side] = (uint8_t)((at + 1U) % FLOW_RECENT);
+}
+
+/* Whether nothing of that identity is among the last packets of that side: the short way of flow_is_copy(), which then remembers
+ * it. False: that has to be asked. */
+static inline bool flow_is_unseen(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
+{
+    const uint32_t identity = segment->identity, *seen = flow->recent[side].identity;
+
+    if (seen[0] == identity || seen[1] == identity || seen[2] == identity || seen[3] == identity) {
+        return false;
+    }
+    flow_remember(flow, side, identity, flow_coarse_time(time_ns));
+    return true;
 }
 
 /* Whether `side` sent this very packet a moment ago, so that it was captured twice. Otherwise remembers it. A copy is known among

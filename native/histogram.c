@@ -3,22 +3,6 @@
 
 #include <stddef.h>
 
-#define SUB_BUCKETS (1U << HISTOGRAM_SUB_BITS)
-
-uint32_t histogram_bucket(uint64_t ns)
-{
-    if (ns < (UINT64_C(1) << HISTOGRAM_MIN_EXP)) {
-        return 0;
-    }
-    if (ns >= (UINT64_C(1) << HISTOGRAM_MAX_EXP)) {
-        return HISTOGRAM_BUCKETS - 1;
-    }
-    const uint32_t exponent = 63U - (uint32_t)__builtin_clzll(ns);
-    const uint32_t sub = (uint32_t)(ns >> (exponent - HISTOGRAM_SUB_BITS)) & (SUB_BUCKETS - 1);
-
-    return 1 + ((exponent - HISTOGRAM_MIN_EXP) << HISTOGRAM_SUB_BITS) + sub;
-}
-
 uint64_t histogram_lower_ns(uint32_t bucket)
 {
     if (bucket == 0) {
@@ -28,19 +12,14 @@ uint64_t histogram_lower_ns(uint32_t bucket)
         return UINT64_C(1) << HISTOGRAM_MAX_EXP;
     }
     const uint32_t octave = (bucket - 1) >> HISTOGRAM_SUB_BITS;
-    const uint64_t sub = (bucket - 1) & (SUB_BUCKETS - 1);
+    const uint64_t sub = (bucket - 1) & (HISTOGRAM_SUB_BUCKETS - 1);
 
-    return (SUB_BUCKETS + sub) << (octave + HISTOGRAM_MIN_EXP - HISTOGRAM_SUB_BITS);
+    return (HISTOGRAM_SUB_BUCKETS + sub) << (octave + HISTOGRAM_MIN_EXP - HISTOGRAM_SUB_BITS);
 }
 
 uint64_t histogram_upper_ns(uint32_t bucket)
 {
     return histogram_lower_ns(bucket < HISTOGRAM_BUCKETS ? bucket + 1 : HISTOGRAM_BUCKETS);
-}
-
-void histogram_add(struct histogram *histogram, uint64_t ns)
-{
-    histogram->count[histogram_bucket(ns)]++;
 }
 
 static uint32_t difference(const struct histogram *now, const struct histogram *then, uint32_t bucket)

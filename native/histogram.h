@@ -10,16 +10,35 @@
 #define HISTOGRAM_MIN_EXP 9
 #define HISTOGRAM_MAX_EXP 37
 #define HISTOGRAM_SUB_BITS 4
+#define HISTOGRAM_SUB_BUCKETS (1U << HISTOGRAM_SUB_BITS)
 #define HISTOGRAM_BUCKETS (1 + ((HISTOGRAM_MAX_EXP - HISTOGRAM_MIN_EXP) << HISTOGRAM_SUB_BITS)) /* 449 */
 
 struct histogram {
     uint32_t count[HISTOGRAM_BUCKETS]; /* modulo 2^32 */
 };
 
-uint32_t histogram_bucket(uint64_t ns);       /* values above the last bucket fall into it */
+/* Values above the last bucket fall into it. In the header, as each sample calls it. */
+static inline uint32_t histogram_bucket(uint64_t ns)
+{
+    if (ns < (UINT64_C(1) << HISTOGRAM_MIN_EXP)) {
+        return 0;
+    }
+    if (ns >= (UINT64_C(1) << HISTOGRAM_MAX_EXP)) {
+        return HISTOGRAM_BUCKETS - 1;
+    }
+    const uint32_t exponent = 63U - (uint32_t)__builtin_clzll(ns);
+    const uint32_t sub = (uint32_t)(ns >> (exponent - HISTOGRAM_SUB_BITS)) & (HISTOGRAM_SUB_BUCKETS - 1);
+
+    return 1 + ((exponent - HISTOGRAM_MIN_EXP) << HISTOGRAM_SUB_BITS) + sub;
+}
+
+static inline void histogram_add(struct histogram *histogram, uint64_t ns)
+{
+    histogram->count[histogram_bucket(ns)]++;
+}
+
 uint64_t histogram_lower_ns(uint32_t bucket); /* inclusive */
 uint64_t histogram_upper_ns(uint32_t bucket); /* exclusive */
-void histogram_add(struct histogram *histogram, uint64_t ns);
 
 /* The quantile q (0..1) of the samples counted in `now` and not in `then` (NULL: none), differences modulo 2^32: linear
  * interpolation inside the bucket that holds rank ceil(q * n). 0 when there is none. */

@@ -19,6 +19,7 @@ struct meter *meter_new(const struct meter_options *options)
         return NULL;
     }
     meter->options = *options;
+    meter->place = meter->queue;
     const uint32_t most = options->max_flows < PENDING_MAX - PENDING_BASE ? options->max_flows + PENDING_BASE : PENDING_MAX;
     const uint64_t *seed = options->hash_seed;
     const bool flows = flow_table_init(&meter->flows, options->max_flows, options->idle_ttl_s, options->exp_ttl_s, seed);
@@ -68,47 +69,6 @@ static void each_flow(struct meter *meter, uint64_t instances, void (*fn)(struct
     }
 }
 
-/* --- frames --- */
-
-static void count_packet(struct meter_counters *counters, enum packet_reason reason)
-{
-    counters->packets++;
-    if (reason == PACKET_OK) {
-        counters->tcp++;
-    } else {
-        counters->ignored[reason]++;
-    }
-}
-
-void meter_frame(struct meter *meter, uint64_t instances, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen,
-                 int64_t time_ns, uint32_t now_s)
-{
-    struct tcp_segment segment;
-    const enum packet_reason decoded = packet_decode(linktype, frame, caplen, wirelen, &segment);
-
-    if (now_s > meter->now_s) {
-        meter_expire(meter, now_s);
-    }
-    for (; instances != 0; instances &= instances - 1) {
-        const unsigned number = (unsigned)__builtin_ctzll(instances);
-        struct metered *metered = meter->instances[number];
-        if (metered == NULL) {
-            continue;
-        }
-        count_packet(&metered->counters, decoded == PACKET_OK ? meter_take_segment(meter, number, &segment, time_ns) : decoded);
-    }
-}
-
-void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason reason)
-{
-    for (; instances != 0; instances &= instances - 1) {
-        struct metered *metered = meter->instances[__builtin_ctzll(instances)];
-        if (metered != NULL) {
-            count_packet(&metered->counters, reason);
-        }
-    }
-}
-
 /* --- time --- */
 
 static void remove_row(struct meter *meter, uint32_t index)
@@ -122,6 +82,7 @@ void meter_expire(struct meter *meter, uint32_t now_s)
     struct flow *flow;
     uint32_t row;
 
+    meter_flush(meter);
     if (now_s > meter->now_s) {
         meter->now_s = now_s;
     }
@@ -140,11 +101,13 @@ static void mark_clock(struct meter *meter, struct flow *flow)
 
 void meter_clock_step(struct meter *meter)
 {
+    meter_flush(meter);
     each_flow(meter, UINT64_MAX, mark_clock);
 }
 
 void meter_finish(struct meter *meter, uint64_t instances)
 {
+    meter_flush(meter);
     each_flow(meter, instances, meter_close_flow);
 }
 
@@ -205,6 +168,7 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
     if (metered == NULL) {
         return;
     }
+    meter_flush(meter);
     const bool alike = groups_alike(&metered->spec, instance);
     metered->spec = *instance;
     each_flow(meter, UINT64_C(1) << number, alike ? close_unless_wanted : meter_close_flow);
@@ -294,8 +258,8 @@ static void give_row(const struct peer_row *row, void (*fn)(const struct meter_r
         .peer_port = row->key.port,
         .birth = row->birth,
         .birth_time_ns = row->birth_time_ns,
-        .last_sample_time_ns = row->last_sample_time_ns,
-        .last_sample_s = row->last_sample_s,
+        .last_sample_time_ns = row->stats.last_sample_time_ns,
+        .last_sample_s = row->stats.last_sample_s,
         .stats = &row->stats,
     };
 

@@ -1,7 +1,8 @@
 /* meter.h: frames of one or more instances -> rows of statistics. The glue between packet, flow, rtt and peer.
  *
- * meter_new() once; meter_instance_add() for each instance; meter_frame() for each captured frame; meter_expire() about once a
- * second; meter_finish() at the end of a capture; meter_free(). No I/O, no clock: time is an argument. Memory is bounded by
+ * meter_new() once; meter_instance_add() for each instance; meter_frame() for each captured frame and meter_flush() behind the
+ * last one that is at hand; meter_expire() about once a second; meter_finish() at the end of a capture; meter_free(). No I/O, no
+ * clock: time is an argument. Memory is bounded by
  * max_flows and max_peers and is taken as it is needed, in large steps, never given back before meter_free(). */
 #ifndef GO_METRO_METER_H
 #define GO_METRO_METER_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "frame.h"
 #include "netset.h"
 #include "packet.h"
 #include "peer.h"
@@ -97,10 +99,13 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
 /* Its flows and rows go; the number becomes free. */
 void meter_instance_remove(struct meter *meter, int number);
 
-/* One frame for each of the instances (bit n of `instances`). linktype as pcap's DLT_; time_ns: the capture's own timestamp, ns
- * since the epoch; now_s: monotonic seconds, for expiry and windows (for files: derived from the timestamps). */
-void meter_frame(struct meter *meter, uint64_t instances, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen,
-                 int64_t time_ns, uint32_t now_s);
+/* One frame for each of the instances (bit n of `instances`). It is decoded at once, but may wait for others before it changes
+ * anything: meter_flush(). now_s: monotonic seconds, for expiry and windows (for files: derived from the timestamps). */
+void meter_frame(struct meter *meter, uint64_t instances, const struct captured_frame *frame, uint32_t now_s);
+
+/* Takes all frames that wait. Before rows and counters are read; what changes flows by itself (meter_expire() and those below)
+ * needs no asking. */
+void meter_flush(struct meter *meter);
 
 /* A frame that is not looked at, for each of the instances: counted as ignored for that reason. */
 void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason reason);

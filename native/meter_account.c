@@ -8,6 +8,38 @@ static struct peer_row *row_of(struct meter *meter, const struct flow *flow, uns
     return index == ROW_OTHER ? &meter->instances[flow_instance(flow)]->other : peer_row_at(&meter->peers, index);
 }
 
+static void hand_out(const struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_sample *sample,
+                     int64_t time_ns)
+{
+    const struct meter_sample out = {
+        .time_ns = time_ns,
+        .src = flow->key.address[side],
+        .dst = flow->key.address[1 - side],
+        .sport = flow->key.port[side],
+        .dport = flow->key.port[1 - side],
+        .end_seq = sample->end_seq,
+        .rtt_ns = sample->rtt_ns,
+        .handshake = sample->handshake,
+    };
+
+    meter->options.on_sample(&out, meter->options.on_sample_arg);
+}
+
+/* The histogram's counter is on its way meanwhile. */
+static void count_later(struct meter *meter, uint32_t *counter)
+{
+    __builtin_prefetch(counter, 1);
+    meter->buckets[meter->bucket_count++] = counter;
+}
+
+void meter_account_buckets(struct meter *meter)
+{
+    for (uint32_t n = 0; n < meter->bucket_count; n++) {
+        (*meter->buckets[n])++;
+    }
+    meter->bucket_count = 0;
+}
+
 static void count_sample(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_sample *sample,
                          int64_t time_ns)
 {
@@ -17,23 +49,28 @@ static void count_sample(struct meter *meter, const struct flow *flow, unsigned 
         row->stats.samples++;
         row->stats.handshake_samples += sample->handshake ? 1 : 0;
     } else {
-        peer_sample(&row->stats, sample->rtt_ns, sample->previous_ns, sample->handshake, meter->now_s);
-        row->last_sample_time_ns = time_ns;
-        row->last_sample_s = meter->now_s;
+        count_later(meter,
+                    peer_sample_but_bucket(&row->stats, sample->rtt_ns, sample->previous_ns, sample->handshake, meter->now_s));
+        row->stats.last_sample_time_ns = time_ns;
+        row->stats.last_sample_s = meter->now_s;
     }
     if (meter->options.on_sample != NULL) {
-        const struct meter_sample out = {
-            .time_ns = time_ns,
-            .src = flow->key.address[side],
-            .dst = flow->key.address[1 - side],
-            .sport = flow->key.port[side],
-            .dport = flow->key.port[1 - side],
-            .end_seq = sample->end_seq,
-            .rtt_ns = sample->rtt_ns,
-            .handshake = sample->handshake,
-        };
-        meter->options.on_sample(&out, meter->options.on_sample_arg);
+        hand_out(meter, flow, side, sample, time_ns);
     }
+}
+
+void meter_account_timed(struct meter *meter, const struct flow *flow, unsigned side)
+{
+    meter->instances[flow_instance(flow)]->pending++;
+    row_of(meter, flow, side)->stats.timed++;
+}
+
+void meter_account_plain(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_plain *plain,
+                         int64_t time_ns)
+{
+    meter->instances[flow_instance(flow)]->pending -= plain->covered;
+    row_of(meter, flow, side)->stats.skipped[SKIP_COVERED] += plain->covered - 1;
+    count_sample(meter, flow, side, &plain->sample, time_ns);
 }
 
 void meter_account_outcome(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_outcome *outcome,
@@ -42,15 +79,13 @@ void meter_account_outcome(struct meter *meter, const struct flow *flow, unsigne
     struct metered *metered = meter->instances[flow_instance(flow)];
     struct peer_stats *stats = &row_of(meter, flow, side)->stats;
     const uint32_t pending = flow->half[side].waiting.count;
-    const uint32_t accounted = pending + (outcome->has_sample ? 1 : 0);
 
     metered->pending += (uint64_t)pending - pending_before;
     stats->timed += outcome->timed;
     stats->retransmits += outcome->retransmits;
-    if (pending_before + outcome->timed != accounted) { /* most packets skip nothing */
-        for (size_t reason = 0; reason < SKIP_REASON_COUNT; reason++) {
-            stats->skipped[reason] += outcome->skipped[reason];
-        }
+    for (uint32_t left = outcome->reasons; left != 0; left &= left - 1) {
+        const unsigned reason = (unsigned)__builtin_ctz(left);
+        stats->skipped[reason] += outcome->skipped[reason];
     }
     if (outcome->has_sample) {
         count_sample(meter, flow, side, &outcome->sample, time_ns);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "rtt_plain.h"
 #include "sides.h"
 
 /* --- flows and their rows --- */
@@ -45,19 +46,25 @@ static struct ip_address row_peer(const struct meter_instance *spec, const struc
     return *peer;
 }
 
-static uint32_t take_row(struct meter *meter, struct flow *flow, unsigned side, int64_t time_ns)
+static struct peer_key row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
 {
-    const unsigned number = flow_instance(flow);
     const struct meter_instance *spec = &meter->instances[number]->spec;
     unsigned bits;
-    const struct ip_address peer = row_peer(spec, &flow->key.address[1 - side], &bits);
-    const struct peer_key key = {
-        .local = flow->key.address[side],
+    const struct ip_address peer = row_peer(spec, &flow->address[1 - side], &bits);
+
+    return (struct peer_key){
+        .local = flow->address[side],
         .peer = peer,
         .instance = number,
-        .port = spec->group == METER_GROUP_PEER_PORT ? flow->key.port[1 - side] : 0,
+        .port = spec->group == METER_GROUP_PEER_PORT ? flow->port[1 - side] : 0,
         .peer_bits = (uint16_t)bits,
     };
+}
+
+static uint32_t take_row(struct meter *meter, const struct flow *flow, unsigned side, int64_t time_ns)
+{
+    const unsigned number = flow_instance(flow);
+    const struct peer_key key = row_key(meter, number, &flow->key, side);
     bool born;
     const uint32_t index = peer_row_take(&meter->peers, &key, time_ns, &born);
 
@@ -68,31 +75,66 @@ static uint32_t take_row(struct meter *meter, struct flow *flow, unsigned side, 
     return index;
 }
 
-/* NULL: *reason says why the segment opens no flow. */
-static struct flow *open_flow(struct meter *meter, unsigned number, const struct flow_key *key, uint64_t hash,
-                              const struct tcp_segment *segment, int64_t time_ns, enum packet_reason *reason)
+void meter_await_slots(const struct meter *meter, struct queued *queued)
 {
-    struct metered *metered = meter->instances[number];
-    const unsigned sides = sides_measured(&metered->spec, key->address, reason);
+    const struct flow_key key = flow_key_of(&queued->segment, queued->scope);
+    struct opening *opening = &queued->opening;
+
+    opening->sides = sides_measured(&meter->instances[queued->number]->spec, key.address, &opening->reason);
+    for (unsigned side = 0; side < 2; side++) {
+        if (opening->sides & (1U << side)) {
+            const struct peer_key row = row_key(meter, queued->number, &key, side);
+            opening->row_hash[side] = peer_key_hash(&meter->peers, &row);
+            peer_row_await_slot(&meter->peers, opening->row_hash[side]);
+        }
+    }
+}
+
+void meter_await_rows(const struct meter *meter, const struct queued *queued)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        if (queued->opening.sides & (1U << side)) {
+            peer_row_await(&meter->peers, queued->opening.row_hash[side]);
+        }
+    }
+}
+
+/* NULL: *reason says why the segment opens no flow. */
+static struct flow *open_flow(struct meter *meter, const struct queued *queued, enum packet_reason *reason)
+{
+    struct metered *metered = meter->instances[queued->number];
+    const struct flow_key key = flow_key_of(&queued->segment, queued->scope);
+    const unsigned sides = sides_measured(&metered->spec, key.address, reason);
 
     if (sides == 0) {
         return NULL;
     }
-    if (segment->flags & TCP_RST) {
+    if (queued->segment.flags & TCP_RST) {
         *reason = PACKET_NO_FLOW;
         return NULL; /* nothing follows it, and a scan would fill the table */
     }
-    struct flow *flow = flow_open(&meter->flows, key, hash, meter->now_s);
+    struct flow *flow = flow_open(&meter->flows, &key, queued->hash, meter->now_s);
     if (flow == NULL) {
         *reason = PACKET_FLOW_LIMIT;
         metered->counters.refused_flows++;
         return NULL;
     }
     for (unsigned side = 0; side < 2; side++) {
-        flow->row[side] = sides & (1U << side) ? take_row(meter, flow, side, time_ns) : ROW_UNMEASURED;
+        flow->row[side] = sides & (1U << side) ? take_row(meter, flow, side, queued->time_ns) : ROW_UNMEASURED;
     }
     metered->counters.open_flows++;
     meter_account_flow(meter, flow);
+    return flow;
+}
+
+static struct flow *find_or_open(struct meter *meter, struct queued *queued, enum packet_reason *reason)
+{
+    struct flow *flow = flow_find(&meter->flows, &queued->segment, queued->scope, queued->hash, &queued->side);
+
+    if (flow == NULL) {
+        flow = open_flow(meter, queued, reason);
+        queued->side = 0;
+    }
     return flow;
 }
 
@@ -115,8 +157,11 @@ void meter_close_flow(struct meter *meter, struct flow *flow)
 static bool is_copy(const struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
                     int64_t time_ns)
 {
-    if (flow_is_copy(flow, side, segment, time_ns)) {
+    if (!flow_is_unseen(flow, side, segment, time_ns) && flow_is_copy(flow, side, segment, time_ns)) {
         return true;
+    }
+    if (rtt_sends_new(&flow->half[side], segment)) {
+        return false;
     }
     const struct pending *first = rtt_find_copied(&flow->half[side], &meter->pending, segment);
 
@@ -163,7 +208,7 @@ static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, co
     } else {
         flow->flags = (uint8_t)(flow->flags | FLOW_ASKED << side);
     }
-    flow_reopen(&meter->flows, flow);
+    flow_reopen(flow);
     meter_account_flow(meter, flow);
 }
 
@@ -199,21 +244,18 @@ static void take_reset(struct meter *meter, struct flow *flow, unsigned side, co
         meter_account_outcome(meter, flow, acked, &outcome, before, time_ns);
     }
     meter_drop_pending(meter, flow, SKIP_UNACKED);
-    flow_end(&meter->flows, flow);
+    flow_end(flow);
 }
 
-static void take_acknowledgment(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
-                                int64_t time_ns)
+/* By all the rules. */
+static void take_any_acknowledgment(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                                    int64_t time_ns)
 {
     const unsigned acked = 1 - side;
     struct rtt_half *half = &flow->half[acked];
+    const uint32_t before = half->waiting.count;
     struct rtt_outcome outcome = { 0 };
 
-    if (!meter_is_measured(flow, acked)) {
-        rtt_follow(half, segment);
-        return;
-    }
-    const uint32_t before = half->waiting.count;
     rtt_acked(half, &meter->pending, segment, rtt_is_probe(&flow->half[side], segment), time_ns, &outcome);
     meter_account_outcome(meter, flow, acked, &outcome, before, time_ns);
     if (outcome.hole) {
@@ -221,31 +263,70 @@ static void take_acknowledgment(struct meter *meter, struct flow *flow, unsigned
     }
 }
 
-static void take_transmission(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
-                              int64_t time_ns)
+static void take_acknowledgment(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                                int64_t time_ns)
+{
+    const unsigned acked = 1 - side;
+    struct rtt_plain plain;
+
+    if (!meter_is_measured(flow, acked)) {
+        rtt_follow(&flow->half[acked], segment);
+    } else if (!rtt_acked_plain(&flow->half[acked], &meter->pending, segment, time_ns, &plain)) {
+        take_any_acknowledgment(meter, flow, side, segment, time_ns);
+    } else if (plain.covered > 0) {
+        meter_account_plain(meter, flow, acked, &plain, time_ns);
+    }
+}
+
+/* By all the rules. */
+static void take_any_transmission(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                                  int64_t time_ns)
 {
     struct rtt_half *half = &flow->half[side];
     const uint32_t before = half->waiting.count;
     struct rtt_outcome outcome = { 0 };
 
+    rtt_sent(half, &meter->pending, segment, time_ns, &outcome);
+    meter_account_outcome(meter, flow, side, &outcome, before, time_ns);
+}
+
+static void take_transmission(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
+                              int64_t time_ns)
+{
+    struct rtt_half *half = &flow->half[side];
+
     rtt_note(half, segment);
-    if (meter_is_measured(flow, side)) {
-        rtt_sent(half, &meter->pending, segment, time_ns, &outcome);
-        meter_account_outcome(meter, flow, side, &outcome, before, time_ns);
+    if (!meter_is_measured(flow, side) || rtt_sends_nothing(half, segment)) {
+        return;
+    }
+    if (rtt_sent_plain(half, &meter->pending, segment, time_ns)) {
+        meter_account_timed(meter, flow, side);
+    } else {
+        take_any_transmission(meter, flow, side, segment, time_ns);
     }
 }
 
-enum packet_reason meter_take_segment(struct meter *meter, unsigned number, const struct tcp_segment *segment, int64_t time_ns)
+static void take_syn(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment)
 {
-    struct flow_key key;
-    enum packet_reason reason;
-    const unsigned side = flow_key_make(&key, segment, number);
-    const uint64_t hash = flow_hash(&meter->flows, &key);
-    struct flow *flow = flow_find(&meter->flows, &key, hash);
+    if (flow->flags & FLOW_ASKED << (1 - side)) {
+        accept_syn(meter, flow, side, segment);
+    }
+    if (segment->flags & TCP_SYN) {
+        follow_syn(meter, flow, side, segment);
+    }
+}
 
-    if (flow == NULL && (flow = open_flow(meter, number, &key, hash, segment, time_ns, &reason)) == NULL) {
+enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued)
+{
+    const struct tcp_segment *segment = &queued->segment;
+    const int64_t time_ns = queued->time_ns;
+    enum packet_reason reason;
+    struct flow *flow = queued->flow;
+
+    if (flow == NULL && (flow = find_or_open(meter, queued, &reason)) == NULL) {
         return reason;
     }
+    const unsigned side = queued->side;
     if (is_copy(meter, flow, side, segment, time_ns)) {
         return PACKET_DUPLICATE;
     }
@@ -256,16 +337,13 @@ enum packet_reason meter_take_segment(struct meter *meter, unsigned number, cons
         }
         return PACKET_OK;
     }
-    if (flow->flags & FLOW_ASKED << (1 - side)) {
-        accept_syn(meter, flow, side, segment);
-    }
-    if (segment->flags & TCP_SYN) {
-        follow_syn(meter, flow, side, segment);
+    if ((segment->flags & TCP_SYN) || (flow->flags & FLOW_ASKED_ANY)) {
+        take_syn(meter, flow, side, segment);
     }
     take_acknowledgment(meter, flow, side, segment, time_ns);
     take_transmission(meter, flow, side, segment, time_ns);
-    if (flow->half[0].flags & flow->half[1].flags & RTT_FIN) {
-        flow_end(&meter->flows, flow);
+    if ((segment->flags & TCP_FIN) && (flow->half[0].flags & flow->half[1].flags & RTT_FIN)) {
+        flow_end(flow);
     }
     return PACKET_OK;
 }

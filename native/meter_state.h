@@ -1,7 +1,8 @@
 /* meter_state.h: what the parts of the meter share; nobody else includes it.
  *
- * meter.c is the public face: life, frames, time, instances, rows to read. meter_flow.c takes one segment: it opens, follows and
- * closes flows. meter_account.c is the only place that changes a row's counters. */
+ * meter.c is the public face: life, time, instances, rows to read. meter_frame.c decodes frames and lets some of them wait, so
+ * that the memory they need is there when their turn comes. meter_flow.c takes one segment: it opens, follows and closes flows.
+ * meter_account.c is the only place that changes a row's counters. */
 #ifndef GO_METRO_METER_STATE_H
 #define GO_METRO_METER_STATE_H
 
@@ -10,10 +11,34 @@
 #include "peer_table.h"
 #include "pending.h"
 #include "rtt.h"
+#include "rtt_plain.h"
 
 /* flow.row[]: an index of a row, or one of these. */
 #define ROW_UNMEASURED PEER_ROW_NONE
 #define ROW_OTHER (PEER_ROW_NONE - 1)
+
+#define METER_QUEUE 32 /* segments: enough to hide what memory takes, few enough to stay in the first cache */
+
+#define METER_FEW_FLOWS 1024 /* they and all that belongs to them stay near by themselves */
+
+/* What a segment needs if it opens a flow. */
+struct opening {
+    unsigned sides;            /* that are measured */
+    enum packet_reason reason; /* if none is */
+    uint64_t row_hash[2];      /* of the measured sides' rows */
+};
+
+/* A segment that waits for its turn. */
+struct queued {
+    struct tcp_segment segment;
+    int64_t time_ns;
+    uint64_t hash;  /* of its flow */
+    uint32_t scope; /* of its flow */
+    uint32_t number;
+    struct flow *flow;      /* NULL: it is not known yet, or there is none yet */
+    unsigned side;          /* of flow: who sent the segment */
+    struct opening opening; /* where flow is NULL */
+};
 
 struct metered {
     struct meter_instance spec;
@@ -28,7 +53,12 @@ struct meter {
     struct peer_table peers;
     struct pending_pool pending;
     struct metered *instances[METER_MAX_INSTANCES];
-    uint32_t now_s; /* never goes back */
+    uint32_t now_s;       /* never goes back */
+    struct queued *place; /* in the queue, behind the last; there always is one */
+    struct queued queue[METER_QUEUE];
+    uint32_t bucket_count;
+    uint32_t
+        *buckets[METER_QUEUE]; /* counters of histograms, to be incremented behind the queue's last: a segment has one sample */
 };
 
 static inline bool meter_is_measured(const struct flow *flow, unsigned side)
@@ -41,6 +71,12 @@ static inline bool meter_is_measured(const struct flow *flow, unsigned side)
 /* Adds what the matcher found of one side; pending_before: of that half, before the call whose outcome this is. */
 void meter_account_outcome(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_outcome *outcome,
                            uint32_t pending_before, int64_t time_ns);
+/* The same of what the matcher's short way found (rtt_plain.h): one segment more that waits; an ACK with a sample. */
+void meter_account_timed(struct meter *meter, const struct flow *flow, unsigned side);
+void meter_account_plain(struct meter *meter, const struct flow *flow, unsigned side, const struct rtt_plain *plain,
+                         int64_t time_ns);
+/* Counts in the histograms what was left for later. */
+void meter_account_buckets(struct meter *meter);
 /* One more flow, for its instance and its rows. */
 void meter_account_flow(struct meter *meter, const struct flow *flow);
 /* Everything pending of both sides -> reason. */
@@ -49,7 +85,10 @@ void meter_drop_pending(struct meter *meter, struct flow *flow, enum skip_reason
 /* meter_flow.c */
 
 /* One TCP segment for one instance: PACKET_OK, or why it was not used. */
-enum packet_reason meter_take_segment(struct meter *meter, unsigned number, const struct tcp_segment *segment, int64_t time_ns);
+enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued);
+/* Asks for what the segment needs if it opens a flow: the slots of its rows; then for the rows. */
+void meter_await_slots(const struct meter *meter, struct queued *queued);
+void meter_await_rows(const struct meter *meter, const struct queued *queued);
 /* Pending -> unacked; its rows lose a flow; it is forgotten. */
 void meter_close_flow(struct meter *meter, struct flow *flow);
 

@@ -5,6 +5,7 @@
 #include <pcap/pcap.h>
 
 #include "packet_cursor.h"
+#include "packet_plain.h"
 
 #ifndef DLT_LINUX_SLL2 /* libpcap before 1.9.1 */
 #define DLT_LINUX_SLL2 276
@@ -186,7 +187,7 @@ bool packet_link_is_known(int linktype)
     return find_link(linktype) != NULL;
 }
 
-enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out)
+enum packet_reason packet_decode_long(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out)
 {
     const struct link *link = find_link(linktype);
     struct cursor cursor = { frame, frame + caplen, wirelen > caplen ? wirelen : caplen };
@@ -195,6 +196,14 @@ enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t capl
         return PACKET_UNKNOWN_LINK;
     memset(out->vlan, 0, sizeof out->vlan);
     return link->decode(&cursor, out);
+}
+
+enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out)
+{
+    memset(out->vlan, 0, sizeof out->vlan);
+    return linktype == DLT_EN10MB && packet_decode_plain(frame, caplen, out)
+               ? PACKET_OK
+               : packet_decode_long(linktype, frame, caplen, wirelen, out);
 }
 
 const char *packet_reason_name(enum packet_reason reason)

@@ -32,9 +32,10 @@ struct tcp_segment {
     bool has_timestamps;
     uint8_t sack_count;
     struct sack_block sack[PACKET_MAX_SACK]; /* sack_count of them; the rest is undefined */
-    uint32_t identity; /* hash of what stays the same when the same packet is captured twice, and nothing else: IP ID,
-                          addresses, TCP header but for the checksum (offload fills it in late) */
-    bool has_ip_id;    /* there is an IP ID (not 0) in it, so that a retransmission would differ */
+    uint32_t
+        identity;   /* hash of what stays the same when the same packet is captured twice, and nothing else of that side of its
+                       flow: IP ID, length, TCP header but for the ports and the checksum (offload fills it in late); never 0 */
+    bool has_ip_id; /* there is an IP ID (not 0) in it, so that a retransmission would differ */
 };
 
 /* Why a frame is not a TCP segment to be timed: X(enumerator, name). The names are public: read --json prints them. The
@@ -81,6 +82,9 @@ const char *packet_reason_name(enum packet_reason reason); /* "unknown" for a va
  * option that is malformed ends the walk and what came before it counts, as the receiver's own TCP does it; the segment is no
  * PACKET_BAD_TCP for that. Of an option that comes twice the last counts. */
 enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out);
+
+/* The same without the short way for the frames that nearly all are (packet_plain.h), for who compares the two. */
+enum packet_reason packet_decode_long(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out);
 
 /* Whether packet_decode knows that link type. */
 bool packet_link_is_known(int linktype);

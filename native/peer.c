@@ -38,24 +38,40 @@ static void smooth_jitter(struct peer_stats *peer, uint64_t rtt_ns, uint64_t pre
     peer->jitter_x16 += change - (peer->jitter_x16 + 8) / 16;
 }
 
-static void window_add(struct peer_stats *peer, uint64_t rtt_ns, uint32_t now_s)
+static uint64_t *slot_of(struct peer_stats *peer, uint32_t slot)
+{
+    return &peer->window_min_ns[slot % PEER_WINDOW_SLOTS];
+}
+
+/* The newest slot is over. */
+static void window_turn(struct peer_stats *peer, uint32_t now_s)
 {
     const uint32_t slot = now_s / PEER_WINDOW_SLOT_S;
-    const uint64_t value = rtt_ns == 0 ? 1 : rtt_ns; /* 0 says "none" */
 
+    *slot_of(peer, peer->window_slot) = peer->window_least_ns;
     for (uint32_t n = 0; n < PEER_WINDOW_SLOTS && peer->window_slot + n < slot; n++) {
-        peer->window_min_ns[(slot - n) % PEER_WINDOW_SLOTS] = 0;
+        *slot_of(peer, slot - n) = 0;
     }
     if (slot > peer->window_slot) {
         peer->window_slot = slot;
+        peer->window_least_ns = 0;
     }
-    uint64_t *least = &peer->window_min_ns[peer->window_slot % PEER_WINDOW_SLOTS];
-    if (*least == 0 || value < *least) {
-        *least = value;
+    peer->window_end_s = (peer->window_slot + 1) * PEER_WINDOW_SLOT_S;
+}
+
+static void window_add(struct peer_stats *peer, uint64_t rtt_ns, uint32_t now_s)
+{
+    const uint64_t value = rtt_ns == 0 ? 1 : rtt_ns; /* 0 says "none" */
+
+    if (now_s >= peer->window_end_s) {
+        window_turn(peer, now_s);
+    }
+    if (peer->window_least_ns == 0 || value < peer->window_least_ns) {
+        peer->window_least_ns = value;
     }
 }
 
-void peer_sample(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns, bool handshake, uint32_t now_s)
+uint32_t *peer_sample_but_bucket(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns, bool handshake, uint32_t now_s)
 {
     smooth_rtt(peer, rtt_ns);
     if (previous_ns != 0) {
@@ -75,7 +91,12 @@ void peer_sample(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns,
         peer->handshake_sum_ns += rtt_ns;
     }
     window_add(peer, rtt_ns, now_s);
-    histogram_add(&peer->histogram, rtt_ns);
+    return &peer->histogram.count[histogram_bucket(rtt_ns)];
+}
+
+void peer_sample(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns, bool handshake, uint32_t now_s)
+{
+    (*peer_sample_but_bucket(peer, rtt_ns, previous_ns, handshake, now_s))++;
 }
 
 uint64_t peer_srtt_ns(const struct peer_stats *peer)
@@ -95,7 +116,7 @@ uint64_t peer_window_min_ns(const struct peer_stats *peer, uint32_t now_s)
 
     for (uint32_t n = 0; n < PEER_WINDOW_SLOTS && n <= peer->window_slot; n++) {
         const uint32_t at = peer->window_slot - n;
-        const uint64_t value = peer->window_min_ns[at % PEER_WINDOW_SLOTS];
+        const uint64_t value = n == 0 ? peer->window_least_ns : peer->window_min_ns[at % PEER_WINDOW_SLOTS];
         if (slot >= PEER_WINDOW_SLOTS && at <= slot - PEER_WINDOW_SLOTS) {
             break;
         }

@@ -32,20 +32,25 @@ const char *skip_reason_name(enum skip_reason reason);
 #define PEER_WINDOW_SLOTS 10
 #define PEER_WINDOW_SLOT_S 30 /* 10 * 30 s = the 300 s of the windowed minimum */
 
+/* What nearly every sample changes comes first, in two cache lines. */
 struct peer_stats {
-    uint64_t flows;   /* flows that were opened to this peer */
     uint64_t timed;   /* segments that could give a sample */
     uint64_t samples; /* round trips, handshakes included */
-    uint64_t handshake_samples;
-    uint64_t retransmits; /* retransmitted segments that were seen */
-    uint64_t skipped[SKIP_REASON_COUNT];
-    uint64_t sum_ns, handshake_sum_ns;
-    uint64_t last_ns, min_ns, max_ns; /* of all samples; 0 while there is none */
-    uint64_t srtt_x8;                 /* RFC 6298 SRTT in 1/8 ns */
+    uint64_t sum_ns;  /* of all samples, as the next three; they are 0 while there is none */
+    uint64_t last_ns, min_ns, max_ns;
+    uint64_t srtt_x8;    /* RFC 6298 SRTT in 1/8 ns */
     uint64_t jitter_x16; /* RFC 3550 section 6.4.1 smoothing (gain 1/16) of |difference of consecutive samples of a flow|, in 1/16
                             ns */
-    uint64_t window_min_ns[PEER_WINDOW_SLOTS]; /* 0: none in that slot */
+    int64_t last_sample_time_ns; /* capture time of the newest sample, 0: none */
+    uint64_t window_least_ns;    /* of the newest slot, which window_min_ns[] holds once it is over; 0: none */
+    uint32_t last_sample_s;      /* now_s of the newest sample */
+    uint32_t window_end_s;       /* when the slot after the newest one begins; 0: none has begun */
+    uint64_t skipped[SKIP_REASON_COUNT];
+    uint64_t flows;       /* flows that were opened to this peer */
+    uint64_t retransmits; /* retransmitted segments that were seen */
+    uint64_t handshake_samples, handshake_sum_ns;
     uint32_t window_slot;                      /* number (time / PEER_WINDOW_SLOT_S) of the newest slot */
+    uint64_t window_min_ns[PEER_WINDOW_SLOTS]; /* 0: none in that slot */
     struct histogram histogram;
 };
 
@@ -54,6 +59,14 @@ void peer_init(struct peer_stats *peer);
 /* One round trip. previous_ns: the sample before it of the same flow, 0 if it is the flow's first. handshake: of a SYN.
  * now_s: monotonic seconds. */
 void peer_sample(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns, bool handshake, uint32_t now_s);
+/* The same but for the histogram: the counter in it that has still to be incremented, which may be far from the rest. */
+uint32_t *peer_sample_but_bucket(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns, bool handshake, uint32_t now_s);
+/* Asks for the memory that nearly every sample changes. */
+static inline void peer_await(const struct peer_stats *peer)
+{
+    __builtin_prefetch(peer, 1);
+    __builtin_prefetch((const char *)peer + 64, 1);
+}
 
 uint64_t peer_srtt_ns(const struct peer_stats *peer);
 uint64_t peer_jitter_ns(const struct peer_stats *peer);

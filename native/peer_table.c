@@ -7,18 +7,11 @@
 
 #include "hash.h"
 
-#define CHUNK_ROWS (1U << PEER_ROW_CHUNK_BITS)
-
 _Static_assert(sizeof(struct peer_key) == HASH_KEY_SIZE, "hashed whole");
 
 static struct wheel_link *link_of(void *owner, uint32_t index)
 {
     return &peer_row_at(owner, index)->link;
-}
-
-static size_t chunk_count(const struct peer_table *table)
-{
-    return (size_t)(table->limit >> PEER_ROW_CHUNK_BITS) + 1;
 }
 
 bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_s, bool keep, const uint64_t seed[static 2])
@@ -34,30 +27,46 @@ bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_
         table->size *= 2; /* at most half full, so that it never has to grow */
     }
     table->slots = calloc(table->size, sizeof *table->slots);
-    table->chunks = calloc(chunk_count(table), sizeof *table->chunks);
-    return table->slots != NULL && table->chunks != NULL;
+    return arena_init(&table->rows, sizeof(struct peer_row), table->limit) && table->slots != NULL;
 }
 
 void peer_table_destroy(struct peer_table *table)
 {
-    for (size_t n = 0; table->chunks != NULL && n < chunk_count(table); n++) {
-        free(table->chunks[n]);
-    }
-    free(table->chunks);
+    arena_destroy(&table->rows);
     free(table->slots);
-    table->chunks = NULL;
     table->slots = NULL;
 }
 
-static uint32_t home_of(const struct peer_table *table, const struct peer_key *key)
+uint64_t peer_key_hash(const struct peer_table *table, const struct peer_key *key)
 {
-    return (uint32_t)hash_key(key, table->seed) & (table->size - 1);
+    return hash_key(key, table->seed);
+}
+
+static uint32_t home_of(const struct peer_table *table, uint64_t hash)
+{
+    return (uint32_t)hash & (table->size - 1);
+}
+
+void peer_row_await_slot(const struct peer_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->slots[home_of(table, hash)]);
+}
+
+void peer_row_await(const struct peer_table *table, uint64_t hash)
+{
+    const uint32_t index = table->slots[home_of(table, hash)];
+
+    if (index != 0) {
+        const struct peer_row *row = peer_row_at(table, index - 1);
+        __builtin_prefetch(&row->key, 1);
+        __builtin_prefetch(&row->stats, 1);
+    }
 }
 
 /* The slot that holds the key, or the empty one where it belongs. */
 static uint32_t slot_of(const struct peer_table *table, const struct peer_key *key)
 {
-    uint32_t at = home_of(table, key);
+    uint32_t at = home_of(table, peer_key_hash(table, key));
 
     while (table->slots[at] != 0 && memcmp(&peer_row_at(table, table->slots[at] - 1)->key, key, sizeof *key) != 0) {
         at = (at + 1) & (table->size - 1);
@@ -67,14 +76,7 @@ static uint32_t slot_of(const struct peer_table *table, const struct peer_key *k
 
 static uint32_t take_fresh(struct peer_table *table)
 {
-    const uint32_t index = table->high;
-    struct peer_row **chunk = &table->chunks[index >> PEER_ROW_CHUNK_BITS];
-
-    if (*chunk == NULL && (*chunk = malloc(CHUNK_ROWS * sizeof **chunk)) == NULL) {
-        return PEER_ROW_NONE;
-    }
-    table->high++;
-    return index;
+    return arena_reach(&table->rows, table->high) ? table->high++ : PEER_ROW_NONE;
 }
 
 static uint32_t take_slot(struct peer_table *table)
@@ -99,8 +101,7 @@ static uint32_t row_new(struct peer_table *table, const struct peer_key *key, ui
         return PEER_ROW_NONE;
     }
     struct peer_row *row = peer_row_at(table, index);
-    memset(row, 0, offsetof(struct peer_row, stats));
-    peer_init(&row->stats);
+    memset(row, 0, sizeof *row);
     row->key = *key;
     row->birth = ++table->births;
     row->birth_time_ns = time_ns;
@@ -167,7 +168,8 @@ static void close_gap(struct peer_table *table, uint32_t hole)
     const uint32_t mask = table->size - 1;
 
     for (uint32_t at = (hole + 1) & mask; table->slots[at] != 0; at = (at + 1) & mask) {
-        const uint32_t from_home = (at - home_of(table, &peer_row_at(table, table->slots[at] - 1)->key)) & mask;
+        const uint32_t from_home = (at - home_of(table, peer_key_hash(table, &peer_row_at(table, table->slots[at] - 1)->key)))
+                                   & mask;
         if (from_home >= ((at - hole) & mask)) {
             table->slots[hole] = table->slots[at];
             hole = at;

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "arena.h"
 #include "peer.h"
 #include "wheel.h"
 
 #define PEER_ROW_NONE UINT32_MAX
-#define PEER_ROW_CHUNK_BITS 5
 #define PEER_ROWS_MAX 0x40000000U
 
 /* Without padding: it is hashed and compared as bytes. */
@@ -28,22 +28,20 @@ struct peer_key {
 _Static_assert(sizeof(struct peer_key) == 40, "no padding");
 
 struct peer_row {
+    _Alignas(64) struct peer_stats stats; /* each begins with a cache line */
     struct peer_key key;
     uint64_t birth; /* from 1; 0: the slot is free */
     int64_t birth_time_ns;
-    int64_t last_sample_time_ns;
-    uint32_t last_sample_s;
     uint32_t last_s; /* of the newest packet of the flows that closed */
     uint32_t open_flows;
     bool on_wheel;
     struct wheel_link link; /* list of free slots when birth is 0 */
-    struct peer_stats stats;
 };
 
 struct peer_table {
-    struct peer_row **chunks;
-    uint32_t *slots; /* open addressing: index plus one, 0: empty */
-    uint32_t size;   /* of slots, a power of two */
+    struct arena rows; /* struct peer_row */
+    uint32_t *slots;   /* open addressing: index plus one, 0: empty */
+    uint32_t size;     /* of slots, a power of two */
     uint32_t limit, used;
     uint32_t high; /* indexes below it were in use once */
     uint32_t unused;
@@ -62,6 +60,10 @@ void peer_table_destroy(struct peer_table *table);
 uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, int64_t time_ns, bool *born);
 /* One flow less; last_s: of its newest packet. */
 void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s);
+uint64_t peer_key_hash(const struct peer_table *table, const struct peer_key *key);
+/* Asks for what peer_row_take() of a key of that hash looks at: its slot, then its row. */
+void peer_row_await_slot(const struct peer_table *table, uint64_t hash);
+void peer_row_await(const struct peer_table *table, uint64_t hash);
 /* A row whose time has come, for the caller to remove; PEER_ROW_NONE: no more up to now_s, which never goes back. */
 uint32_t peer_row_due(struct peer_table *table, uint32_t now_s);
 /* Frees the slot of a row without flows. */
@@ -70,7 +72,7 @@ void peer_row_remove(struct peer_table *table, uint32_t index);
 /* Row `index` < table->high; look at birth. */
 static inline struct peer_row *peer_row_at(const struct peer_table *table, uint32_t index)
 {
-    return &table->chunks[index >> PEER_ROW_CHUNK_BITS][index & ((1U << PEER_ROW_CHUNK_BITS) - 1)];
+    return (struct peer_row *)table->rows.records + index;
 }
 
 #endif

@@ -27,38 +27,9 @@ void rtt_distrust(struct rtt_half *half, uint32_t end)
     }
 }
 
-void rtt_note(struct rtt_half *half, const struct tcp_segment *segment)
-{
-    half->flags |= RTT_SENT;
-    if (segment->flags & TCP_SYN) {
-        half->isn = segment->seq;
-        half->flags |= RTT_ISN;
-    }
-    if (segment->flags & TCP_FIN) {
-        half->flags |= RTT_FIN;
-    }
-}
-
-void rtt_follow(struct rtt_half *half, const struct tcp_segment *segment)
-{
-    if (!(segment->flags & TCP_ACK)) {
-        return;
-    }
-    if (!(half->flags & RTT_ACKED) || seq_before(half->una, segment->ack)) {
-        half->una = segment->ack;
-        half->flags |= RTT_ACKED;
-    }
-}
-
-bool rtt_is_probe(const struct rtt_half *half, const struct tcp_segment *segment)
-{
-    return (half->flags & RTT_ACKED) && segment->payload_len <= 1 && !(segment->flags & (TCP_SYN | TCP_FIN))
-           && segment->seq == half->una - 1;
-}
-
 void rtt_drop(struct rtt_half *half, struct pending_pool *pool, enum skip_reason reason, struct rtt_outcome *outcome)
 {
-    outcome->skipped[reason] += half->waiting.count;
+    rtt_skip(outcome, reason, half->waiting.count);
     while (half->waiting.count > 0) {
         pending_pop(&half->waiting, pool);
     }

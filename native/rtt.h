@@ -62,23 +62,89 @@ struct rtt_sample {
     bool handshake;       /* it was a SYN */
 };
 
+/* --- what is looked at for each packet, and so stands in the header --- */
+
+/* a < b, modulo 2^32 (RFC 9293, 3.4). */
+static inline bool seq_before(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+/* No window reaches so far in either direction. */
+static inline bool seq_is_far(uint32_t a, uint32_t b)
+{
+    const uint32_t distance = seq_before(a, b) ? b - a : a - b;
+
+    return distance > RTT_MAX_DISTANCE;
+}
+
+/* Notes of a segment of this side what the next connection is told by (ISN, FIN), measured or not. For each segment but a RST,
+ * before rtt_sent(). */
+static inline void rtt_note(struct rtt_half *half, const struct tcp_segment *segment)
+{
+    half->flags |= RTT_SENT;
+    if (segment->flags & TCP_SYN) {
+        half->isn = segment->seq;
+        half->flags |= RTT_ISN;
+    }
+    if (segment->flags & TCP_FIN) {
+        half->flags |= RTT_FIN;
+    }
+}
+
+/* Follows the other side's ACK where this half is not measured, so that rtt_is_probe() holds for it too. */
+static inline void rtt_follow(struct rtt_half *half, const struct tcp_segment *segment)
+{
+    if ((segment->flags & TCP_ACK) && (!(half->flags & RTT_ACKED) || seq_before(half->una, segment->ack))) {
+        half->una = segment->ack;
+        half->flags |= RTT_ACKED;
+    }
+}
+
+/* Whether a segment of this side is a keep-alive or a zero-window probe: a byte or none at SND.UNA - 1 (RFC 9293, 3.8.4 and
+ * 3.8.6.1). */
+static inline bool rtt_is_probe(const struct rtt_half *half, const struct tcp_segment *segment)
+{
+    return segment->payload_len <= 1 && (half->flags & RTT_ACKED) && !(segment->flags & (TCP_SYN | TCP_FIN))
+           && segment->seq == half->una - 1;
+}
+
+static inline uint64_t rtt_previous_ns(const struct rtt_half *half)
+{
+    return (uint64_t)half->previous_high << 32 | half->previous_low;
+}
+
+static inline void rtt_keep_previous(struct rtt_half *half, uint64_t rtt_ns)
+{
+    const uint64_t kept = rtt_ns == 0 ? 1 : rtt_ns; /* 0 says "none" */
+
+    half->previous_low = (uint32_t)kept;
+    half->previous_high = (uint8_t)(kept >> 32);
+}
+
+/* Whether no pending segment can be of what this segment of this side brings: rtt_find_copied() would find none. */
+static inline bool rtt_sends_new(const struct rtt_half *half, const struct tcp_segment *segment)
+{
+    return half->waiting.count == 0 || segment->payload_len == 0 || !seq_before(segment->seq, half->next);
+}
+
+/* Whether this segment of this side takes up no sequence space, and is of the connection that is known: rtt_sent() would do
+ * nothing. */
+static inline bool rtt_sends_nothing(const struct rtt_half *half, const struct tcp_segment *segment)
+{
+    return segment->payload_len == 0 && !(segment->flags & (TCP_SYN | TCP_FIN)) && (half->flags & RTT_STARTED)
+           && !seq_is_far(segment->seq, half->next);
+}
+
 /* What a call found; begin with all zero bytes. */
 struct rtt_outcome {
     uint32_t timed, retransmits;
+    uint32_t reasons; /* bit n: skipped[n] is not 0 */
     uint32_t skipped[SKIP_REASON_COUNT];
     bool hole;       /* a sign of a hole at the peer was seen */
     bool has_sample; /* at most one a call */
     struct rtt_sample sample;
 };
-
-/* Notes of a segment of this side what the next connection is told by (ISN, FIN), measured or not. For each segment but a RST,
- * before rtt_sent(). */
-void rtt_note(struct rtt_half *half, const struct tcp_segment *segment);
-/* Follows the other side's ACK where this half is not measured, so that rtt_is_probe() holds for it too. */
-void rtt_follow(struct rtt_half *half, const struct tcp_segment *segment);
-/* Whether a segment of this side is a keep-alive or a zero-window probe: a byte or none at SND.UNA - 1 (RFC 9293, 3.8.4 and
- * 3.8.6.1). */
-bool rtt_is_probe(const struct rtt_half *half, const struct tcp_segment *segment);
 
 /* The pending segment that this one of the same side may be a copy of: the same range and identity, sent once, and no sign of a
  * hole since. NULL: none among the oldest RTT_MAX_SEARCH. Costs nothing where new data is sent. */

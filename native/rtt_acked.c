@@ -27,7 +27,7 @@ static uint32_t skip_if_marked(const struct rtt_half *half, const struct pending
     if (reason == NO_SKIP) {
         return 1;
     }
-    outcome->skipped[reason]++;
+    rtt_skip(outcome, reason, 1);
     return 0;
 }
 
@@ -49,7 +49,7 @@ static bool tell_apart(const struct pending *entry, const struct tcp_segment *se
         return false;
     }
     if (segment->ts_ecr == entry->again_ts_val) {
-        *sent_ns = (int64_t)((uint64_t)entry->time_ns + entry->again_ns);
+        *sent_ns = (int64_t)((uint64_t)entry->time_ns + ((uint64_t)entry->again_high << 32 | entry->again_low));
         return true;
     }
     return segment->ts_ecr == entry->ts_val;
@@ -57,22 +57,19 @@ static bool tell_apart(const struct pending *entry, const struct tcp_segment *se
 
 static void take_sample(struct rtt_half *half, const struct pending *entry, uint64_t rtt_ns, struct rtt_outcome *outcome)
 {
-    const uint64_t kept = rtt_ns == 0 ? 1 : rtt_ns; /* 0 says "none" */
-
     outcome->has_sample = true;
     outcome->sample = (struct rtt_sample){
         .rtt_ns = rtt_ns,
-        .previous_ns = (uint64_t)half->previous_high << 32 | half->previous_low,
+        .previous_ns = rtt_previous_ns(half),
         .end_seq = entry->end,
         .handshake = entry->is_syn,
     };
-    half->previous_low = (uint32_t)kept;
-    half->previous_high = (uint8_t)(kept >> 32);
+    rtt_keep_previous(half, rtt_ns);
 }
 
 /* What an ACK covers of the pending segments. */
 struct covered {
-    struct pending newest, oldest;
+    const struct pending *newest, *oldest; /* given back, but not yet taken again */
     uint32_t count;
     uint32_t unmarked; /* without the newest: why they give no sample is for that to say */
     bool once;         /* all from the left edge on was sent once */
@@ -84,10 +81,10 @@ struct covered {
 static bool is_of_before(const struct rtt_half *half, const struct covered *covered, const struct tcp_segment *segment,
                          uint32_t left_edge)
 {
-    const bool is_all_known = (half->flags & RTT_ISN) && !covered->oldest.is_syn && covered->oldest.start == left_edge;
+    const bool is_all_known = (half->flags & RTT_ISN) && !covered->oldest->is_syn && covered->oldest->start == left_edge;
 
-    return !is_all_known && covered->oldest.has_ts && segment->has_timestamps && segment->ts_ecr != 0
-           && seq_before(segment->ts_ecr, covered->oldest.ts_val);
+    return !is_all_known && covered->oldest->has_ts && segment->has_timestamps && segment->ts_ecr != 0
+           && seq_before(segment->ts_ecr, covered->oldest->ts_val);
 }
 
 /* Whether an ambiguous segment waited for no hole after all. The peer had acknowledged what lies before the left edge, so a
@@ -102,7 +99,7 @@ static bool came_in_order(const struct rtt_half *half, const struct covered *cov
     if (!covered->once || !(half->flags & RTT_ACKED)) {
         return false;
     }
-    if (covered->count == 1 && !is_long(&covered->newest)) {
+    if (covered->count == 1 && !is_long(covered->newest)) {
         return is_trusted || !(half->flags & RTT_UNREACHED);
     }
     return is_trusted && ((half->flags & RTT_SACK) || half->waiting.note == 0);
@@ -132,7 +129,7 @@ static void release_held(struct rtt_half *half, uint32_t covered)
 static void judge(struct rtt_half *half, const struct covered *covered, const struct tcp_segment *segment, uint32_t left_edge,
                   int64_t time_ns, struct rtt_outcome *outcome)
 {
-    const struct pending *entry = &covered->newest;
+    const struct pending *entry = covered->newest;
     int64_t sent_ns = entry->time_ns;
     enum skip_reason reason = own_reason(half, entry);
 
@@ -151,7 +148,7 @@ static void judge(struct rtt_half *half, const struct covered *covered, const st
     if (reason == NO_SKIP) {
         take_sample(half, entry, rtt_ns, outcome);
     } else {
-        outcome->skipped[reason]++;
+        rtt_skip(outcome, reason, 1);
     }
 }
 
@@ -173,12 +170,12 @@ static void take_covered(struct rtt_half *half, struct pending_pool *pool, uint3
             return;
         }
         if (covered->count == 0) {
-            covered->oldest = *entry;
+            covered->oldest = entry;
         } else {
-            covered->unmarked += skip_if_marked(half, &covered->newest, outcome);
+            covered->unmarked += skip_if_marked(half, covered->newest, outcome);
         }
         covered->once = covered->once && entry->start == expected && !entry->retransmitted;
-        covered->newest = *entry;
+        covered->newest = entry;
         covered->count++;
         expected = entry->end;
         pending_pop(&half->waiting, pool);
@@ -196,12 +193,12 @@ static void retire(struct rtt_half *half, struct pending_pool *pool, const struc
     if (covered.count == 0) {
         return;
     }
-    if (covered.newest.end == ack || is_syn_alone(&covered.newest, ack)) {
+    if (covered.newest->end == ack || is_syn_alone(covered.newest, ack)) {
         judge(half, &covered, segment, left_edge, time_ns, outcome);
-        outcome->skipped[SKIP_COVERED] += covered.unmarked;
+        rtt_skip(outcome, SKIP_COVERED, covered.unmarked);
     } else {
-        covered.unmarked += skip_if_marked(half, &covered.newest, outcome);
-        outcome->skipped[fin_end ? SKIP_COVERED : SKIP_INEXACT] += covered.unmarked;
+        covered.unmarked += skip_if_marked(half, covered.newest, outcome);
+        rtt_skip(outcome, fin_end ? SKIP_COVERED : SKIP_INEXACT, covered.unmarked);
     }
     release_held(half, covered.count);
 }

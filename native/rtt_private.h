@@ -4,18 +4,10 @@
 
 #include "rtt.h"
 
-/* a < b, modulo 2^32 (RFC 9293, 3.4). */
-static inline bool seq_before(uint32_t a, uint32_t b)
+static inline void rtt_skip(struct rtt_outcome *outcome, enum skip_reason reason, uint32_t count)
 {
-    return (int32_t)(a - b) < 0;
-}
-
-/* No window reaches so far in either direction. */
-static inline bool seq_is_far(uint32_t a, uint32_t b)
-{
-    const uint32_t distance = seq_before(a, b) ? b - a : a - b;
-
-    return distance > RTT_MAX_DISTANCE;
+    outcome->skipped[reason] += count;
+    outcome->reasons |= (count > 0 ? 1U : 0U) << reason;
 }
 
 /* The half's numbers begin at seq. */

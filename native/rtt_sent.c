@@ -1,7 +1,7 @@
 /* rtt_sent.c: segments of this side: what is timed, and what was sent again. */
 #include "rtt_private.h"
 
-#define AGAIN_MASK ((UINT64_C(1) << PENDING_AGAIN_BITS) - 1)
+#define AGAIN_HIGH_MASK ((1U << (PENDING_AGAIN_BITS - 32)) - 1)
 
 static uint32_t fin_length(const struct tcp_segment *segment)
 {
@@ -42,7 +42,7 @@ static void reclaim(struct rtt_half *half, struct pending_pool *pool, int64_t ti
         if (time_ns < sent_ns || (uint64_t)time_ns - (uint64_t)sent_ns <= (uint64_t)RTT_MAX_NS) {
             return;
         }
-        outcome->skipped[SKIP_CLOCK]++;
+        rtt_skip(outcome, SKIP_CLOCK, 1);
         pending_pop(&half->waiting, pool);
     }
 }
@@ -63,7 +63,7 @@ static void time_segment(struct rtt_half *half, struct pending_pool *pool, const
         index = take_entry(half, pool);
     }
     if (index == PENDING_NONE) {
-        outcome->skipped[SKIP_OVERFLOW]++; /* evicting an older one instead would favour short round trips */
+        rtt_skip(outcome, SKIP_OVERFLOW, 1); /* evicting an older one instead would favour short round trips */
         return;
     }
     struct pending *entry = pending_at(pool, index);
@@ -89,12 +89,13 @@ static void mark_retransmitted(struct pending *entry, const struct tcp_segment *
     const uint32_t newest = entry->has_again ? entry->again_ts_val : entry->ts_val;
     const uint64_t later_ns = (uint64_t)time_ns - (uint64_t)entry->time_ns; /* huge if time went back */
     const bool told_apart = same_range && entry->has_ts && segment->has_timestamps && seq_before(newest, segment->ts_val)
-                            && later_ns <= AGAIN_MASK && (!entry->retransmitted || entry->has_again) && is_alone;
+                            && later_ns >> PENDING_AGAIN_BITS == 0 && (!entry->retransmitted || entry->has_again) && is_alone;
 
     entry->retransmitted = 1;
     entry->has_again = told_apart;
     if (told_apart) {
-        entry->again_ns = later_ns & AGAIN_MASK;
+        entry->again_low = (uint32_t)later_ns;
+        entry->again_high = (uint32_t)(later_ns >> 32) & AGAIN_HIGH_MASK;
         entry->again_ts_val = segment->ts_val;
     }
 }

@@ -217,14 +217,14 @@ bool tap_check(struct tap *tap, uint32_t now_s)
     return closed;
 }
 
-static void on_frame(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
+static void on_frame(void *arg, const struct captured_frame *frame)
 {
     const struct tap_sink *sink = arg;
 
     if (sink->skip)
         meter_ignore(sink->meter, sink->instances, PACKET_CLOCK_STEP);
     else
-        meter_frame(sink->meter, sink->instances, linktype, frame, caplen, wirelen, time_ns, sink->now_s);
+        meter_frame(sink->meter, sink->instances, frame, sink->now_s);
 }
 
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
@@ -232,7 +232,13 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
     struct tap_sink copy = *sink;
     char message[CAPTURE_ERROR_MAX];
 
-    if (tap_fd(tap) < 0 || capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &copy, message) == CAPTURE_OK)
+    enum capture_result result;
+
+    if (tap_fd(tap) < 0)
+        return false;
+    result = capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &copy, message);
+    meter_flush(sink->meter);
+    if (result == CAPTURE_OK)
         return false;
     close_lost(tap, message);
     return true;

@@ -30,5 +30,10 @@ void wheel_add(struct wheel *wheel, uint32_t index, uint32_t due_s);
 void wheel_remove(struct wheel *wheel, uint32_t index);
 /* Takes off one record that is due at now_s, or gives WHEEL_NONE. now_s never goes back. */
 uint32_t wheel_take(struct wheel *wheel, uint32_t now_s);
+/* What the next wheel_take() most likely gives, for who wants to ask for its memory early. */
+static inline uint32_t wheel_peek(const struct wheel *wheel)
+{
+    return wheel->head[wheel->now_s % WHEEL_SLOTS];
+}
 
 #endif

@@ -153,8 +153,13 @@ static void take_raw(struct session *session, struct input *input)
 
 static void give_frame(struct session *session)
 {
-    meter_frame(session->meter, 3, session->frame.linktype, session->frame.bytes, session->frame.size, session->frame.wirelen,
-                session->time_ns, session->now_s);
+    const struct captured_frame frame = { .bytes = session->frame.bytes,
+                                          .caplen = session->frame.size,
+                                          .wirelen = session->frame.wirelen,
+                                          .time_ns = session->time_ns,
+                                          .linktype = session->frame.linktype };
+
+    meter_frame(session->meter, 3, &frame, session->now_s);
 }
 
 static void pass_time(struct session *session, struct input *input)
@@ -206,10 +211,11 @@ static void add_row(const struct meter_row *row, void *arg)
     require(stats->sum_ns >= stats->samples * stats->min_ns && stats->sum_ns <= stats->samples * stats->max_ns);
 }
 
-static void check(const struct meter *meter)
+static void check(struct meter *meter)
 {
     struct sums sums = { { 0 }, { 0 } };
 
+    meter_flush(meter);
     meter_each_row(meter, add_row, &sums);
     for (int number = 0; number < 2; number++) {
         const struct meter_counters *counters = meter_counters(meter, number);

@@ -1,4 +1,4 @@
-/* fuzz_packet.c: libFuzzer target for packet_decode().
+/* fuzz_packet.c: libFuzzer target for packet_decode(), with and without its short way.
  *
  * Input: one byte chooses the link type, one says how much longer the wire was than the capture (units of 256 bytes), the rest
  * is the frame. tests/fuzz/make_corpus_packet.py writes the seeds. */
@@ -26,6 +26,7 @@ static void check_segment(const struct tcp_segment *s, size_t wirelen)
     require(s->payload_len <= 65535 || s->payload_len <= wirelen || !address_is_v4(&s->src));
     require(s->has_timestamps || (s->ts_val == 0 && s->ts_ecr == 0));
     require(address_is_v4(&s->src) == address_is_v4(&s->dst));
+    require(s->identity != 0);
 }
 
 static void check_equal(const struct tcp_segment *a, const struct tcp_segment *b)
@@ -41,7 +42,7 @@ static void check_equal(const struct tcp_segment *a, const struct tcp_segment *b
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tcp_segment first, again;
+    struct tcp_segment first, again, the_long_way;
     enum packet_reason reason;
     size_t length, wirelen;
     uint8_t *frame; /* a block of exactly the frame's size, so that ASan sees the first byte too many */
@@ -63,9 +64,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(reason < PACKET_DUPLICATE);
     require((reason == PACKET_UNKNOWN_LINK) == !packet_link_is_known(linktype));
     require(packet_decode(linktype, data + 2, length, wirelen, &again) == reason);
+    memset(&the_long_way, 0xff, sizeof the_long_way);
+    require(packet_decode_long(linktype, frame, length, wirelen, &the_long_way) == reason);
     if (reason == PACKET_OK) {
         check_segment(&first, wirelen);
         check_equal(&first, &again);
+        check_equal(&first, &the_long_way);
     }
     free(frame);
     return 0;

@@ -11,6 +11,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <poll.h>
+#include <signal.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -59,23 +60,23 @@ struct seen {
     size_t number_offset;
 };
 
-static void on_seen(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
+static void on_seen(void *arg, const struct captured_frame *frame)
 {
     struct seen *seen = arg;
 
     if (seen->count < 16)
-        memcpy(seen->frames[seen->count], frame, caplen < 128 ? caplen : 128);
+        memcpy(seen->frames[seen->count], frame->bytes, frame->caplen < 128 ? frame->caplen : 128);
     seen->count++;
-    seen->linktype = linktype;
-    seen->caplen = caplen;
-    seen->wirelen = wirelen;
-    seen->time_ns = time_ns;
-    seen->finer_than_us += time_ns % 1000 != 0;
-    memcpy(seen->frame, frame, caplen < sizeof seen->frame ? caplen : sizeof seen->frame);
-    if (seen->number_offset != 0 && caplen >= seen->number_offset + 4) {
+    seen->linktype = frame->linktype;
+    seen->caplen = frame->caplen;
+    seen->wirelen = frame->wirelen;
+    seen->time_ns = frame->time_ns;
+    seen->finer_than_us += frame->time_ns % 1000 != 0;
+    memcpy(seen->frame, frame->bytes, frame->caplen < sizeof seen->frame ? frame->caplen : sizeof seen->frame);
+    if (seen->number_offset != 0 && frame->caplen >= seen->number_offset + 4) {
         uint32_t number;
 
-        memcpy(&number, frame + seen->number_offset, sizeof number);
+        memcpy(&number, frame->bytes + seen->number_offset, sizeof number);
         seen->numbers[ntohl(number) % sizeof seen->numbers]++;
     }
 }
@@ -960,6 +961,37 @@ static void test_frames_without_a_time(void **state)
     assert_int_equal(seen.time_ns, 0); /* 1970 is a time in a format in which every packet has one */
 }
 
+/* It is mapped: what is gone then shows as a signal, which ends the file and nothing else. */
+static void test_becomes_shorter(void **state)
+{
+    enum { HEADER = 24, TIMES = 1000 };
+    static uint8_t data[HEADER + TIMES * 256];
+    struct capture *capture = capture_new();
+    struct seen seen = { 0 };
+    struct sigaction before, after;
+    enum capture_result result = CAPTURE_OK;
+    const size_t two = make_pcap(data, false, false) - HEADER;
+
+    (void)state;
+    for (size_t n = 1; n < TIMES; n++)
+        memcpy(data + HEADER + n * two, data + HEADER, two);
+    write_file(data, HEADER + TIMES * two);
+    sigaction(SIGBUS, NULL, &before);
+    assert_int_equal(capture_open_file(capture, path, NULL, message), CAPTURE_OK);
+    assert_int_equal(capture_dispatch(capture, 10, on_seen, &seen, message), CAPTURE_OK);
+    assert_int_equal(truncate(path, HEADER + 20 * (off_t)two), 0);
+    while (result == CAPTURE_OK)
+        result = capture_dispatch(capture, 10, on_seen, &seen, message);
+    assert_int_equal(result, CAPTURE_CUT);
+    assert_non_null(strstr(message, "cut off"));
+    assert_in_range(seen.count, 40, TIMES); /* to the end of the page that was left */
+    sigaction(SIGBUS, NULL, &after);
+    assert_ptr_equal(before.sa_handler, after.sa_handler);
+    write_file(data, HEADER + two);
+    assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
+    capture_free(capture);
+}
+
 /* Also when no frame passes the filter. */
 static void test_progress(void **state)
 {
@@ -1065,6 +1097,7 @@ int main(void)
         cmocka_unit_test(test_cut_files),
         cmocka_unit_test(test_pcapng),
         cmocka_unit_test(test_frames_without_a_time),
+        cmocka_unit_test(test_becomes_shorter),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_not_a_capture),
         cmocka_unit_test(test_standard_input),

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -44,22 +45,48 @@ static struct tcp_segment segment_of(uint32_t tuple)
                                  .has_ip_id = true };
 }
 
+static uint64_t hash_of(const struct tcp_segment *segment, unsigned instance)
+{
+    return flow_hash(&table, segment, flow_scope(segment, instance));
+}
+
+static struct flow *find_from(const struct tcp_segment *segment, unsigned instance, unsigned *side)
+{
+    return flow_find(&table, segment, flow_scope(segment, instance), hash_of(segment, instance), side);
+}
+
 static struct flow *find(uint32_t tuple)
 {
     const struct tcp_segment segment = segment_of(tuple);
-    struct flow_key key;
+    unsigned side;
 
-    flow_key_make(&key, &segment, 0);
-    return flow_find(&table, &key, flow_hash(&table, &key));
+    return find_from(&segment, 0, &side);
+}
+
+static struct flow *open_for(struct flow_table *to, const struct tcp_segment *segment, unsigned instance, uint32_t now_s)
+{
+    const uint32_t scope = flow_scope(segment, instance);
+    const struct flow_key key = flow_key_of(segment, scope);
+
+    return flow_open(to, &key, flow_hash(to, segment, scope), now_s);
 }
 
 static struct flow *open_new(uint32_t tuple, uint32_t now_s)
 {
     const struct tcp_segment segment = segment_of(tuple);
-    struct flow_key key;
 
-    flow_key_make(&key, &segment, 0);
-    return flow_open(&table, &key, flow_hash(&table, &key), now_s);
+    return open_for(&table, &segment, 0, now_s);
+}
+
+static struct tcp_segment answer_to(const struct tcp_segment *segment)
+{
+    struct tcp_segment answer = *segment;
+
+    answer.src = segment->dst;
+    answer.dst = segment->src;
+    answer.sport = segment->dport;
+    answer.dport = segment->sport;
+    return answer;
 }
 
 static uint32_t draw(uint32_t below)
@@ -74,83 +101,82 @@ static uint32_t draw(uint32_t below)
 
 static void both_directions_are_one_flow(void **state)
 {
-    struct tcp_segment segment = segment_of(7);
-    struct flow_key there, back;
+    const struct tcp_segment there = segment_of(7), back = answer_to(&there);
+    unsigned side = 2;
 
     (void)state;
-    const unsigned side = flow_key_make(&there, &segment, 3);
-    segment.src = segment_of(7).dst;
-    segment.dst = segment_of(7).src;
-    segment.sport = 80;
-    segment.dport = 1;
-    assert_int_equal(flow_key_make(&back, &segment, 3), 1 - side);
-    assert_memory_equal(&there, &back, sizeof there);
+    struct flow *flow = open_for(&table, &there, 3, 0);
+    assert_ptr_equal(find_from(&there, 3, &side), flow);
+    assert_int_equal(side, 0); /* who sent first */
+    assert_ptr_equal(find_from(&back, 3, &side), flow);
+    assert_int_equal(side, 1);
+    assert_true(address_equal(&flow->key.address[1], &back.src));
+    assert_int_equal(flow->key.port[1], back.sport);
+    assert_int_equal(hash_of(&there, 3), hash_of(&back, 3));
 }
 
 static void same_address_is_told_apart_by_port(void **state)
 {
-    struct tcp_segment segment = segment_of(1);
-    struct flow_key there, back;
+    struct tcp_segment there = segment_of(1);
+    unsigned side = 2;
 
     (void)state;
-    segment.dst = segment.src;
-    const unsigned side = flow_key_make(&there, &segment, 0);
-    segment.sport = 80;
-    segment.dport = 1;
-    assert_int_equal(flow_key_make(&back, &segment, 0), 1 - side);
-    assert_memory_equal(&there, &back, sizeof there);
+    there.dst = there.src;
+    const struct tcp_segment back = answer_to(&there);
+    struct flow *flow = open_for(&table, &there, 0, 0);
+    assert_ptr_equal(find_from(&there, 0, &side), flow);
+    assert_int_equal(side, 0);
+    assert_ptr_equal(find_from(&back, 0, &side), flow);
+    assert_int_equal(side, 1);
 }
 
 static void instance_vlan_and_ports_are_in_the_key(void **state)
 {
     const struct tcp_segment base = segment_of(1);
     struct tcp_segment other[4] = { base, base, base, base };
-    struct flow_key key, different;
+    unsigned side;
 
     (void)state;
-    flow_key_make(&key, &base, 0);
+    struct flow *flow = open_for(&table, &base, 0, 0);
+    assert_ptr_equal(find_from(&base, 0, &side), flow);
     other[0].vlan[0] = 5;
     other[1].vlan[1] = 5;
     other[2].sport++;
     other[3].dport++;
     for (size_t n = 0; n < 4; n++) {
-        flow_key_make(&different, &other[n], 0);
-        assert_memory_not_equal(&key, &different, sizeof key);
+        assert_int_not_equal(hash_of(&other[n], 0), hash_of(&base, 0));
+        assert_null(find_from(&other[n], 0, &side));
+        assert_false(flow_owns(flow, &other[n], flow_scope(&other[n], 0), &side)); /* nor where the hash is the same */
     }
-    flow_key_make(&different, &base, 1);
-    assert_memory_not_equal(&key, &different, sizeof key);
-    flow_key_make(&different, &base, 63);
-    const struct flow flow = { .key = different };
-    assert_int_equal(flow_instance(&flow), 63);
+    assert_int_not_equal(hash_of(&base, 1), hash_of(&base, 0));
+    assert_null(find_from(&base, 1, &side));
+    assert_false(flow_owns(flow, &base, flow_scope(&base, 1), &side));
+    assert_int_equal(flow_instance(open_for(&table, &base, 63, 0)), 63);
 }
 
 static void seed_changes_the_hash(void **state)
 {
     const struct tcp_segment segment = segment_of(1);
-    struct flow_key key;
 
     (void)state;
-    flow_key_make(&key, &segment, 0);
-    const uint64_t hash = flow_hash(&table, &key);
-    assert_int_equal(hash, flow_hash(&table, &key));
+    const uint64_t hash = hash_of(&segment, 0);
+    assert_int_equal(hash, hash_of(&segment, 0));
     table.seed[0]++;
-    assert_int_not_equal(hash, flow_hash(&table, &key));
+    assert_int_not_equal(hash, hash_of(&segment, 0));
     table.seed[0]--;
     table.seed[1]++;
-    assert_int_not_equal(hash, flow_hash(&table, &key));
+    assert_int_not_equal(hash, hash_of(&segment, 0));
 }
 
 static void hash_spreads_neighbours(void **state)
 {
-    unsigned count[FLOW_SHARDS] = { 0 };
+    unsigned count[256] = { 0 };
     unsigned low[256] = { 0 };
 
     (void)state;
     for (uint32_t tuple = 0; tuple < 65536; tuple++) {
         const struct tcp_segment segment = segment_of(tuple);
-        struct flow_key key;
-        flow_key_make(&key, &segment, 0);
-        const uint64_t hash = flow_hash(&table, &key);
+        const uint64_t hash = hash_of(&segment, 0);
         count[hash >> 56]++;
         low[hash & 255]++;
     }
@@ -177,9 +203,7 @@ static void hash_needs_no_seed(void **state)
     memset(table.seed, 0, sizeof table.seed);
     for (uint32_t n = 0; n < count; n++) {
         const struct tcp_segment segment = segment_of(n);
-        struct flow_key key;
-        flow_key_make(&key, &segment, 0);
-        hashes[n] = flow_hash(&table, &key);
+        hashes[n] = hash_of(&segment, 0);
     }
     qsort(hashes, count, sizeof hashes[0], by_value);
     for (size_t n = 1; n < count; n++) {
@@ -258,8 +282,8 @@ static void ended_flow_is_due_sooner(void **state)
     struct flow *flow = open_new(1, 5000);
     flow->last_s = 5100;
     flow_due(&table, 5100);
-    flow_end(&table, flow);
-    flow_end(&table, flow);
+    flow_end(flow);
+    flow_end(flow);
     assert_null(flow_due(&table, 5100 + EXP_S - 1));
     assert_ptr_equal(flow_due(&table, 5100 + EXP_S), flow);
 }
@@ -268,16 +292,14 @@ static void reopened_flow_is_due_as_an_idle_one(void **state)
 {
     struct flow_table eager;
     const struct tcp_segment segment = segment_of(1);
-    struct flow_key key;
 
     (void)state;
     assert_true(flow_table_init(&eager, 10, 20, 500, seed));
-    flow_key_make(&key, &segment, 0);
-    struct flow *flow = flow_open(&eager, &key, flow_hash(&eager, &key), 100);
-    flow_end(&eager, flow);
+    struct flow *flow = open_for(&eager, &segment, 0, 100);
+    flow_end(flow);
     assert_null(flow_due(&eager, 150));
     flow->last_s = 150;
-    flow_reopen(&eager, flow);
+    flow_reopen(flow);
     assert_null(flow_due(&eager, 169));
     assert_ptr_equal(flow_due(&eager, 170), flow);
     flow_table_destroy(&eager);
@@ -303,12 +325,10 @@ static void time_to_live_beyond_the_wheel(void **state)
 {
     struct flow_table slow;
     const struct tcp_segment segment = segment_of(1);
-    struct flow_key key;
 
     (void)state;
     assert_true(flow_table_init(&slow, 10, 86400, 0, seed));
-    flow_key_make(&key, &segment, 0);
-    struct flow *flow = flow_open(&slow, &key, flow_hash(&slow, &key), 0);
+    struct flow *flow = open_for(&slow, &segment, 0, 0);
     for (uint32_t now = 0; now < 86400; now += 7) {
         assert_null(flow_due(&slow, now));
     }
@@ -342,8 +362,8 @@ static void same_packet_again_is_a_copy(void **state)
     assert_false(is_copy(packet(5, true, 10), 0));
     assert_true(is_copy(packet(5, true, 10), 20 * MS));
     assert_false(is_copy(packet(6, true, 10), 0));
-    assert_false(is_copy(packet(0, true, 10), 0)); /* an identity that happens to be 0 is none that was seen */
-    assert_true(is_copy(packet(0, true, 10), 0));
+    assert_false(is_copy(packet(1, true, 10), 0)); /* the least there is; what no packet has stands for "none was seen" */
+    assert_true(is_copy(packet(1, true, 10), 0));
     for (uint32_t n = 0; n < FLOW_RECENT; n++) {
         assert_false(is_copy(packet(100 + n, true, 10), 0));
     }

@@ -45,6 +45,14 @@ static void put(struct frame *frame, uint64_t value, unsigned bytes)
     }
 }
 
+/* cut_off: so much longer it was on the wire. */
+#define captured(frame, cut_off, at_ns)                                   \
+    ((const struct captured_frame){ .bytes = (frame)->bytes,              \
+                                    .caplen = (frame)->size,              \
+                                    .wirelen = (frame)->size + (cut_off), \
+                                    .time_ns = (at_ns),                   \
+                                    .linktype = DLT_EN10MB })
+
 static void put_ip(struct frame *frame, const struct shot *shot, uint32_t tcp_length)
 {
     if (shot->family == V4) {
@@ -212,6 +220,7 @@ static void check_balance(void)
     struct balance balance = { .others = 0 };
     uint64_t rows = 0;
 
+    meter_flush(meter);
     meter_each_row(meter, add_row_to_balance, &balance);
     for (int n = 0; n < METER_MAX_INSTANCES; n++) {
         const struct meter_counters *counters = meter_counters(meter, n);
@@ -228,8 +237,7 @@ static void feed(const struct shot *shot, uint64_t instances, int64_t time_ns)
 {
     const struct frame frame = render(shot);
 
-    meter_frame(meter, instances, DLT_EN10MB, frame.bytes, frame.size, frame.size + shot->length, time_ns,
-                (uint32_t)(time_ns / S));
+    meter_frame(meter, instances, &captured(&frame, shot->length, time_ns), (uint32_t)(time_ns / S));
 }
 
 /* A shot with an IP ID of its own. */
@@ -387,11 +395,17 @@ static void jitter_is_between_samples_of_a_flow(void **state)
 static void what_is_not_tcp_is_counted_by_name(void **state)
 {
     static const uint8_t arp[64] = { [12] = 0x08, [13] = 0x06 };
+    struct captured_frame frame = {
+        .bytes = arp, .caplen = sizeof arp, .wirelen = sizeof arp, .time_ns = S, .linktype = DLT_EN10MB
+    };
 
     (void)state;
-    meter_frame(meter, BIT(number), DLT_EN10MB, arp, sizeof arp, sizeof arp, S, 1);
-    meter_frame(meter, BIT(number), DLT_EN10MB, arp, 3, 3, S, 1);
-    meter_frame(meter, BIT(number), -1, arp, sizeof arp, sizeof arp, S, 1);
+    meter_frame(meter, BIT(number), &frame, 1);
+    frame.caplen = frame.wirelen = 3;
+    meter_frame(meter, BIT(number), &frame, 1);
+    frame.caplen = frame.wirelen = sizeof arp;
+    frame.linktype = -1;
+    meter_frame(meter, BIT(number), &frame, 1);
     check_balance();
     assert_int_equal(counters()->ignored[PACKET_NOT_IP], 1);
     assert_int_equal(counters()->ignored[PACKET_TRUNCATED], 1);
@@ -1315,7 +1329,7 @@ static void counters_add_up_for_any_input(void **state)
         struct frame frame = render(&shot);
         const int64_t time_ns = draw(100) == 0 ? (int64_t)((uint64_t)draw(UINT32_MAX) << 32 | draw(UINT32_MAX)) : n * MS;
         spoil(&frame);
-        meter_frame(meter, draw(16), DLT_EN10MB, frame.bytes, frame.size, frame.size + shot.length, time_ns, now_s);
+        meter_frame(meter, draw(16), &captured(&frame, shot.length, time_ns), now_s);
         if (draw(400) == 0) {
             something_else(&now_s, specs);
         }

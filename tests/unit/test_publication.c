@@ -40,8 +40,11 @@ static void put_segment(struct meter *meter, int number, const char *src, const 
     frame[32] = 0x50;
     frame[33] = flags;
     frame[34] = 0xff;
-    meter_frame(meter, UINT64_C(1) << number, DLT_RAW, frame, sizeof frame, sizeof frame, time_ns,
-                (uint32_t)(time_ns / 1000000000));
+    const struct captured_frame captured = {
+        .bytes = frame, .caplen = sizeof frame, .wirelen = sizeof frame, .time_ns = time_ns, .linktype = DLT_RAW
+    };
+    meter_frame(meter, UINT64_C(1) << number, &captured, (uint32_t)(time_ns / 1000000000));
+    meter_flush(meter);
 }
 
 struct scene {
