@@ -28,9 +28,13 @@ class Failed(Exception):
     """A program or the generator ended with an error."""
 
 
+def command(program, capture):
+    return [word.replace("{}", str(capture)) for word in program.command]
+
+
 def measure(program, capture):
     """One run."""
-    words = [word.replace("{}", str(capture)) for word in program.command]
+    words = command(program, capture)
     result = subprocess.run([str(COST)] + words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     said = json.loads(result.stdout) if result.returncode == 0 else {"status": result.returncode}
     if said["status"] != 0:

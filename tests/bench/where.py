@@ -16,12 +16,13 @@ import argparse
 import collections
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
+import callgrind
 import costs
+from tools import Unavailable, need, output
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from documents import table  # noqa: E402
@@ -49,22 +50,6 @@ SAMPLES_HZ = 5000
 
 # ns, instructions: {source file or library: a packet}; None: not measured.
 Found = collections.namedtuple("Found", "packet_ns ns instructions")
-
-
-class Unavailable(Exception):
-    """A tool that is missing, or may not do what it is for."""
-
-
-def output(command):
-    result = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    if result.returncode != 0:
-        raise Unavailable("%s: %s" % (command[0], result.stderr.decode(errors="replace").strip().split("\n")[-1]))
-    return result.stdout.decode(errors="replace")
-
-
-def need(tool, package):
-    if shutil.which(tool) is None:
-        raise Unavailable("%s is not installed: apt-get install %s" % (tool, package))
 
 
 def group_of(place):
@@ -121,8 +106,7 @@ def shares_of_time(capture):
     need("perf", "linux-perf")
     need("addr2line", "binutils")
     with tempfile.NamedTemporaryFile() as recorded:
-        command = [word.replace("{}", str(capture)) for word in costs.OURS.command]
-        output(["perf", "record", "-q", "-F", SAMPLES_HZ, "-o", recorded.name] + command)
+        output(["perf", "record", "-q", "-F", SAMPLES_HZ, "-o", recorded.name] + costs.command(costs.OURS, capture))
         text = output(["perf", "script", "-i", recorded.name, "--show-mmap-events", "-F", "ip,dso"])
     own, others = samples_by_address(text)
     for name, count in zip(source_files(list(own)), own.values()):
@@ -134,34 +118,17 @@ def shares_of_time(capture):
 # --- instructions ---
 
 
-def own_instructions(lines):
-    """{source file or library: instructions} of what callgrind wrote, without compressed names and positions."""
+def own_instructions(found):
+    """{source file or library: instructions} of callgrind's counts."""
     counts = collections.Counter()
-    place = obj = ""
-    is_inclusive = False
-    for line in lines:
-        key, equals, value = line.rstrip("\n").partition("=")
-        if key == "ob":
-            obj = pathlib.Path(value).name
-        elif key in ("fl", "fi", "fe"):
-            place = pathlib.Path(value).name if pathlib.Path(value).parent.name == NATIVE.name else obj
-        elif key == "calls":
-            is_inclusive = True  # the next line is what the called function took
-        elif not equals and line[:1].isdigit():
-            if not is_inclusive:
-                counts[place] += int(line.split()[1])
-            is_inclusive = False
+    for count in found:
+        source = pathlib.Path(count.source)
+        counts[source.name if source.parent.name == NATIVE.name else pathlib.Path(count.object).name] += count.instructions
     return counts
 
 
 def count_instructions(capture):
-    need("valgrind", "valgrind")
-    with tempfile.NamedTemporaryFile() as written:
-        command = [word.replace("{}", str(capture)) for word in costs.OURS.command]
-        output(["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
-                "--callgrind-out-file=%s" % written.name] + command)
-        with open(written.name, encoding="utf-8", errors="replace") as lines:
-            return own_instructions(lines)
+    return own_instructions(callgrind.run(costs.command(costs.OURS, capture)))
 
 
 # --- both ---
