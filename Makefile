@@ -52,8 +52,8 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-setup test-system test-accuracy test-bench accuracy bench check-headers check-format format check-clang test-threads \
-        units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
+        test-setup test-system test-accuracy test-bench test-cost accuracy bench check-headers check-format format check-clang \
+        test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
 
@@ -105,6 +105,14 @@ BENCHED  := $(addprefix $(BUILD)/,go-metro workload bare cost)
 $(BUILD)/bare $(BUILD)/cost: $(BUILD)/%: tests/bench/%.c $(BUILD)/.flags | $(BUILD)/obj probe
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $< -lpcap
+
+$(BUILD)/fixed_seed.so: tests/bench/fixed_seed.c $(BUILD)/.flags | $(BUILD)/obj
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -fPIC -shared $(LDFLAGS) -o $@ $<
+
+# What test-cost counts, and whether it is made with the flags of this file: those are what the figures are of.
+COUNTED     := $(addprefix $(BUILD)/,go-metro workload fixed_seed.so)
+OTHER_FLAGS := $(filter-out file,$(origin CFLAGS) $(origin HARDEN) $(origin LDFLAGS))
 
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
@@ -171,7 +179,7 @@ demo: setup-demo ## Watch it measure real TCP traffic over a delay that it sets 
 
 test: setup-test ## Run every test: C under ASan and UBSan, Python 2.7 and 3, system, fuzzers for 20 s each (does its own set-up)
 	@MAKE="$(MAKE)" BUILD="$(BUILD)" tests/run.sh check-format check-headers check-clang \
-	    test-unit test-threads fuzz-short test-setup test-python test-bench test-accuracy test-system
+	    test-unit test-threads fuzz-short test-setup test-python test-bench test-cost test-accuracy test-system
 
 test-unit: ## Run the C unit tests under ASan and UBSan
 	@+$(ASAN) -j2 units
@@ -209,9 +217,13 @@ test-system: all $(BUILD)/relay ## Run the system tests: supervisord, namespaces
 test-accuracy: $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay ## Hold round trips against the simulator's truth, tcptrace, tshark and the kernel, in short
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/accuracy
 
-test-bench: $(BENCHED) ## Check what measures: the generator, the arithmetic, and no time
+test-bench: $(BENCHED) $(COUNTED) ## Check what measures: the generator, the arithmetic, and no time
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages \
 	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/bench
+
+test-cost: $(COUNTED) ## Hold the instructions a packet takes against the figures of this compiler; WRITE=1 makes them the figures
+	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) tests/bench/instructions.py --cc "$(CC)" \
+	    $(if $(OTHER_FLAGS),--other-flags) $(if $(WRITE),--write)
 
 check-headers: | probe ## Compile each header alone and twice
 	@for header in $(HEADERS); do \

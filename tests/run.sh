@@ -6,9 +6,10 @@ set -uo pipefail
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# By the closing lines of tests/unit/run.sh and of pytest ("== 5 passed, 2 skipped in 0.07s ==").
+# By the closing lines of tests/unit/run.sh, tests/bench/instructions.py and pytest ("== 5 passed, 2 skipped in 0.07s ==").
 skips() {
-    grep -E '^(unit tests: |(=+ )?[0-9]+ [a-z]+.* in [0-9.]+ ?s)' "$log" | grep -oE '[0-9]+ skipped' | awk '{ n += $1 } END { print n + 0 }'
+    grep -E '^((unit tests|test-cost): |(=+ )?[0-9]+ [a-z]+.* in [0-9.]+ ?s)' "$log" |
+        grep -oE '[0-9]+ skipped' | awk '{ n += $1 } END { print n + 0 }'
 }
 
 results=()

@@ -17,6 +17,8 @@ pytest) echo "===== 5 passed, 2 skipped, 1 warning in 0.07s (0:01:10) =====" ;;
 old-pytest) echo "5 passed, 1 skipped in 0.07 seconds" ;;
 both) echo "5 passed, 1 skipped in 0.07s"; echo "8 passed, 3 skipped in 0.07s" ;;
 unit) echo "unit tests: 5 passed, 0 failed, 4 skipped" ;;
+cost) echo "test-cost: 0 passed, 0 failed, 3 skipped" ;;
+unjudged) echo "test-cost: 0 passed, 0 failed, 3 without a figure" ;;
 talk) echo "SKIPPED [7] x.py:3: 7 skipped"; echo "9 passed in 0.07s" ;;
 broken) echo "2 failed, 1 skipped in 0.07s"; exit 1 ;;
 *) echo "NO_SKIPS=$NO_SKIPS" ;;
@@ -74,9 +76,10 @@ def test_a_failure_is_one(make):
 
 
 def test_where_nothing_may_be_skipped(make):
-    assert run(make, "pytest", "unit", "talk", "broken", NO_SKIPS="1") == (
-        1, "1 passed, 3 failed, 7 skipped", ["FAILED, 2 skipped", "FAILED, 4 skipped", "passed", "FAILED, 1 skipped"])
-    assert run(make, "talk", NO_SKIPS="1") == (0, "1 passed, 0 failed", ["passed"])
+    assert run(make, "pytest", "unit", "talk", "broken", "cost", NO_SKIPS="1") == (
+        1, "1 passed, 4 failed, 10 skipped", ["FAILED, 2 skipped", "FAILED, 4 skipped", "passed", "FAILED, 1 skipped",
+                                              "FAILED, 3 skipped"])
+    assert run(make, "talk", "unjudged", NO_SKIPS="1") == (0, "2 passed, 0 failed", ["passed", "passed"])
 
 
 def test_continuous_integration_skips_nothing(make):
