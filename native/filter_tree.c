@@ -1,4 +1,4 @@
-/* filter_tree.c: about 1.2 instructions for an IPv4 host and side, of which a packet meets the tree's depth and one leaf. */
+/* filter_tree.c: about 1.2 instructions for an IPv4 host and side, of which a packet meets the tree's depth and one row. */
 #include "filter_tree.h"
 
 #include <stdlib.h>
@@ -6,7 +6,8 @@
 
 #include "filter.h"
 
-#define LEAF_GROUPS 32 /* so many compares in a row before the search splits in two */
+#define LEAF_GROUPS 96 /* so many within reach of a conditional jump: there a split takes one instruction, above two */
+#define ROW_GROUPS 8   /* so many compares in a row before the search splits in two */
 
 /* ---- writing instructions ---- */
 
@@ -153,40 +154,91 @@ static size_t group_start(const struct ip_prefix *list, size_t count, unsigned w
 
 static void emit_word(struct tree *tree, const struct ip_prefix *list, size_t count, unsigned word);
 
-/* The leaf's own `ret accept` is near enough for the 8 bits of a conditional jump; what is farther takes a JA. */
+/* One leg of a conditional jump that waits for its target. */
+struct leg {
+    size_t at;
+    bool is_true;
+};
+
+/* Near enough everywhere for the 8 bits of a conditional jump. */
+struct leaf {
+    struct filter_emitter *e;
+    struct group groups[LEAF_GROUPS];
+    size_t count;
+    size_t to_subtree[LEAF_GROUPS]; /* of a group that goes on with the next word */
+    struct leg to_found[LEAF_GROUPS], to_miss[2 * LEAF_GROUPS];
+    size_t found, misses;
+};
+
+static void patch_legs(struct filter_emitter *e, const struct leg *legs, size_t count)
+{
+    for (size_t i = 0; i < count && !e->full; i++) {
+        struct sock_filter *jump = &e->code[legs[i].at];
+
+        *(legs[i].is_true ? &jump->jt : &jump->jf) = (uint8_t)(e->length - legs[i].at - 1);
+    }
+}
+
+/* What is not this group goes on behind it, or, where it is the last of its row, misses. */
+static void emit_group(struct leaf *leaf, size_t n, bool is_last)
+{
+    struct filter_emitter *e = leaf->e;
+    const struct group *group = &leaf->groups[n];
+    size_t compare;
+
+    if (!group->ends) {
+        compare = filter_emit(e, JEQ_K, 0, 1, group->low);
+        leaf->to_subtree[n] = filter_emit(e, JA, 0, 0, UNPATCHED);
+    } else if (group->low == group->high) {
+        compare = filter_emit(e, JEQ_K, 0, 0, group->low);
+        leaf->to_found[leaf->found++] = (struct leg){ compare, true };
+    } else {
+        size_t above;
+
+        compare = filter_emit(e, JGE_K, 0, 1, group->low);
+        above = filter_emit(e, JGT_K, 0, 0, group->high);
+        leaf->to_found[leaf->found++] = (struct leg){ above, false };
+        if (is_last)
+            leaf->to_miss[leaf->misses++] = (struct leg){ above, true };
+    }
+    if (is_last)
+        leaf->to_miss[leaf->misses++] = (struct leg){ compare, false };
+}
+
+static void emit_groups(struct leaf *leaf, size_t first, size_t end)
+{
+    size_t middle = first + (end - first) / 2;
+    struct leg to_right;
+
+    if (end - first <= ROW_GROUPS) {
+        for (size_t i = first; i < end; i++)
+            emit_group(leaf, i, i + 1 == end);
+        return;
+    }
+    to_right = (struct leg){ filter_emit(leaf->e, JGE_K, 0, 0, leaf->groups[middle].low), true };
+    emit_groups(leaf, first, middle);
+    patch_legs(leaf->e, &to_right, 1);
+    emit_groups(leaf, middle, end);
+}
+
 static void emit_leaf(struct tree *tree, const struct ip_prefix *list, size_t count, unsigned word)
 {
     struct filter_emitter *e = tree->e;
-    size_t to_accept[LEAF_GROUPS], to_subtree[LEAF_GROUPS], accepts = 0, subtrees = 0;
-    struct group group;
+    struct leaf leaf = { .e = e };
 
-    for (size_t i = 0; i < count && !e->full; i += group.count) {
-        group = group_at(list + i, count - i, word);
-        if (!group.ends) {
-            filter_emit(e, JEQ_K, 0, 1, group.low);
-            to_subtree[subtrees++] = filter_emit(e, JA, 0, 0, UNPATCHED);
-        } else if (group.low == group.high) {
-            to_accept[accepts++] = filter_emit(e, JEQ_K, 0, 0, group.low);
-        } else {
-            filter_emit(e, JGE_K, 0, 1, group.low);
-            to_accept[accepts++] = filter_emit(e, JGT_K, 0, 0, group.high);
-        }
-    }
+    for (size_t at = 0; at < count; at += leaf.groups[leaf.count++].count)
+        leaf.groups[leaf.count] = group_at(list + at, count - at, word);
+    emit_groups(&leaf, 0, leaf.count);
+    patch_legs(e, leaf.to_miss, leaf.misses);
     filter_emit(e, JA, 0, 0, UNPATCHED); /* not found: the caller's filter_patch_all() */
-    if (accepts > 0)
+    patch_legs(e, leaf.to_found, leaf.found);
+    if (leaf.found > 0)
         filter_emit(e, RET_K, 0, 0, tree->accept);
-    for (size_t i = 0; i < accepts && !e->full; i++) {
-        struct sock_filter *jump = &e->code[to_accept[i]];
-        uint8_t distance = (uint8_t)(e->length - 1 - to_accept[i] - 1);
-
-        *(jump->code == JEQ_K ? &jump->jt : &jump->jf) = distance;
-    }
-    for (size_t i = 0, at = 0; i < subtrees && !e->full; at += group.count) {
-        group = group_at(list + at, count - at, word);
-        if (group.ends)
+    for (size_t i = 0, at = 0; i < leaf.count && !e->full; at += leaf.groups[i++].count) {
+        if (leaf.groups[i].ends)
             continue;
-        filter_patch(e, to_subtree[i++]);
-        emit_word(tree, list + at, group.count, word + 1);
+        filter_patch(e, leaf.to_subtree[i]);
+        emit_word(tree, list + at, leaf.groups[i].count, word + 1);
     }
 }
 
