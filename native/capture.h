@@ -40,6 +40,7 @@ struct capture_live_options {
     bool promiscuous;
     const char *user_filter;        /* -f, or NULL */
     const struct netset *whitelist; /* NULL: all peers */
+    const struct netset *ours;      /* whose pure ACKs may stay in the kernel (struct filter_settings); NULL: nobody's */
 };
 
 /* Its time is 0 or more, or CAPTURE_NO_TIME. Its bytes are there until the function returns. */
@@ -53,7 +54,8 @@ void capture_free(struct capture *capture);
  * and cure, without the interface's name in front, which is the caller's to add. user_filter is compiled once for a link type,
  * and what may not do with it is tried with the least ring before the whole one is made. Link types: Ethernet, raw IP, Linux
  * cooked ("any"); for others CAPTURE_FAILED (with a user_filter CAPTURE_BAD_FILTER). A whitelist that the kernel cannot take is
- * left to the caller (capture_filter_has_whitelist()). snaplen 0: whole packets. buffer_bytes 0: libpcap's default. */
+ * left to the caller (capture_filter_has_whitelist()), and so are our own ACKs. snaplen 0: whole packets. buffer_bytes 0:
+ * libpcap's default. */
 enum capture_result capture_open_live(struct capture *capture, const struct capture_live_options *options,
                                       char message[static CAPTURE_ERROR_MAX]);
 /* path "-": standard input. pcap and pcapng, micro- and nanoseconds, either byte order. user_filter: NULL or a pcap expression.
@@ -63,10 +65,10 @@ enum capture_result capture_open_file(struct capture *capture, const char *path,
                                       char message[static CAPTURE_ERROR_MAX]);
 /* How many bytes of the open file were read, and of how many. False: that is not known (a pipe, a live capture, closed). */
 bool capture_file_progress(const struct capture *capture, uint64_t *done, uint64_t *size);
-/* Replaces the kernel filter in place, without a gap (SO_ATTACH_FILTER swaps atomically). whitelist as above; reject: nothing
- * passes. When it fails the old filter is still at work. */
-enum capture_result capture_filter(struct capture *capture, const struct netset *whitelist, bool reject,
-                                   char message[static CAPTURE_ERROR_MAX]);
+/* Replaces the kernel filter in place, without a gap (SO_ATTACH_FILTER swaps atomically), where it is another one. whitelist and
+ * ours as above; reject: nothing passes. When it fails the old filter is still at work. */
+enum capture_result capture_filter(struct capture *capture, const struct netset *whitelist, const struct netset *ours,
+                                   bool reject, char message[static CAPTURE_ERROR_MAX]);
 int capture_fd(const struct capture *capture); /* -1 when closed, and for a file */
 
 /* Hands over what is there, at most `budget` packets (0: all that is ready). What is not CAPTURE_OK has closed the capture. A
@@ -81,6 +83,8 @@ struct capture_statistics {
 void capture_statistics(struct capture *capture, struct capture_statistics *out);
 /* Whether the kernel's filter holds the whitelist; false when there is none, or it is too long for the kernel. */
 bool capture_filter_has_whitelist(const struct capture *capture);
+/* Whether our own pure ACKs stay in the kernel. */
+bool capture_filter_drops_acks(const struct capture *capture);
 /* The real size of the open live capture's ring; 0 when it is closed, a file, or not known (no /proc). */
 size_t capture_ring_bytes(const struct capture *capture);
 /* Whether the interface's name still stands for the interface that the open live capture is bound to (an interface that was made

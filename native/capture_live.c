@@ -44,6 +44,8 @@ static enum capture_result install(struct capture *capture, char message[static 
 {
     int fd = pcap_fileno(capture->pcap);
 
+    if (is_attached(fd, &capture->program))
+        return CAPTURE_OK;
     if (attach(fd, &capture->program) < 0)
         return capture_say(message, CAPTURE_BAD_FILTER, "the kernel does not take the filter of %zu instructions: %s%s",
                            capture->program.length, strerror(errno), errno == ENOMEM ? "; raise sysctl net.core.optmem_max" : "");
@@ -52,30 +54,53 @@ static enum capture_result install(struct capture *capture, char message[static 
     return CAPTURE_OK;
 }
 
-/* A whitelist that is too much for the socket's memory (net.core.optmem_max) is left to the helper. */
-static enum capture_result build_and_install(struct capture *capture, const struct netset *whitelist,
+/* What is too much for the socket's memory (net.core.optmem_max) goes as what is too long does: first our own ACKs, then the
+ * whitelist instead, then both. */
+static bool ask_for_less(struct filter_settings *settings, const struct filter_program *refused, const struct netset *ours)
+{
+    if (!refused->has_whitelist && !refused->drops_acks)
+        return false;
+    if (refused->has_whitelist && refused->drops_acks) {
+        settings->ours = NULL;
+    } else if (refused->has_whitelist) {
+        settings->whitelist = NULL;
+        settings->ours = ours;
+    } else {
+        settings->whitelist = NULL;
+        settings->ours = NULL;
+    }
+    return true;
+}
+
+static enum capture_result build_and_install(struct capture *capture, const struct netset *whitelist, const struct netset *ours,
                                              char message[static CAPTURE_ERROR_MAX])
 {
-    for (;;) {
-        if (filter_build(&capture->program, capture->link, whitelist, capture->snaplen, capture->user.code, capture->user.length)
-            < 0)
+    struct filter_settings settings = {
+        .link = capture->link,
+        .whitelist = whitelist,
+        .ours = ours,
+        .accept = capture->snaplen,
+        .user = capture->user.code,
+        .user_length = capture->user.length,
+    };
+
+    do {
+        if (filter_build(&capture->program, &settings) < 0)
             return capture_say(message, CAPTURE_BAD_FILTER, "the filter cannot be built: %s",
                                errno == EINVAL ? "-f is too long for the kernel; make it shorter" : strerror(errno));
         if (install(capture, message) == CAPTURE_OK)
             return CAPTURE_OK;
-        if (!capture->program.has_whitelist)
-            return CAPTURE_BAD_FILTER;
-        whitelist = NULL;
-    }
+    } while (ask_for_less(&settings, &capture->program, ours));
+    return CAPTURE_BAD_FILTER;
 }
 
-enum capture_result capture_filter(struct capture *capture, const struct netset *whitelist, bool reject,
-                                   char message[static CAPTURE_ERROR_MAX])
+enum capture_result capture_filter(struct capture *capture, const struct netset *whitelist, const struct netset *ours,
+                                   bool reject, char message[static CAPTURE_ERROR_MAX])
 {
     if (capture->pcap == NULL || !capture->live)
         return capture_say(message, CAPTURE_FAILED, "no live capture is open");
     if (!reject)
-        return build_and_install(capture, whitelist, message);
+        return build_and_install(capture, whitelist, ours, message);
     filter_build_reject(&capture->program);
     return install(capture, message);
 }
@@ -83,6 +108,11 @@ enum capture_result capture_filter(struct capture *capture, const struct netset 
 bool capture_filter_has_whitelist(const struct capture *capture)
 {
     return capture->program.has_whitelist;
+}
+
+bool capture_filter_drops_acks(const struct capture *capture)
+{
+    return capture->program.drops_acks;
 }
 
 static enum capture_result compile_expression(struct capture *capture, const char *expression,
@@ -270,6 +300,7 @@ static void discard(struct capture *capture)
         pcap_close(capture->pcap);
     capture->pcap = NULL;
     capture->program.has_whitelist = false;
+    capture->program.drops_acks = false;
 }
 
 static enum capture_result open_with_ring(struct capture *capture, const struct capture_live_options *options,
@@ -280,7 +311,7 @@ static enum capture_result open_with_ring(struct capture *capture, const struct 
     if (result == CAPTURE_OK)
         result = use_expression(capture, options->user_filter, message);
     if (result == CAPTURE_OK)
-        result = build_and_install(capture, options->whitelist, message);
+        result = build_and_install(capture, options->whitelist, options->ours, message);
     if (result != CAPTURE_OK)
         discard(capture);
     return result;

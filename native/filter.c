@@ -1,10 +1,11 @@
-/* filter.c: the program around the search: the user's filter, the link layer, IPv4 and IPv6. */
+/* filter.c: the program around the searches: the user's filter, the link layer, IPv4 and IPv6. */
 #include "filter.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 
+#include "filter_ours.h"
 #include "filter_tree.h"
 
 #define ETHERTYPE_QINQ_OLD 0x9100
@@ -97,24 +98,31 @@ static size_t emit_prologue(struct filter_emitter *e, enum filter_link link, uin
 
 /* ---- the parts for IPv4 and IPv6 ---- */
 
-static void emit_peers(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t accept)
+/* What the program is made of. */
+struct parts {
+    struct filter_peers peers, ours;
+    uint32_t accept;
+};
+
+static void emit_peers(struct filter_emitter *e, const struct parts *parts, bool v4)
 {
+    const struct sock_filter accept = { RET_K, 0, 0, parts->accept };
     uint32_t source = v4 ? 12 : 8, destination = v4 ? 16 : 24;
     size_t start = e->length;
 
-    if (!peers->listed) {
-        filter_emit(e, RET_K, 0, 0, accept);
+    if (!parts->peers.listed) {
+        filter_emit(e, accept.code, 0, 0, accept.k);
         return;
     }
-    filter_emit_tree(e, peers, v4, source, accept);
-    filter_patch_all(e, start);
+    filter_emit_tree(e, &parts->peers, v4, source, accept);
+    filter_patch_all(e, start, UNPATCHED);
     start = e->length;
-    filter_emit_tree(e, peers, v4, destination, accept);
-    filter_patch_all(e, start);
+    filter_emit_tree(e, &parts->peers, v4, destination, accept);
+    filter_patch_all(e, start, UNPATCHED);
     filter_emit(e, RET_K, 0, 0, 0);
 }
 
-static void emit_v4(struct filter_emitter *e, const struct filter_peers *peers, uint32_t accept)
+static void emit_v4(struct filter_emitter *e, const struct parts *parts)
 {
     filter_emit(e, LD_B_IND, 0, 0, 9);
     filter_emit(e, JEQ_K, 1, 0, IPPROTO_TCP);
@@ -122,10 +130,11 @@ static void emit_v4(struct filter_emitter *e, const struct filter_peers *peers, 
     filter_emit(e, LD_H_IND, 0, 0, 6);
     filter_emit(e, JSET_K, 0, 1, 0x1fff); /* a fragment that is not the first */
     filter_emit(e, RET_K, 0, 0, 0);
-    emit_peers(e, peers, true, accept);
+    filter_emit_ours(e, &parts->ours, true);
+    emit_peers(e, parts, true);
 }
 
-static void emit_v6(struct filter_emitter *e, const struct filter_peers *peers, uint32_t accept)
+static void emit_v6(struct filter_emitter *e, const struct parts *parts)
 {
     static const uint32_t next_headers[] = { IPPROTO_TCP,      IPPROTO_HOPOPTS, IPPROTO_ROUTING,
                                              IPPROTO_FRAGMENT, IPPROTO_AH,      IPPROTO_DSTOPTS };
@@ -135,7 +144,8 @@ static void emit_v6(struct filter_emitter *e, const struct filter_peers *peers, 
     for (uint8_t i = 0; i < n; i++)
         filter_emit(e, JEQ_K, (uint8_t)(n - i), 0, next_headers[i]);
     filter_emit(e, RET_K, 0, 0, 0);
-    emit_peers(e, peers, false, accept);
+    filter_emit_ours(e, &parts->ours, false);
+    emit_peers(e, parts, false);
 }
 
 /* ---- the user's program ---- */
@@ -171,39 +181,56 @@ static int emit_user(struct filter_emitter *e, const struct sock_filter *user, s
 
 /* ---- the whole ---- */
 
-static bool build_once(struct filter_program *out, size_t from, enum filter_link link, const struct filter_peers *peers,
-                       uint32_t accept)
+static bool build_once(struct filter_program *out, size_t from, enum filter_link link, const struct parts *parts)
 {
     struct filter_emitter e = { out->code, from, false };
-    size_t to_v6 = emit_prologue(&e, link, accept);
+    size_t to_v6 = emit_prologue(&e, link, parts->accept);
 
-    emit_v4(&e, peers, accept);
+    emit_v4(&e, parts);
     filter_patch(&e, to_v6);
-    emit_v6(&e, peers, accept);
+    emit_v6(&e, parts);
     out->length = e.length;
-    out->has_whitelist = peers->listed;
+    out->has_whitelist = parts->peers.listed;
+    out->drops_acks = parts->ours.count[0] + parts->ours.count[1] > 0;
     return !e.full;
 }
 
-int filter_build(struct filter_program *out, enum filter_link link, const struct netset *whitelist, uint32_t accept,
-                 const struct sock_filter *user, size_t user_length)
+/* A packet that is not wanted is mostly one of many, so the whitelist stays longest. */
+static bool build_what_fits(struct filter_program *out, size_t from, enum filter_link link, const struct parts *parts)
 {
-    static const struct filter_peers everyone;
-    struct filter_emitter e = { out->code, 0, false };
-    struct filter_peers peers;
-    int rc = -1;
+    static const struct {
+        bool peers, ours;
+    } attempts[] = { { true, true }, { true, false }, { false, true }, { false, false } };
 
-    if (filter_peers_load(&peers, whitelist) < 0) {
-        errno = ENOMEM;
-        return -1;
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        struct parts some = { .accept = parts->accept };
+
+        if (attempts[i].peers)
+            some.peers = parts->peers;
+        if (attempts[i].ours)
+            some.ours = parts->ours;
+        if (build_once(out, from, link, &some))
+            return true;
     }
-    if (emit_user(&e, user, user_length) == 0
-        && (build_once(out, e.length, link, &peers, accept) || build_once(out, e.length, link, &everyone, accept)))
-        rc = 0;
-    filter_peers_free(&peers);
-    if (rc < 0)
-        errno = EINVAL;
-    return rc;
+    return false;
+}
+
+int filter_build(struct filter_program *out, const struct filter_settings *settings)
+{
+    struct filter_emitter e = { out->code, 0, false };
+    struct parts parts = { .accept = settings->accept };
+    int error = EINVAL;
+
+    if (filter_peers_load(&parts.peers, settings->whitelist) < 0 || filter_peers_load(&parts.ours, settings->ours) < 0)
+        error = ENOMEM;
+    else if (emit_user(&e, settings->user, settings->user_length) == 0 && build_what_fits(out, e.length, settings->link, &parts))
+        error = 0;
+    filter_peers_free(&parts.peers);
+    filter_peers_free(&parts.ours);
+    if (error == 0)
+        return 0;
+    errno = error;
+    return -1;
 }
 
 void filter_build_reject(struct filter_program *out)
@@ -211,6 +238,7 @@ void filter_build_reject(struct filter_program *out)
     out->code[0] = (struct sock_filter){ RET_K, 0, 0, 0 };
     out->length = 1;
     out->has_whitelist = false;
+    out->drops_acks = false;
 }
 
 /* The SLL header's fields that the kernel offers: offset and width -> ancillary load. */

@@ -1,8 +1,9 @@
 /* filter.h: a whitelist -> a classic BPF program for the kernel. Pure.
  *
  * Written here rather than compiled by pcap_compile, which takes 0.4 s for 200 hosts and 7 s for 500. The program lets through
- * what the helper could use: TCP (first fragments only, IPv6 with extension headers) from or to a wanted peer; the helper then
- * matches exactly. Up to two VLAN tags may still be in the frame, one more may have been taken off by the kernel.
+ * what the helper could use: TCP (first fragments only, IPv6 with extension headers) from or to a wanted peer, without our own
+ * pure ACKs (filter_ours.h); the helper then matches exactly. Up to two VLAN tags may still be in the frame, one more may have
+ * been taken off by the kernel.
  *
  * Where the network layer begins is read from the frame itself wherever a link header is there. skb->protocol with SKF_NET_OFF is
  * no substitute: for a frame with a tag the network header is sometimes the tag and sometimes the packet behind it (received QinQ
@@ -17,7 +18,12 @@
 
 #include "netset.h"
 
-#define FILTER_MAX_INSTRUCTIONS 4096 /* BPF_MAXINSNS */
+/* BPF_MAXINSNS, and where a whitelist changes over from the kernel to the helper. A whitelist is a search tree: 30 ns a packet
+ * for 16 hosts, 60 for 200, 90 for 1,000, which is more than half of what fits; a TCP packet that is not wanted costs 300 ns on
+ * its way through the ring and the helper. So the tree is cheaper as long as a tenth to a third of the TCP packets are not
+ * wanted, however long it is, and at its worst it loses a third of what doing without it may lose (`make bench-filter`,
+ * docs/performance/filter.md). */
+#define FILTER_MAX_INSTRUCTIONS 4096
 
 /* What a kernel filter sees at offset 0 of the capture's socket. */
 enum filter_link {
@@ -26,18 +32,29 @@ enum filter_link {
     FILTER_COOKED    /* the network layer of whatever skb->protocol says (a SOCK_DGRAM socket: DLT_LINUX_SLL) */
 };
 
+struct filter_settings {
+    enum filter_link link;
+    const struct netset *whitelist; /* peers; NULL: all */
+    /* Addresses that make a connection with any other address one whose only side that is measured is theirs: pure ACKs that are
+     * sent out from there to elsewhere do not pass. NULL: none are known, all pass. */
+    const struct netset *ours;
+    uint32_t accept; /* what the program returns for a packet that passes (the snaplen) */
+    /* A program that pcap_compile made of -f for the capture's link type, run first (NULL, 0: none); its link offsets must be
+     * what a kernel filter sees on that socket. Its `ret #0` stays, each other `ret #k` becomes a jump behind it. */
+    const struct sock_filter *user;
+    size_t user_length;
+};
+
 struct filter_program {
     struct sock_filter code[FILTER_MAX_INSTRUCTIONS];
     size_t length;
     bool has_whitelist; /* false: none, or too long for the kernel: every TCP packet passes and the helper chooses */
+    bool drops_acks;    /* our own pure ACKs; false: ours is NULL, or there is no room for it */
 };
 
-/* whitelist: NULL or a set; NULL means all peers. accept: what the program returns for a packet that passes (the snaplen).
- * user: a program that pcap_compile made of -f for the capture's link type, run first (NULL, 0: none); its link offsets must be
- * what a kernel filter sees on that socket. Its `ret #0` stays, each other `ret #k` becomes a jump behind it.
- * 0; -1: the user's program is too long or malformed (EINVAL), or out of memory (ENOMEM). */
-int filter_build(struct filter_program *out, enum filter_link link, const struct netset *whitelist, uint32_t accept,
-                 const struct sock_filter *user, size_t user_length);
+/* 0; -1: the user's program is too long or malformed (EINVAL), or out of memory (ENOMEM). What does not fit goes: first `ours`,
+ * then the whitelist, then both. */
+int filter_build(struct filter_program *out, const struct filter_settings *settings);
 /* Rejects everything. */
 void filter_build_reject(struct filter_program *out);
 

@@ -30,14 +30,14 @@ void filter_patch(struct filter_emitter *e, size_t jump)
         e->code[jump].k = (uint32_t)(e->length - jump - 1);
 }
 
-void filter_patch_all(struct filter_emitter *e, size_t from)
+void filter_patch_all(struct filter_emitter *e, size_t from, uint32_t kind)
 {
     for (size_t i = from; i < e->length; i++)
-        if (e->code[i].code == JA && e->code[i].k == UNPATCHED)
+        if (e->code[i].code == JA && e->code[i].k == kind)
             filter_patch(e, i);
 }
 
-/* ---- the whitelist as sorted lists ---- */
+/* ---- a set as sorted lists ---- */
 
 static int compare_prefixes(const void *a, const void *b)
 {
@@ -68,20 +68,20 @@ static size_t sort_and_thin(struct ip_prefix *list, size_t count)
     return kept;
 }
 
-int filter_peers_load(struct filter_peers *peers, const struct netset *whitelist)
+int filter_peers_load(struct filter_peers *peers, const struct netset *set)
 {
     size_t capacity;
 
     memset(peers, 0, sizeof *peers);
-    if (whitelist == NULL)
+    if (set == NULL)
         return 0;
-    capacity = netset_count(whitelist);
+    capacity = netset_count(set);
     peers->list[0] = calloc(2 * capacity + 1, sizeof *peers->list[0]);
     if (peers->list[0] == NULL)
         return -1;
     peers->list[1] = peers->list[0] + capacity;
     peers->listed = true;
-    netset_each(whitelist, collect, peers);
+    netset_each(set, collect, peers);
     for (int v4 = 0; v4 < 2; v4++)
         peers->count[v4] = sort_and_thin(peers->list[v4], peers->count[v4]);
     return 0;
@@ -93,7 +93,7 @@ void filter_peers_free(struct filter_peers *peers)
     memset(peers, 0, sizeof *peers);
 }
 
-/* ---- the whitelist: a search tree over 32-bit words ---- */
+/* ---- the set: a search tree over 32-bit words ---- */
 
 /* An IPv4 prefix lives in the last word of the 16-byte form; IPv6 uses all four. A group is what prefixes that are sorted and
  * free of nesting have in common at one word: either one prefix that ends here (a range of values), or several that go on with
@@ -108,7 +108,7 @@ struct tree {
     struct filter_emitter *e;
     uint32_t offset; /* of the address, from X */
     unsigned first_word;
-    uint32_t accept;
+    struct sock_filter found;
 };
 
 static uint32_t word_of(const struct ip_prefix *prefix, unsigned word)
@@ -233,7 +233,7 @@ static void emit_leaf(struct tree *tree, const struct ip_prefix *list, size_t co
     filter_emit(e, JA, 0, 0, UNPATCHED); /* not found: the caller's filter_patch_all() */
     patch_legs(e, leaf.to_found, leaf.found);
     if (leaf.found > 0)
-        filter_emit(e, RET_K, 0, 0, tree->accept);
+        filter_emit(e, tree->found.code, 0, 0, tree->found.k);
     for (size_t i = 0, at = 0; i < leaf.count && !e->full; at += leaf.groups[i++].count) {
         if (leaf.groups[i].ends)
             continue;
@@ -266,9 +266,10 @@ static void emit_word(struct tree *tree, const struct ip_prefix *list, size_t co
     emit_search(tree, list, count, word);
 }
 
-void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t offset, uint32_t accept)
+void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t offset,
+                      struct sock_filter found)
 {
-    struct tree tree = { e, offset, v4 ? 3 : 0, accept };
+    struct tree tree = { e, offset, v4 ? 3 : 0, found };
 
     if (peers->count[v4] > 0)
         emit_word(&tree, peers->list[v4], peers->count[v4], tree.first_word);

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "clock_watch.h"
 #include "links.h"
+#include "ours.h"
 #include "tap.h"
 
 /* The running helper's defaults, but for the rows: they stay, because the table is of all that was seen. */
@@ -82,6 +83,7 @@ static void refresh_addresses(struct live_source *source)
     source->host = host;
     instance = instance_of(source);
     meter_instance_change(source->meter, source->number, &instance);
+    tap_wanted(source->tap, NULL, ours_make(own, host));
     netset_free(old_own);
     netset_free(old_host);
 }
@@ -96,7 +98,7 @@ static struct tap *make_tap(const struct live_source_options *options)
     struct tap *tap = tap_new(options->interface, &settings);
 
     if (tap != NULL)
-        tap_wanted(tap, NULL);
+        tap_wanted(tap, NULL, NULL);
     return tap;
 }
 

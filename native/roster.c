@@ -6,6 +6,7 @@
 
 #include "links.h"
 #include "log.h"
+#include "ours.h"
 
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2])
 {
@@ -86,8 +87,8 @@ static void add_to_union(const struct ip_prefix *prefix, uint32_t value, void *a
     }
 }
 
-/* What any instance of the tap wants goes to its kernel filter. NULL (everything passes) also when memory is short: the meter
- * matches exactly, so that costs time and no truth. */
+/* What any instance of the tap wants goes to its kernel filter, and who we are. NULL (everything passes) also when memory is
+ * short: the meter matches exactly, so that costs time and no truth. */
 void roster_refilter(struct roster *roster, struct shared_tap *shared)
 {
     struct netset *wanted = netset_new();
@@ -102,7 +103,7 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
             netset_each(roster->instances[i].whitelist, add_to_union, &wanted);
         }
     }
-    tap_wanted(shared->tap, wanted);
+    tap_wanted(shared->tap, wanted, ours_make(shared->own, roster->host));
 }
 
 /* The interface's addresses as they are now; the meter lets go of the old set before it is freed. */
@@ -122,8 +123,10 @@ static void refresh_own(struct roster *roster, struct shared_tap *shared)
             instance_refresh(&roster->instances[i], roster->meter, &host);
         }
     netset_free(old);
+    roster_refilter(roster, shared);
 }
 
+/* The kernel filters follow with refresh_own() or roster_refilter(). */
 void roster_refresh_host(struct roster *roster)
 {
     struct netset *old = roster->host, *host = links_host_addresses();

@@ -28,9 +28,9 @@ void roster_free_tap(struct shared_tap *shared);
 void roster_stop(struct roster *roster);
 /* What the meter is told of the host for instances of that tap (NULL: no tap). */
 struct instance_host roster_host(struct roster *roster, const struct tap *tap);
-/* Reads the namespace's addresses anew. */
+/* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. */
 void roster_refresh_host(struct roster *roster);
-/* Tells the tap what its instances want. */
+/* Tells the tap what its instances want, and which addresses are ours. */
 void roster_refilter(struct roster *roster, struct shared_tap *shared);
 
 #endif

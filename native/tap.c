@@ -13,12 +13,17 @@
 #define MAX_BACKOFF_S 30
 #define FRAMES_A_TURN 4096 /* then the other interfaces, the timer and the signals have theirs */
 
+/* What of `wanted` and `ours` is not in the kernel's filter. */
+enum left { LEFT_NOTHING, LEFT_OURS, LEFT_ALL };
+
 struct tap {
     char interface[SEG_INTERFACE_MAX];
     bool is_wanted_known;
     struct tap_settings settings;
     struct capture *capture;
     struct netset *wanted; /* NULL: all */
+    struct netset *ours;   /* NULL: none */
+    enum left left;        /* as it was said last */
     enum links_state link; /* at the last look */
     unsigned link_index;
     uint32_t retry_s;   /* when to open again after a failure, and how long that was waited for */
@@ -50,6 +55,7 @@ void tap_free(struct tap *tap)
         return;
     capture_free(tap->capture);
     netset_free(tap->wanted);
+    netset_free(tap->ours);
     free(tap);
 }
 
@@ -107,16 +113,41 @@ bool tap_configure(struct tap *tap, const struct tap_settings *settings)
     return true;
 }
 
-void tap_wanted(struct tap *tap, struct netset *wanted)
+/* What is left to go-metro alone costs CPU, and is said when it changes. */
+static void say_left(struct tap *tap, enum left before)
 {
+    static const char *const texts[] = {
+        [LEFT_NOTHING] = "the kernel filter holds all that is wanted again",
+        [LEFT_OURS] = "the whitelist leaves no room in the kernel filter to drop this host's own ACKs; go-metro takes them",
+        [LEFT_ALL] = "all TCP: the whitelist is too long for a kernel filter and is matched by go-metro alone",
+    };
+
+    tap->left = LEFT_NOTHING;
+    if (tap->ours != NULL && !capture_filter_drops_acks(tap->capture))
+        tap->left = LEFT_OURS;
+    if (tap->wanted != NULL && !capture_filter_has_whitelist(tap->capture))
+        tap->left = LEFT_ALL;
+    if (tap->left != before)
+        log_info("tap", "%s: %s", tap->interface, texts[tap->left]);
+}
+
+void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours)
+{
+    struct netset *old_wanted = tap->wanted, *old_ours = tap->ours;
     char message[CAPTURE_ERROR_MAX];
 
-    /* The new filter is in force before the old set goes: frames that are between the two are matched exactly later on. */
-    if (tap_fd(tap) >= 0 && capture_filter(tap->capture, wanted, false, message) != CAPTURE_OK)
-        close_lost(tap, message);
-    netset_free(tap->wanted);
     tap->wanted = wanted;
+    tap->ours = ours;
     tap->is_wanted_known = true;
+    /* The new filter is in force before the old sets go: frames that are between the two are matched exactly later on. */
+    if (tap_fd(tap) >= 0) {
+        if (capture_filter(tap->capture, wanted, ours, false, message) == CAPTURE_OK)
+            say_left(tap, tap->left);
+        else
+            close_lost(tap, message);
+    }
+    netset_free(old_wanted);
+    netset_free(old_ours);
 }
 
 static bool open_capture(struct tap *tap)
@@ -128,6 +159,7 @@ static bool open_capture(struct tap *tap)
         .promiscuous = tap->settings.promiscuous,
         .user_filter = tap->settings.user_filter,
         .whitelist = tap->wanted,
+        .ours = tap->ours,
     };
     char message[CAPTURE_ERROR_MAX];
     enum capture_result result;
@@ -143,10 +175,8 @@ static bool open_capture(struct tap *tap)
     }
     if (*message != '\0')
         log_warnx("tap", "%s: %s", tap->interface, message);
-    log_info("tap", "%s: capturing with a ring of %zu KiB%s", tap->interface, (size_t)capture_ring_bytes(tap->capture) / 1024,
-             capture_filter_has_whitelist(tap->capture) || tap->wanted == NULL
-                 ? ""
-                 : " all TCP: the whitelist is too long for a kernel filter and is matched by go-metro alone");
+    log_info("tap", "%s: capturing with a ring of %zu KiB", tap->interface, (size_t)capture_ring_bytes(tap->capture) / 1024);
+    say_left(tap, LEFT_NOTHING);
     tap->state = SEG_CAPTURING;
     tap->error[0] = '\0';
     return true;

@@ -38,9 +38,9 @@ void tap_statistics(struct tap *tap, struct capture_statistics *out);
  * true then. */
 bool tap_configure(struct tap *tap, const struct tap_settings *settings);
 
-/* Peers that any of its instances wants; NULL: all. The tap takes the set and frees it. The kernel filter follows without a gap.
- * Before the first call nothing is opened. */
-void tap_wanted(struct tap *tap, struct netset *wanted);
+/* Peers that any of its instances wants; NULL: all. ours: see ours.h; NULL: none. The tap takes the sets and frees them. The
+ * kernel filter follows without a gap. Before the first call nothing is opened. */
+void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours);
 
 /* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, or where its name
  * stands for another interface now. What failed is tried again after 1, 2, 4 ... 30 s, at once only when the interface changed.

@@ -107,6 +107,7 @@ struct frame_options {
     uint16_t port;
     uint32_t number;
     size_t payload;
+    uint8_t flags;
 };
 
 /* An Ethernet frame; returns its length. *ip: the offset of the IP header. */
@@ -148,11 +149,12 @@ static size_t make_frame(uint8_t *out, const struct frame_options *o, size_t *ip
     const uint32_t number = htonl(o->number);
     memcpy(out + at + 4, &number, sizeof number);
     out[at + 12] = 0x50;
+    out[at + 13] = o->flags;
     return at + length;
 }
 
-static const struct frame_options tcp4 = { true, 0, "10.1.0.1", "10.1.0.2", 6, 80, 0, 0 };
-static const struct frame_options tcp6 = { false, 0, "2001:db8::1", "2001:db8::2", 6, 80, 0, 0 };
+static const struct frame_options tcp4 = { true, 0, "10.1.0.1", "10.1.0.2", 6, 80, 0, 0, 0 };
+static const struct frame_options tcp6 = { false, 0, "2001:db8::1", "2001:db8::2", 6, 80, 0, 0, 0 };
 
 /* ---- devices ---- */
 
@@ -227,7 +229,7 @@ static struct netset *set_of(const char *const *texts)
 /* Opens, and waits out the time in which packets are taken for older than the filter. */
 static struct capture *open_live(const char *interface, const char *user_filter, const struct netset *whitelist)
 {
-    struct capture_live_options options = { interface, 128, 4 << 20, false, user_filter, whitelist };
+    struct capture_live_options options = { interface, 128, 4 << 20, false, user_filter, whitelist, NULL };
     struct capture *capture = capture_new();
 
     assert_non_null(capture);
@@ -343,11 +345,11 @@ static void test_whitelist(void **state)
     send_frame(fd, &to6);
     assert_int_equal(gather(capture, &seen, 2), CAPTURE_OK);
     assert_int_equal(seen.count, 2);
-    assert_int_equal(capture_filter(capture, NULL, true, message), CAPTURE_OK);
+    assert_int_equal(capture_filter(capture, NULL, NULL, true, message), CAPTURE_OK);
     send_frame(fd, &from4);
     assert_int_equal(gather(capture, &seen, 2), CAPTURE_OK);
     assert_int_equal(seen.count, 2);
-    assert_int_equal(capture_filter(capture, NULL, false, message), CAPTURE_OK);
+    assert_int_equal(capture_filter(capture, NULL, NULL, false, message), CAPTURE_OK);
     assert_false(capture_filter_has_whitelist(capture));
     send_frame(fd, &tcp4);
     assert_int_equal(gather(capture, &seen, 3), CAPTURE_OK);
@@ -355,6 +357,61 @@ static void test_whitelist(void **state)
     capture_free(capture);
     netset_free(set);
     close(fd);
+}
+
+/* The kernel has things of its own to say on a new interface. */
+static size_t count_own(const struct seen *seen)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < seen->count && i < 16; i++)
+        count += memcmp(seen->frames[i] + 6, "\x02\0\0\0\0\x01", 6) == 0;
+    return count;
+}
+
+/* What leaves by an interface from an address of ours and is nothing but an ACK does not come up, and that can be changed. */
+static void test_our_acks(void **state)
+{
+    static const char *const list[] = { "10.1.0.1", "2001:db8::1", NULL };
+    struct frame_options back4 = tcp4, ack4 = tcp4, ack6 = tcp6, fin4 = tcp4, data4 = tcp4, tagged6 = tcp6;
+    struct capture *capture;
+    struct seen seen = { 0 };
+    struct netset *ours;
+    int tunnel, fd;
+
+    (void)state;
+    NEED_NAMESPACE();
+    tunnel = open_tunnel("gmtap0", IFF_TAP);
+    NEED_TUNNEL(tunnel);
+    ours = set_of(list);
+    back4.src = tcp4.dst;
+    back4.dst = tcp4.src;
+    data4.payload = 1;
+    fin4.flags = 0x11;
+    tagged6.tags = 1;
+    back4.flags = ack4.flags = ack6.flags = data4.flags = tagged6.flags = 0x10;
+    fd = open_sender("gmtap0");
+    capture = open_live("gmtap0", NULL, NULL);
+    assert_int_equal(capture_filter(capture, NULL, ours, false, message), CAPTURE_OK);
+    assert_true(capture_filter_drops_acks(capture));
+    send_frame(fd, &ack4);
+    send_frame(fd, &ack6);
+    send_frame(fd, &tagged6);
+    send_frame(fd, &back4);
+    send_frame(fd, &fin4);
+    send_frame(fd, &data4);
+    assert_int_equal(gather(capture, &seen, 3), CAPTURE_OK);
+    assert_int_equal(count_own(&seen), 3);
+    assert_int_equal(capture_filter(capture, NULL, NULL, false, message), CAPTURE_OK);
+    assert_false(capture_filter_drops_acks(capture));
+    send_frame(fd, &ack4);
+    send_frame(fd, &ack6);
+    assert_int_equal(gather(capture, &seen, 5), CAPTURE_OK);
+    assert_int_equal(count_own(&seen), 5);
+    capture_free(capture);
+    netset_free(ours);
+    close(fd);
+    close(tunnel);
 }
 
 /* The filter is replaced again and again while numbered frames run: each is seen, once. */
@@ -384,7 +441,7 @@ static void test_replaced_without_gap(void **state)
         _exit(0);
     }
     for (unsigned i = 0; waitpid(sender, &status, WNOHANG) == 0; i++) {
-        assert_int_equal(capture_filter(capture, sets[i % 3], false, message), CAPTURE_OK);
+        assert_int_equal(capture_filter(capture, sets[i % 3], NULL, false, message), CAPTURE_OK);
         assert_int_equal(capture_dispatch(capture, 256, on_seen, &seen, message), CAPTURE_OK);
     }
     assert_int_equal(gather(capture, &seen, sizeof seen.numbers), CAPTURE_OK);
@@ -442,7 +499,7 @@ static void test_bad_user_filter(void **state)
     NEED_NAMESPACE();
     capture = capture_new();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct capture_live_options options = { cases[i].interface, 128, 0, false, cases[i].filter, NULL };
+        struct capture_live_options options = { cases[i].interface, 128, 0, false, cases[i].filter, NULL, NULL };
 
         assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_BAD_FILTER);
         assert_non_null(strstr(message, cases[i].says));
@@ -454,7 +511,7 @@ static void test_bad_user_filter(void **state)
 /* A filter that will not do costs neither the whole ring nor another compilation at each attempt. */
 static void test_bad_user_filter_is_cheap(void **state)
 {
-    struct capture_live_options options = { "lo", 128, 256 << 20, false, "tcp port", NULL };
+    struct capture_live_options options = { "lo", 128, 256 << 20, false, "tcp port", NULL, NULL };
     char first[CAPTURE_ERROR_MAX];
     struct capture *capture;
 
@@ -486,7 +543,7 @@ static void test_bad_user_filter_is_cheap(void **state)
 
 static void test_ring(void **state)
 {
-    struct capture_live_options options = { "lo", 128, 4 << 20, false, NULL, NULL };
+    struct capture_live_options options = { "lo", 128, 4 << 20, false, NULL, NULL, NULL };
     struct capture *capture;
 
     (void)state;
@@ -594,7 +651,7 @@ static void test_raw_ip(void **state)
 
 static void test_goes_and_comes_back(void **state)
 {
-    struct capture_live_options options = { "tun1", 128, 1 << 20, false, NULL, NULL };
+    struct capture_live_options options = { "tun1", 128, 1 << 20, false, NULL, NULL, NULL };
     struct capture_statistics statistics;
     struct capture *capture;
     uint8_t frame[256];
@@ -662,7 +719,7 @@ static void test_replaced_interface(void **state)
 
 static void test_kernel_drops(void **state)
 {
-    struct capture_live_options options = { "lo", 2000, 512 << 10, false, NULL, NULL };
+    struct capture_live_options options = { "lo", 2000, 512 << 10, false, NULL, NULL, NULL };
     struct capture_statistics statistics;
     struct frame_options big = tcp4;
     struct capture *capture;
@@ -696,19 +753,19 @@ static void test_no_interface(void **state)
     NEED_NAMESPACE();
     capture = capture_new();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct capture_live_options options = { names[i], 128, 0, false, NULL, NULL };
+        struct capture_live_options options = { names[i], 128, 0, false, NULL, NULL, NULL };
 
         assert_int_equal(capture_open_live(capture, &options, message), CAPTURE_NO_INTERFACE);
         assert_non_null(strstr(message, "no such interface"));
     }
-    assert_int_equal(capture_filter(capture, NULL, false, message), CAPTURE_FAILED);
+    assert_int_equal(capture_filter(capture, NULL, NULL, false, message), CAPTURE_FAILED);
     assert_int_equal(capture_dispatch(capture, 0, on_seen, NULL, message), CAPTURE_FAILED);
     capture_free(capture);
 }
 
 static void test_no_permission(void **state)
 {
-    struct capture_live_options options = { "lo", 128, 0, false, NULL, NULL };
+    struct capture_live_options options = { "lo", 128, 0, false, NULL, NULL, NULL };
     int status;
     pid_t child = fork();
 
@@ -1079,6 +1136,7 @@ int main(void)
         cmocka_unit_test(test_ring_version_and_nanoseconds),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_whitelist),
+        cmocka_unit_test(test_our_acks),
         cmocka_unit_test(test_replaced_without_gap),
         cmocka_unit_test(test_user_filter),
         cmocka_unit_test(test_bad_user_filter),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <linux/if_packet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,47 @@ static uint32_t random_below(uint32_t n)
 
 /* ---- the interpreter: what the kernel does with these instructions; a load beyond the packet ends with 0 ---- */
 
+struct machine {
+    uint32_t a, x, memory[BPF_MEMWORDS];
+    unsigned stored; /* bits: the kernel takes no program that may load what it has not stored */
+};
+
+static void store(struct machine *m, uint32_t at, uint32_t value)
+{
+    assert_in_range(at, 0, BPF_MEMWORDS - 1);
+    m->memory[at] = value;
+    m->stored |= 1u << at;
+}
+
+static void load_x(struct machine *m, const struct sock_filter *in)
+{
+    if (in->code == LDX_IMM) {
+        m->x = in->k;
+        return;
+    }
+    assert_int_equal(in->code, LDX_MEM);
+    assert_in_range(in->k, 0, BPF_MEMWORDS - 1);
+    assert_true(m->stored >> in->k & 1);
+    m->x = m->memory[in->k];
+}
+
+static void calculate(struct machine *m, const struct sock_filter *in)
+{
+    switch (in->code) {
+    case RSH_K:
+        m->a >>= in->k;
+        break;
+    case AND_K:
+        m->a &= in->k;
+        break;
+    case ADD_K:
+        m->a += in->k;
+        break;
+    default:
+        fail_msg("calculation %#x", in->code);
+    }
+}
+
 static bool load(const struct kernel_packet *p, uint64_t offset, unsigned size, uint32_t *a)
 {
     if (offset == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)) {
@@ -55,7 +97,7 @@ static bool load(const struct kernel_packet *p, uint64_t offset, unsigned size, 
 static bool condition(uint16_t code, uint32_t a, uint32_t k)
 {
     switch (BPF_OP(code)) {
-    case BPF_JEQ:
+    case BPF_JEQ: /* k is X where the code says so */
         return a == k;
     case BPF_JGE:
         return a >= k;
@@ -71,7 +113,7 @@ static bool condition(uint16_t code, uint32_t a, uint32_t k)
 
 static uint32_t run(const struct filter_program *f, const struct kernel_packet *p)
 {
-    uint32_t a = 0, x = 0;
+    struct machine m = { 0 };
 
     for (size_t pc = 0;; pc++) {
         assert_true(pc < f->length);
@@ -80,19 +122,26 @@ static uint32_t run(const struct filter_program *f, const struct kernel_packet *
 
         switch (BPF_CLASS(in.code)) {
         case BPF_LD:
-            if (!load(p, BPF_MODE(in.code) == BPF_IND ? (uint64_t)x + in.k : in.k, size, &a))
+            if (!load(p, BPF_MODE(in.code) == BPF_IND ? (uint64_t)m.x + in.k : in.k, size, &m.a))
                 return 0;
             break;
         case BPF_LDX:
-            assert_int_equal(in.code, LDX_IMM);
-            x = in.k;
+            load_x(&m, &in);
+            break;
+        case BPF_ST:
+            store(&m, in.k, m.a);
+            break;
+        case BPF_STX:
+            store(&m, in.k, m.x);
             break;
         case BPF_ALU:
-            assert_int_equal(in.code, RSH_K);
-            a >>= in.k;
+            calculate(&m, &in);
             break;
         case BPF_JMP:
-            pc += BPF_OP(in.code) == BPF_JA ? in.k : condition(in.code, a, in.k) ? in.jt : in.jf;
+            if (BPF_OP(in.code) == BPF_JA)
+                pc += in.k;
+            else
+                pc += condition(in.code, m.a, BPF_SRC(in.code) == BPF_X ? m.x : in.k) ? in.jt : in.jf;
             break;
         case BPF_RET:
             assert_int_equal(in.code, RET_K);
@@ -122,81 +171,100 @@ static unsigned u16(const uint8_t *p)
     return (unsigned)p[0] << 8 | p[1];
 }
 
-static bool wants_v4(const struct netset *set, const uint8_t *ip, size_t n)
+/* What is asked of a packet. */
+struct sets {
+    const struct netset *wanted, *ours;
+    bool outgoing;
+};
+
+/* Nothing but an ACK of ours to somebody else; ip is the whole of it up to byte 14 of TCP. */
+static bool is_our_ack(const struct sets *sets, const struct ip_address *src, const struct ip_address *dst, unsigned tcp_length,
+                       const uint8_t *tcp)
+{
+    if (sets->ours == NULL || !sets->outgoing || !netset_lookup(sets->ours, src, NULL) || netset_lookup(sets->ours, dst, NULL))
+        return false;
+    return tcp_length == (tcp[12] >> 4) * 4u && (tcp[13] & 0x3f) == 0x10;
+}
+
+static bool wants_v4(const struct sets *sets, const uint8_t *ip, size_t n)
 {
     struct ip_address src, dst;
 
     if (n < 10 || ip[9] != 6 || (u16(ip + 6) & 0x1fff) != 0)
         return false;
-    if (set == NULL)
+    if (sets->wanted == NULL && n < 34)
         return true;
     if (n < 20)
         return false;
     src = address_from_v4(ip + 12);
     dst = address_from_v4(ip + 16);
-    return wanted(set, &src, &dst);
+    if (n >= 34 && ip[0] == 0x45 && (ip[6] & 0x20) == 0 && is_our_ack(sets, &src, &dst, u16(ip + 2) - 20, ip + 20))
+        return false;
+    return wanted(sets->wanted, &src, &dst);
 }
 
-static bool wants_v6(const struct netset *set, const uint8_t *ip, size_t n)
+static bool wants_v6(const struct sets *sets, const uint8_t *ip, size_t n)
 {
     struct ip_address src, dst;
 
     if (n < 7 || memchr("\x06\x00\x2b\x2c\x33\x3c", ip[6], 6) == NULL)
         return false;
-    if (set == NULL)
+    if (sets->wanted == NULL && n < 54)
         return true;
     if (n < 40)
         return false;
     src = address_from_v6(ip + 8);
     dst = address_from_v6(ip + 24);
-    return wanted(set, &src, &dst);
+    if (n >= 54 && ip[6] == 6 && is_our_ack(sets, &src, &dst, u16(ip + 4), ip + 40))
+        return false;
+    return wanted(sets->wanted, &src, &dst);
 }
 
-static bool wants_type(const struct netset *set, unsigned type, const uint8_t *ip, size_t n)
+static bool wants_type(const struct sets *sets, unsigned type, const uint8_t *ip, size_t n)
 {
-    return type == 0x800 ? wants_v4(set, ip, n) : type == 0x86dd ? wants_v6(set, ip, n) : false;
+    return type == 0x800 ? wants_v4(sets, ip, n) : type == 0x86dd ? wants_v6(sets, ip, n) : false;
 }
 
-static bool wants_version(const struct netset *set, const uint8_t *ip, size_t n)
+static bool wants_version(const struct sets *sets, const uint8_t *ip, size_t n)
 {
     unsigned version = n > 0 ? ip[0] >> 4 : 0;
 
-    return wants_type(set, version == 4 ? 0x800 : version == 6 ? 0x86dd : 0, ip, n);
+    return wants_type(sets, version == 4 ? 0x800 : version == 6 ? 0x86dd : 0, ip, n);
 }
 
-static bool wants_ethernet(const struct netset *set, const struct kernel_packet *p)
+static bool wants_ethernet(const struct sets *sets, const struct kernel_packet *p)
 {
     size_t at = 12;
 
     for (unsigned tags = 0; tags < 2 && at + 2 <= p->length && is_tag(u16(p->data + at)); tags++)
         at += 4;
-    return at + 2 <= p->length && wants_type(set, u16(p->data + at), p->data + at + 2, p->length - at - 2);
+    return at + 2 <= p->length && wants_type(sets, u16(p->data + at), p->data + at + 2, p->length - at - 2);
 }
 
-static bool wants_cooked(const struct netset *set, const struct kernel_packet *p)
+static bool wants_cooked(const struct sets *sets, const struct kernel_packet *p)
 {
     unsigned inner, version;
 
     if (!is_tag(p->protocol))
-        return wants_type(set, p->protocol, p->data, p->length);
+        return wants_type(sets, p->protocol, p->data, p->length);
     if (p->length < 4)
         return false;
     inner = u16(p->data + 2);
     version = p->data[0] >> 4;
     if (inner != 0x800 && inner != 0x86dd)
-        return wants_version(set, p->data, p->length);
-    return version == 4 || version == 6 || wants_version(set, p->data + 4, p->length - 4);
+        return wants_version(sets, p->data, p->length);
+    return version == 4 || version == 6 || wants_version(sets, p->data + 4, p->length - 4);
 }
 
-static bool wants(enum filter_link link, const struct netset *set, const struct kernel_packet *p)
+static bool wants(enum filter_link link, const struct sets *sets, const struct kernel_packet *p)
 {
     switch (link) {
     case FILTER_ETHERNET:
-        return wants_ethernet(set, p);
+        return wants_ethernet(sets, p);
     case FILTER_RAW:
-        return wants_version(set, p->data, p->length);
+        return wants_version(sets, p->data, p->length);
     case FILTER_COOKED:
-        return wants_cooked(set, p);
+        return wants_cooked(sets, p);
     }
     return false;
 }
@@ -237,19 +305,34 @@ static struct netset *random_set(unsigned count)
     return set;
 }
 
+/* Pure ACKs, and what differs from one in the length or in a flag. */
+static void put_tcp(uint8_t *tcp, uint8_t *length, unsigned counted)
+{
+    static const uint8_t flags[] = { 0x10, 0x10, 0x10, 0x10, 0x50, 0x11, 0x12, 0x14, 0x18, 0x30, 0x02, 0x04, 0x00, 0x3f };
+    unsigned header = 20 + 4 * random_below(11), size = counted + header;
+
+    tcp[12] = (uint8_t)(header << 2 | random_below(16));
+    tcp[13] = flags[random_below(sizeof flags)];
+    if (random_below(3) == 0)
+        size = random_below(3) == 0 ? 0 : size - 2 + random_below(5);
+    length[0] = (uint8_t)(size >> 8);
+    length[1] = (uint8_t)size;
+}
+
 static size_t put_ip(uint8_t *at, bool v4)
 {
-    static const uint8_t protocols[] = { 6, 6, 6, 6, 17, 1, 0, 43, 44, 51, 60, 58, 59, 4 };
+    static const uint8_t protocols[] = { 6, 6, 6, 6, 6, 6, 6, 6, 17, 1, 0, 43, 44, 51, 60, 58, 59, 4 };
     uint8_t protocol = protocols[random_below(sizeof protocols)];
 
-    memset(at, 0, 60);
-    at[0] = v4 ? 0x45 : 0x60;
+    memset(at, 0, 80);
+    at[0] = v4 ? random_below(8) == 0 ? 0x46 : 0x45 : 0x60;
     at[v4 ? 9 : 6] = protocol;
     if (v4 && random_below(4) == 0)
-        at[6 + random_below(2)] = (uint8_t)random_below(256);
+        at[6 + random_below(2)] = (uint8_t)(1u << random_below(8));
     random_address(at + (v4 ? 12 : 8), v4);
     random_address(at + (v4 ? 16 : 24), v4);
-    return v4 ? 40 : 60;
+    put_tcp(at + (v4 ? 20 : 40), at + (v4 ? 2 : 4), v4 ? 20 : 0);
+    return v4 ? 60 : 80;
 }
 
 static void random_frame(enum filter_link link, struct kernel_packet *p, uint8_t *buffer)
@@ -285,20 +368,33 @@ static void random_frame(enum filter_link link, struct kernel_packet *p, uint8_t
     p->data = buffer;
     p->cut = random_below(6) == 0;
     p->length = p->cut ? random_below((uint32_t)n) : n;
-    p->type = 0;
+    p->type = (uint8_t)(random_below(2) ? PACKET_OUTGOING : random_below(5));
 }
 
-static void check_frames(enum filter_link link, const struct netset *set, unsigned rounds, unsigned *passed)
+static int build(enum filter_link link, const struct netset *whitelist, const struct netset *ours, uint32_t accept,
+                 const struct sock_filter *user, size_t user_length)
+{
+    const struct filter_settings settings = {
+        .link = link, .whitelist = whitelist, .ours = ours, .accept = accept, .user = user, .user_length = user_length
+    };
+
+    return filter_build(&program, &settings);
+}
+
+static void check_frames(enum filter_link link, const struct netset *set, const struct netset *ours, unsigned rounds,
+                         unsigned *passed)
 {
     uint8_t buffer[128];
     struct kernel_packet p;
 
     for (unsigned i = 0; i < rounds; i++) {
         random_frame(link, &p, buffer);
-        bool expected = wants(link, set, &p);
+        const struct sets sets = { set, ours, p.type == PACKET_OUTGOING };
+        bool expected = wants(link, &sets, &p);
         uint32_t got = run(&program, &p);
 
-        if (got != (expected ? ACCEPT : 0) && !(p.cut && got == ACCEPT))
+        /* What ends within the headers may pass on what is there; of an outgoing one the search for our ACKs may end there. */
+        if (got != (expected ? ACCEPT : 0) && !(p.cut && (got == ACCEPT || (ours != NULL && sets.outgoing))))
             fail_msg("link %d frame %u of seed: expected %d, got %u", (int)link, i, expected, got);
         *passed += expected;
     }
@@ -312,16 +408,121 @@ static void test_random_sets(void **state)
     (void)state;
     for (unsigned i = 0; i < 12 * sizeof sizes / sizeof sizes[0]; i++) {
         random_state = 0x9e3779b97f4a7c15u + i;
-        struct netset *set = random_set(sizes[i / 12]);
+        struct netset *set = random_set(sizes[i / 12]), *ours = i % 2 ? random_set(1 + i % 12) : NULL;
 
         for (int link = FILTER_ETHERNET; link <= FILTER_COOKED; link++, rounds++) {
-            assert_int_equal(filter_build(&program, (enum filter_link)link, set, ACCEPT, NULL, 0), 0);
+            assert_int_equal(build((enum filter_link)link, set, ours, ACCEPT, NULL, 0), 0);
             assert_true(program.has_whitelist);
-            check_frames((enum filter_link)link, set, 1500, &passed);
+            assert_int_equal(program.drops_acks, ours != NULL);
+            check_frames((enum filter_link)link, set, ours, 1500, &passed);
         }
         netset_free(set);
+        netset_free(ours);
     }
     assert_in_range(passed, rounds * 100, rounds * 1400);
+}
+
+/* With and without a set of ours on the same frames: enough of them are pure ACKs. */
+static void test_our_acks(void **state)
+{
+    unsigned passed = 0, all = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++) {
+        random_state = 0xd1342543de82ef95u + i;
+        struct netset *ours = random_set(1 + i);
+
+        for (int link = FILTER_ETHERNET; link <= FILTER_COOKED; link++) {
+            uint64_t seed = random_state;
+
+            assert_int_equal(build((enum filter_link)link, NULL, ours, ACCEPT, NULL, 0), 0);
+            assert_true(program.drops_acks);
+            check_frames((enum filter_link)link, NULL, ours, 4000, &passed);
+            random_state = seed;
+            assert_int_equal(build((enum filter_link)link, NULL, NULL, ACCEPT, NULL, 0), 0);
+            check_frames((enum filter_link)link, NULL, NULL, 4000, &all);
+        }
+        netset_free(ours);
+    }
+    assert_in_range(all - passed, 1000, all / 4);
+}
+
+/* Byte by byte: a pure ACK of ours, and each thing that makes it something else. */
+struct ack_case {
+    const char *what;
+    bool v4;
+    uint8_t at, value; /* byte of the frame that is other than in the ACK */
+    uint8_t type;
+    bool passes;
+};
+
+static const struct ack_case ack_cases[] = {
+    { "IPv4", true, 0, 2, PACKET_OUTGOING, false },
+    { "received: of a mirror, or of who took our address", true, 0, 2, PACKET_HOST, true },
+    { "for others", true, 0, 2, PACKET_OTHERHOST, true },
+    { "from elsewhere: forwarded", true, 29, 9, PACKET_OUTGOING, true },
+    { "to another address of ours: both sides are measured", true, 30, 10, PACKET_OUTGOING, true },
+    { "with a byte of data", true, 17, 53, PACKET_OUTGOING, true },
+    { "IP length below the headers'", true, 17, 51, PACKET_OUTGOING, true },
+    { "IP length 0 and more (TSO)", true, 17, 0, PACKET_OUTGOING, true },
+    { "FIN", true, 47, 0x11, PACKET_OUTGOING, true },
+    { "SYN", true, 47, 0x12, PACKET_OUTGOING, true },
+    { "RST", true, 47, 0x14, PACKET_OUTGOING, true },
+    { "PSH", true, 47, 0x18, PACKET_OUTGOING, true },
+    { "URG", true, 47, 0x30, PACKET_OUTGOING, true },
+    { "no ACK", true, 47, 0, PACKET_OUTGOING, true },
+    { "ECE and CWR", true, 47, 0xd0, PACKET_OUTGOING, false },
+    { "don't fragment", true, 20, 0x40, PACKET_OUTGOING, false },
+    { "more fragments", true, 20, 0x20, PACKET_OUTGOING, true },
+    { "the evil bit", true, 20, 0x80, PACKET_OUTGOING, false },
+    { "IP options", true, 14, 0x46, PACKET_OUTGOING, true },
+    { "IPv6", false, 0, 2, PACKET_OUTGOING, false },
+    { "IPv6, received", false, 0, 2, PACKET_HOST, true },
+    { "IPv6, from elsewhere", false, 37, 9, PACKET_OUTGOING, true },
+    { "IPv6, with data", false, 19, 33, PACKET_OUTGOING, true },
+    { "IPv6, FIN", false, 67, 0x11, PACKET_OUTGOING, true },
+    { "IPv6, extension header", false, 20, 60, PACKET_OUTGOING, true },
+    { "IPv6, jumbo or BIG TCP", false, 19, 0, PACKET_OUTGOING, true },
+};
+
+/* Twelve bytes of TCP options; an Ethernet frame may be longer than the packet in it. */
+static void put_ack(uint8_t frame[static 100], bool v4)
+{
+    static const uint8_t ours[16] = { 0xfd, 0, 0, 1 }, theirs[16] = { 0xfd, 0, 0, 2 };
+    uint8_t *ip = frame + 14, *tcp = ip + (v4 ? 20 : 40);
+
+    memset(frame, 0, 100);
+    memset(frame, 2, 12);
+    frame[12] = v4 ? 0x08 : 0x86;
+    frame[13] = v4 ? 0x00 : 0xdd;
+    ip[0] = v4 ? 0x45 : 0x60;
+    ip[v4 ? 3 : 5] = v4 ? 52 : 32;
+    ip[v4 ? 9 : 6] = 6;
+    memcpy(ip + (v4 ? 12 : 8), v4 ? (const uint8_t[]){ 10, 0, 0, 1 } : ours, v4 ? 4 : 16);
+    memcpy(ip + (v4 ? 16 : 24), v4 ? (const uint8_t[]){ 11, 0, 0, 1 } : theirs, v4 ? 4 : 16);
+    tcp[12] = 0x80;
+    tcp[13] = 0x10;
+}
+
+static void test_each_ack(void **state)
+{
+    struct netset *ours = netset_new();
+    uint8_t frame[100];
+
+    (void)state;
+    add(ours, "10.0.0.1");
+    add(ours, "fd00:1::");
+    assert_int_equal(build(FILTER_ETHERNET, NULL, ours, ACCEPT, NULL, 0), 0);
+    for (size_t i = 0; i < sizeof ack_cases / sizeof ack_cases[0]; i++) {
+        const struct ack_case *c = &ack_cases[i];
+        struct kernel_packet p = { frame, sizeof frame, c->v4 ? 0x800 : 0x86dd, c->type, false };
+
+        put_ack(frame, c->v4);
+        frame[c->at] = c->value;
+        if (run(&program, &p) != (c->passes ? ACCEPT : 0))
+            fail_msg("%s", c->what);
+    }
+    netset_free(ours);
 }
 
 static void test_all_peers(void **state)
@@ -331,9 +532,9 @@ static void test_all_peers(void **state)
     (void)state;
     random_state = 7;
     for (int link = FILTER_ETHERNET; link <= FILTER_COOKED; link++) {
-        assert_int_equal(filter_build(&program, (enum filter_link)link, NULL, ACCEPT, NULL, 0), 0);
+        assert_int_equal(build((enum filter_link)link, NULL, NULL, ACCEPT, NULL, 0), 0);
         assert_false(program.has_whitelist);
-        check_frames((enum filter_link)link, NULL, 20000, &passed);
+        check_frames((enum filter_link)link, NULL, NULL, 20000, &passed);
     }
     assert_in_range(passed, 10000, 50000);
 }
@@ -349,8 +550,8 @@ static void test_everything_listed(void **state)
 
         add(set, all[i]);
         random_state = 11;
-        assert_int_equal(filter_build(&program, FILTER_ETHERNET, set, ACCEPT, NULL, 0), 0);
-        check_frames(FILTER_ETHERNET, set, 5000, &passed);
+        assert_int_equal(build(FILTER_ETHERNET, set, NULL, ACCEPT, NULL, 0), 0);
+        check_frames(FILTER_ETHERNET, set, NULL, 5000, &passed);
         netset_free(set);
     }
     assert_in_range(passed, 1000, 9000);
@@ -387,12 +588,39 @@ static void test_capacity(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct netset *set = hosts(cases[i].count, cases[i].v4);
 
-        assert_int_equal(filter_build(&program, FILTER_ETHERNET, set, ACCEPT, NULL, 0), 0);
+        assert_int_equal(build(FILTER_ETHERNET, set, NULL, ACCEPT, NULL, 0), 0);
         assert_int_equal(program.has_whitelist, cases[i].fits);
         assert_in_range(program.length, 1, FILTER_MAX_INSTRUCTIONS);
         random_state = 3;
-        check_frames(FILTER_ETHERNET, cases[i].fits ? set : NULL, 3000, &passed);
+        check_frames(FILTER_ETHERNET, cases[i].fits ? set : NULL, NULL, 3000, &passed);
         netset_free(set);
+    }
+}
+
+/* What does not fit goes: our ACKs first, then the whitelist instead, then both. */
+static void test_priority(void **state)
+{
+    static const struct {
+        unsigned wanted, ours, user;
+        bool has_whitelist, drops_acks;
+    } cases[] = {
+        { 1000, 10, 1, true, true },     { 1600, 100, 1, true, false },   { 3000, 10, 1, false, true },
+        { 3000, 3000, 1, false, false }, { 1000, 10, 3500, false, true }, { 1000, 100, 4000, false, false },
+    };
+    static struct sock_filter user[4000];
+
+    (void)state;
+    for (size_t i = 0; i < 4000; i++)
+        user[i] = (struct sock_filter){ RET_K, 0, 0, 1 };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct netset *wanted = hosts(cases[i].wanted, true), *ours = hosts(cases[i].ours, true);
+
+        assert_int_equal(build(FILTER_ETHERNET, wanted, ours, ACCEPT, user, cases[i].user), 0);
+        assert_int_equal(program.has_whitelist, cases[i].has_whitelist);
+        assert_int_equal(program.drops_acks, cases[i].drops_acks);
+        assert_in_range(program.length, 1, FILTER_MAX_INSTRUCTIONS);
+        netset_free(wanted);
+        netset_free(ours);
     }
 }
 
@@ -404,7 +632,7 @@ static void test_each_host(void **state)
     struct kernel_packet p = { frame, sizeof frame, 0x800, 0, false };
 
     (void)state;
-    assert_int_equal(filter_build(&program, FILTER_ETHERNET, set, ACCEPT, NULL, 0), 0);
+    assert_int_equal(build(FILTER_ETHERNET, set, NULL, ACCEPT, NULL, 0), 0);
     for (unsigned i = 0; i < 1500; i++)
         for (unsigned side = 0; side < 2; side++) {
             const uint8_t address[4] = { 10, (uint8_t)(i * 7 % 251), (uint8_t)(i / 250 % 250), (uint8_t)(i % 250) };
@@ -453,7 +681,7 @@ static void test_user_program(void **state)
 
     (void)state;
     add(set, "10.0.0.0/8");
-    assert_int_equal(filter_build(&program, FILTER_ETHERNET, set, 96, port_80, 7), 0);
+    assert_int_equal(build(FILTER_ETHERNET, set, NULL, 96, port_80, 7), 0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         frame[26] = cases[i].first;
         frame[37] = cases[i].port;
@@ -480,7 +708,7 @@ static void test_user_program_malformed(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         errno = 0;
-        assert_int_equal(filter_build(&program, FILTER_RAW, NULL, 96, cases[i].code, cases[i].length), -1);
+        assert_int_equal(build(FILTER_RAW, NULL, NULL, 96, cases[i].code, cases[i].length), -1);
         assert_int_equal(errno, EINVAL);
     }
 }
@@ -493,11 +721,11 @@ static void test_user_program_length(void **state)
     (void)state;
     for (size_t i = 0; i <= FILTER_MAX_INSTRUCTIONS; i++)
         longest[i] = (struct sock_filter){ RET_K, 0, 0, 1 };
-    assert_int_equal(filter_build(&program, FILTER_RAW, NULL, 96, longest, 4000), 0);
-    assert_int_equal(filter_build(&program, FILTER_RAW, set, 96, longest, 3500), 0);
+    assert_int_equal(build(FILTER_RAW, NULL, NULL, 96, longest, 4000), 0);
+    assert_int_equal(build(FILTER_RAW, set, NULL, 96, longest, 3500), 0);
     assert_false(program.has_whitelist); /* the user's own filter stays, the whitelist goes */
-    assert_int_equal(filter_build(&program, FILTER_RAW, NULL, 96, longest, FILTER_MAX_INSTRUCTIONS), -1);
-    assert_int_equal(filter_build(&program, FILTER_RAW, NULL, 96, longest, FILTER_MAX_INSTRUCTIONS + 1), -1);
+    assert_int_equal(build(FILTER_RAW, NULL, NULL, 96, longest, FILTER_MAX_INSTRUCTIONS), -1);
+    assert_int_equal(build(FILTER_RAW, NULL, NULL, 96, longest, FILTER_MAX_INSTRUCTIONS + 1), -1);
     netset_free(set);
 }
 
@@ -542,11 +770,19 @@ static void test_rebase_cooked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_sets),         cmocka_unit_test(test_all_peers),
-        cmocka_unit_test(test_everything_listed),   cmocka_unit_test(test_capacity),
-        cmocka_unit_test(test_each_host),           cmocka_unit_test(test_reject),
-        cmocka_unit_test(test_user_program),        cmocka_unit_test(test_user_program_malformed),
-        cmocka_unit_test(test_user_program_length), cmocka_unit_test(test_rebase_cooked),
+        cmocka_unit_test(test_random_sets),
+        cmocka_unit_test(test_our_acks),
+        cmocka_unit_test(test_each_ack),
+        cmocka_unit_test(test_priority),
+        cmocka_unit_test(test_all_peers),
+        cmocka_unit_test(test_everything_listed),
+        cmocka_unit_test(test_capacity),
+        cmocka_unit_test(test_each_host),
+        cmocka_unit_test(test_reject),
+        cmocka_unit_test(test_user_program),
+        cmocka_unit_test(test_user_program_malformed),
+        cmocka_unit_test(test_user_program_length),
+        cmocka_unit_test(test_rebase_cooked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
