@@ -1,46 +1,51 @@
-/* filter.c: the program around the searches: the user's filter, the link layer, IPv4 and IPv6. */
+/* filter.c: the user's filter, the link layer, and what of the rest fits. */
 #include "filter.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <netinet/in.h>
 
-#include "filter_ours.h"
+#include "filter_ip.h"
 #include "filter_tree.h"
 
 #define ETHERTYPE_QINQ_OLD 0x9100
 #define SLL_HEADER 16
 
-/* ---- from the link layer to IP: X becomes the offset of the IP header ---- */
+/* ---- from the link layer to IP ---- */
 
-/* Targets common to the prologues, in place of a jump's distance; distances in the tables are smaller. */
-enum { TO_REJECT = 0xf0, TO_ACCEPT, TO_V6, TO_V4 };
+/* Targets common to the prologues, in place of a jump's distance; distances in the tables are smaller. Where the IP header does
+ * not begin at the link's usual place, X is its offset (_BY_X). */
+enum { TO_REJECT = 0xf0, TO_ACCEPT, TO_V6, TO_V4, TO_V6_BY_X, TO_V4_BY_X, TO_END };
 
 static const struct sock_filter ethernet_prologue[] = {
-    { LDX_IMM, 0, 0, 14 },
     { LD_H_ABS, 0, 0, 12 },
+    { JEQ_K, TO_V4, 0, ETH_P_IP },
+    { JEQ_K, TO_V6, 0, ETH_P_IPV6 },
     { JEQ_K, 2, 0, ETH_P_8021Q },
     { JEQ_K, 1, 0, ETH_P_8021AD },
-    { JEQ_K, 0, 7, ETHERTYPE_QINQ_OLD },
+    { JEQ_K, 0, TO_REJECT, ETHERTYPE_QINQ_OLD },
     { LDX_IMM, 0, 0, 18 },
     { LD_H_ABS, 0, 0, 16 },
+    { JEQ_K, TO_V4_BY_X, 0, ETH_P_IP },
+    { JEQ_K, TO_V6_BY_X, 0, ETH_P_IPV6 },
     { JEQ_K, 2, 0, ETH_P_8021Q },
     { JEQ_K, 1, 0, ETH_P_8021AD },
-    { JEQ_K, 0, 2, ETHERTYPE_QINQ_OLD },
+    { JEQ_K, 0, TO_REJECT, ETHERTYPE_QINQ_OLD },
     { LDX_IMM, 0, 0, 22 },
     { LD_H_ABS, 0, 0, 20 },
-    { JEQ_K, TO_V4, 0, ETH_P_IP },
-    { JEQ_K, TO_V6, TO_REJECT, ETH_P_IPV6 },
+    { JEQ_K, TO_V4_BY_X, 0, ETH_P_IP },
+    { JEQ_K, TO_V6_BY_X, TO_REJECT, ETH_P_IPV6 },
 };
 
 static const struct sock_filter raw_prologue[] = {
-    { LDX_IMM, 0, 0, 0 }, { LD_B_ABS, 0, 0, 0 }, { RSH_K, 0, 0, 4 }, { JEQ_K, TO_V4, 0, 4 }, { JEQ_K, TO_V6, TO_REJECT, 6 },
+    { LD_B_ABS, 0, 0, 0 },
+    { RSH_K, 0, 0, 4 },
+    { JEQ_K, TO_V4, 0, 4 },
+    { JEQ_K, TO_V6, TO_REJECT, 6 },
 };
 
 /* Where skb->protocol is a tag, offset 0 is either that tag's second half or the packet behind it. An inner type at 2 says the
  * former, unless there is an IP version at 0 as well: then either may be true and it passes. */
 static const struct sock_filter cooked_prologue[] = {
-    { LDX_IMM, 0, 0, 0 },
     { LD_W_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL) },
     { JEQ_K, TO_V4, 0, ETH_P_IP },
     { JEQ_K, TO_V6, 0, ETH_P_IPV6 },
@@ -50,14 +55,16 @@ static const struct sock_filter cooked_prologue[] = {
     { LD_H_ABS, 0, 0, 2 },
     { JEQ_K, 2, 0, ETH_P_IP },
     { JEQ_K, 1, 0, ETH_P_IPV6 },
-    { JA, 0, 0, 7 }, /* no inner type: to the load of byte 0, third line from below */
+    { JA, 0, 0, 9 }, /* no inner type: to the last load of byte 0 */
     { LD_B_ABS, 0, 0, 0 },
     { RSH_K, 0, 0, 4 },
     { JEQ_K, TO_ACCEPT, 0, 4 },
     { JEQ_K, TO_ACCEPT, 0, 6 },
     { LDX_IMM, 0, 0, 4 },
     { LD_B_ABS, 0, 0, 4 },
-    { JA, 0, 0, 1 },
+    { RSH_K, 0, 0, 4 },
+    { JEQ_K, TO_V4_BY_X, 0, 4 },
+    { JEQ_K, TO_V6_BY_X, TO_REJECT, 6 },
     { LD_B_ABS, 0, 0, 0 },
     { RSH_K, 0, 0, 4 },
     { JEQ_K, TO_V4, 0, 4 },
@@ -67,13 +74,14 @@ static const struct sock_filter cooked_prologue[] = {
 static const struct prologue {
     const struct sock_filter *code;
     size_t length;
+    uint32_t ip; /* offset of the IP header, but for tags */
 } prologues[] = {
-    [FILTER_ETHERNET] = { ethernet_prologue, sizeof ethernet_prologue / sizeof ethernet_prologue[0] },
-    [FILTER_RAW] = { raw_prologue, sizeof raw_prologue / sizeof raw_prologue[0] },
-    [FILTER_COOKED] = { cooked_prologue, sizeof cooked_prologue / sizeof cooked_prologue[0] },
+    [FILTER_ETHERNET] = { ethernet_prologue, sizeof ethernet_prologue / sizeof ethernet_prologue[0], 14 },
+    [FILTER_RAW] = { raw_prologue, sizeof raw_prologue / sizeof raw_prologue[0], 0 },
+    [FILTER_COOKED] = { cooked_prologue, sizeof cooked_prologue / sizeof cooked_prologue[0], 0 },
 };
 
-/* Behind the prologue stand `ret #0`, `ret accept`, `ja V6`, and then the IPv4 part. */
+/* Behind the prologue stands an instruction for each target, in their order. */
 static uint8_t resolve_target(uint8_t target, size_t index, size_t length)
 {
     if (target < TO_REJECT)
@@ -81,11 +89,8 @@ static uint8_t resolve_target(uint8_t target, size_t index, size_t length)
     return (uint8_t)(length + (target - TO_REJECT) - index - 1);
 }
 
-/* Returns where the jump to the IPv6 part is. */
-static size_t emit_prologue(struct filter_emitter *e, enum filter_link link, uint32_t accept)
+static void emit_prologue(struct filter_emitter *e, const struct prologue *p, uint32_t accept, size_t jumps[static TO_END])
 {
-    const struct prologue *p = &prologues[link];
-
     for (size_t i = 0; i < p->length; i++) {
         const struct sock_filter in = p->code[i];
 
@@ -93,59 +98,22 @@ static size_t emit_prologue(struct filter_emitter *e, enum filter_link link, uin
     }
     filter_emit(e, RET_K, 0, 0, 0);
     filter_emit(e, RET_K, 0, 0, accept);
-    return filter_emit(e, JA, 0, 0, UNPATCHED);
+    for (unsigned target = TO_V6; target < TO_END; target++)
+        jumps[target] = filter_emit(e, JA, 0, 0, UNPATCHED);
 }
 
-/* ---- the parts for IPv4 and IPv6 ---- */
-
-/* What the program is made of. */
-struct parts {
-    struct filter_peers peers, ours;
-    uint32_t accept;
-};
-
-static void emit_peers(struct filter_emitter *e, const struct parts *parts, bool v4)
+/* One family, from both places where its header may be. */
+static void emit_family(struct filter_emitter *e, const struct filter_parts *parts, bool v4, uint32_t ip, size_t jump,
+                        size_t jump_by_x)
 {
-    const struct sock_filter accept = { RET_K, 0, 0, parts->accept };
-    uint32_t source = v4 ? 12 : 8, destination = v4 ? 16 : 24;
+    const struct filter_place usual = { .offset = ip }, by_x = { .by_x = true };
     size_t start = e->length;
 
-    if (!parts->peers.listed) {
-        filter_emit(e, accept.code, 0, 0, accept.k);
-        return;
-    }
-    filter_emit_tree(e, &parts->peers, v4, source, accept);
-    filter_patch_all(e, start, UNPATCHED);
-    start = e->length;
-    filter_emit_tree(e, &parts->peers, v4, destination, accept);
-    filter_patch_all(e, start, UNPATCHED);
-    filter_emit(e, RET_K, 0, 0, 0);
-}
-
-static void emit_v4(struct filter_emitter *e, const struct parts *parts)
-{
-    filter_emit(e, LD_B_IND, 0, 0, 9);
-    filter_emit(e, JEQ_K, 1, 0, IPPROTO_TCP);
-    filter_emit(e, RET_K, 0, 0, 0);
-    filter_emit(e, LD_H_IND, 0, 0, 6);
-    filter_emit(e, JSET_K, 0, 1, 0x1fff); /* a fragment that is not the first */
-    filter_emit(e, RET_K, 0, 0, 0);
-    filter_emit_ours(e, &parts->ours, true);
-    emit_peers(e, parts, true);
-}
-
-static void emit_v6(struct filter_emitter *e, const struct parts *parts)
-{
-    static const uint32_t next_headers[] = { IPPROTO_TCP,      IPPROTO_HOPOPTS, IPPROTO_ROUTING,
-                                             IPPROTO_FRAGMENT, IPPROTO_AH,      IPPROTO_DSTOPTS };
-    const uint8_t n = sizeof next_headers / sizeof next_headers[0];
-
-    filter_emit(e, LD_B_IND, 0, 0, 6);
-    for (uint8_t i = 0; i < n; i++)
-        filter_emit(e, JEQ_K, (uint8_t)(n - i), 0, next_headers[i]);
-    filter_emit(e, RET_K, 0, 0, 0);
-    filter_emit_ours(e, &parts->ours, false);
-    emit_peers(e, parts, false);
+    filter_patch(e, jump_by_x);
+    filter_emit_head(e, parts, v4, &by_x);
+    filter_patch(e, jump);
+    filter_emit_head(e, parts, v4, &usual);
+    filter_emit_searches(e, parts, v4, start);
 }
 
 /* ---- the user's program ---- */
@@ -181,14 +149,15 @@ static int emit_user(struct filter_emitter *e, const struct sock_filter *user, s
 
 /* ---- the whole ---- */
 
-static bool build_once(struct filter_program *out, size_t from, enum filter_link link, const struct parts *parts)
+static bool build_once(struct filter_program *out, size_t from, enum filter_link link, const struct filter_parts *parts)
 {
     struct filter_emitter e = { out->code, from, false };
-    size_t to_v6 = emit_prologue(&e, link, parts->accept);
+    const struct prologue *p = &prologues[link];
+    size_t jumps[TO_END];
 
-    emit_v4(&e, parts);
-    filter_patch(&e, to_v6);
-    emit_v6(&e, parts);
+    emit_prologue(&e, p, parts->accept, jumps);
+    emit_family(&e, parts, true, p->ip, jumps[TO_V4], jumps[TO_V4_BY_X]);
+    emit_family(&e, parts, false, p->ip, jumps[TO_V6], jumps[TO_V6_BY_X]);
     out->length = e.length;
     out->has_whitelist = parts->peers.listed;
     out->drops_acks = parts->ours.count[0] + parts->ours.count[1] > 0;
@@ -196,14 +165,14 @@ static bool build_once(struct filter_program *out, size_t from, enum filter_link
 }
 
 /* A packet that is not wanted is mostly one of many, so the whitelist stays longest. */
-static bool build_what_fits(struct filter_program *out, size_t from, enum filter_link link, const struct parts *parts)
+static bool build_what_fits(struct filter_program *out, size_t from, enum filter_link link, const struct filter_parts *parts)
 {
     static const struct {
         bool peers, ours;
     } attempts[] = { { true, true }, { true, false }, { false, true }, { false, false } };
 
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
-        struct parts some = { .accept = parts->accept };
+        struct filter_parts some = { .accept = parts->accept };
 
         if (attempts[i].peers)
             some.peers = parts->peers;
@@ -218,7 +187,7 @@ static bool build_what_fits(struct filter_program *out, size_t from, enum filter
 int filter_build(struct filter_program *out, const struct filter_settings *settings)
 {
     struct filter_emitter e = { out->code, 0, false };
-    struct parts parts = { .accept = settings->accept };
+    struct filter_parts parts = { .accept = settings->accept };
     int error = EINVAL;
 
     if (filter_peers_load(&parts.peers, settings->whitelist) < 0 || filter_peers_load(&parts.ours, settings->ours) < 0)

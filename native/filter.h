@@ -2,7 +2,7 @@
  *
  * Written here rather than compiled by pcap_compile, which takes 0.4 s for 200 hosts and 7 s for 500. The program lets through
  * what the helper could use: TCP (first fragments only, IPv6 with extension headers) from or to a wanted peer, without our own
- * pure ACKs (filter_ours.h); the helper then matches exactly. Up to two VLAN tags may still be in the frame, one more may have
+ * pure ACKs (filter_ip.c); the helper then matches exactly. Up to two VLAN tags may still be in the frame, one more may have
  * been taken off by the kernel.
  *
  * Where the network layer begins is read from the frame itself wherever a link header is there. skb->protocol with SKF_NET_OFF is

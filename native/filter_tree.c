@@ -106,7 +106,7 @@ struct group {
 
 struct tree {
     struct filter_emitter *e;
-    uint32_t offset; /* of the address, from X */
+    uint32_t slot; /* of the address */
     unsigned first_word;
     struct sock_filter found;
 };
@@ -262,14 +262,14 @@ static void emit_search(struct tree *tree, const struct ip_prefix *list, size_t 
 
 static void emit_word(struct tree *tree, const struct ip_prefix *list, size_t count, unsigned word)
 {
-    filter_emit(tree->e, LD_W_IND, 0, 0, tree->offset + 4 * (word - tree->first_word));
+    filter_emit(tree->e, LD_MEM, 0, 0, tree->slot + word - tree->first_word);
     emit_search(tree, list, count, word);
 }
 
-void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t offset,
+void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t slot,
                       struct sock_filter found)
 {
-    struct tree tree = { e, offset, v4 ? 3 : 0, found };
+    struct tree tree = { e, slot, v4 ? 3 : 0, found };
 
     if (peers->count[v4] > 0)
         emit_word(&tree, peers->list[v4], peers->count[v4], tree.first_word);

@@ -17,13 +17,10 @@
 #define LD_B_ABS (BPF_LD | BPF_B | BPF_ABS)
 #define LD_H_ABS (BPF_LD | BPF_H | BPF_ABS)
 #define LD_W_ABS (BPF_LD | BPF_W | BPF_ABS)
-#define LD_B_IND (BPF_LD | BPF_B | BPF_IND)
-#define LD_H_IND (BPF_LD | BPF_H | BPF_IND)
-#define LD_W_IND (BPF_LD | BPF_W | BPF_IND)
+#define LD_MEM (BPF_LD | BPF_W | BPF_MEM)
 #define LDX_IMM (BPF_LDX | BPF_W | BPF_IMM)
-#define LDX_MEM (BPF_LDX | BPF_W | BPF_MEM)
 #define ST (BPF_ST)
-#define STX (BPF_STX)
+#define TAX (BPF_MISC | BPF_TAX)
 #define ADD_K (BPF_ALU | BPF_ADD | BPF_K)
 #define AND_K (BPF_ALU | BPF_AND | BPF_K)
 #define RSH_K (BPF_ALU | BPF_RSH | BPF_K)
@@ -35,9 +32,11 @@
 #define JA (BPF_JMP | BPF_JA)
 #define RET_K (BPF_RET | BPF_K)
 
-/* The k of a JA whose target is not known yet, of two kinds. */
+/* The k of a JA whose target is not known yet, by what it is. */
 #define UNPATCHED UINT32_MAX
-#define UNPATCHED_FOUND (UINT32_MAX - 1)
+#define UNPATCHED_FOUND (UINT32_MAX - 1) /* an address was found */
+#define UNPATCHED_OURS (UINT32_MAX - 2)  /* on to whether this ACK is ours */
+#define UNPATCHED_PEERS (UINT32_MAX - 3) /* on to whether the peer is wanted */
 
 struct filter_emitter {
     struct sock_filter *code; /* room for FILTER_MAX_INSTRUCTIONS */
@@ -62,9 +61,9 @@ struct filter_peers {
 int filter_peers_load(struct filter_peers *peers, const struct netset *set);
 void filter_peers_free(struct filter_peers *peers);
 
-/* Looks the address at X + offset up: four bytes of IPv4, sixteen of IPv6. found: what is done then, a RET_K or a JA with
- * UNPATCHED_FOUND. */
-void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t offset,
+/* Looks the address up that lies in the scratch memory from `slot` on: a word of IPv4, four of IPv6. found: what is done then, a
+ * RET_K or a JA with UNPATCHED_FOUND. */
+void filter_emit_tree(struct filter_emitter *e, const struct filter_peers *peers, bool v4, uint32_t slot,
                       struct sock_filter found);
 
 #endif

@@ -47,16 +47,11 @@ static void store(struct machine *m, uint32_t at, uint32_t value)
     m->stored |= 1u << at;
 }
 
-static void load_x(struct machine *m, const struct sock_filter *in)
+static uint32_t recall(const struct machine *m, uint32_t at)
 {
-    if (in->code == LDX_IMM) {
-        m->x = in->k;
-        return;
-    }
-    assert_int_equal(in->code, LDX_MEM);
-    assert_in_range(in->k, 0, BPF_MEMWORDS - 1);
-    assert_true(m->stored >> in->k & 1);
-    m->x = m->memory[in->k];
+    assert_in_range(at, 0, BPF_MEMWORDS - 1);
+    assert_true(m->stored >> at & 1);
+    return m->memory[at];
 }
 
 static void calculate(struct machine *m, const struct sock_filter *in)
@@ -122,17 +117,21 @@ static uint32_t run(const struct filter_program *f, const struct kernel_packet *
 
         switch (BPF_CLASS(in.code)) {
         case BPF_LD:
-            if (!load(p, BPF_MODE(in.code) == BPF_IND ? (uint64_t)m.x + in.k : in.k, size, &m.a))
+            if (BPF_MODE(in.code) == BPF_MEM)
+                m.a = recall(&m, in.k);
+            else if (!load(p, BPF_MODE(in.code) == BPF_IND ? (uint64_t)m.x + in.k : in.k, size, &m.a))
                 return 0;
             break;
         case BPF_LDX:
-            load_x(&m, &in);
+            assert_int_equal(in.code, LDX_IMM);
+            m.x = in.k;
             break;
         case BPF_ST:
             store(&m, in.k, m.a);
             break;
-        case BPF_STX:
-            store(&m, in.k, m.x);
+        case BPF_MISC:
+            assert_int_equal(in.code, TAX);
+            m.x = m.a;
             break;
         case BPF_ALU:
             calculate(&m, &in);
@@ -737,7 +736,7 @@ static void test_rebase_cooked(void **state)
         { LD_H_ABS, 0, 0, 2 },
         { LD_B_ABS, 0, 0, 25 },
         { BPF_LDX | BPF_B | BPF_MSH, 0, 0, 16 },
-        { LD_H_IND, 0, 0, 18 },
+        { BPF_LD | BPF_H | BPF_IND, 0, 0, 18 },
         { LD_B_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG) },
         { JEQ_K, 0, 0, 16 },
         { LDX_IMM, 0, 0, 16 },
