@@ -113,10 +113,21 @@ HARDWARE static uint32_t hardware_lanes(uint32_t reg, const uint8_t *data)
     return pass_lane(pass_lane(reg) ^ second) ^ third;
 }
 
+/* So few instructions a word that the processor is at the next item before it has the result of this one. */
+HARDWARE static inline uint32_t hardware_words(uint32_t reg, const uint8_t *data)
+{
+    reg = hardware_word(reg, load8(data));
+    reg = hardware_word(reg, load8(data + 8));
+    reg = hardware_word(reg, load8(data + 16));
+    return hardware_word(reg, load8(data + 24));
+}
+
 HARDWARE static uint32_t hardware_update(uint32_t reg, const uint8_t *data, size_t size)
 {
     for (; size >= 3 * LANE; data += 3 * LANE, size -= 3 * LANE)
         reg = hardware_lanes(reg, data);
+    for (; size >= 32; data += 32, size -= 32)
+        reg = hardware_words(reg, data);
     for (; size >= 8; data += 8, size -= 8)
         reg = hardware_word(reg, load8(data));
     for (; size > 0; size--)
@@ -169,11 +180,24 @@ static void fill_run(void)
     }
 }
 
-static void fill_over_zeros(void)
+/* [n][b]: the product of a register whose byte n is b, and no other is set. */
+static void fill_products(uint32_t products[static 4][256], uint32_t factor)
 {
     for (unsigned n = 0; n < 4; n++)
         for (uint32_t value = 0; value < 256; value++)
-            over_zeros[n][value] = multiply(value << (8 * n), run[LANE / 4]);
+            products[n][value] = multiply(value << (8 * n), factor);
+}
+
+/* What so many zero bytes make of a register. */
+static uint32_t pass_zeros(uint32_t reg, size_t size)
+{
+    for (; size % 4 != 0; size--)
+        reg = table_byte(reg, 0);
+    for (size_t words = size / 4, step; words > 0; words -= step) {
+        step = words < RUN_WORDS ? words : RUN_WORDS;
+        reg = multiply(reg, run[step]);
+    }
+    return reg;
 }
 
 static update_function *update = table_update;
@@ -183,7 +207,7 @@ __attribute__((constructor)) static void crc32c_prepare(void)
 {
     fill_by_byte();
     fill_run();
-    fill_over_zeros();
+    fill_products(over_zeros, run[LANE / 4]);
     update = best_update();
 }
 
@@ -192,14 +216,15 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t size)
     return ~update(~crc, data, size);
 }
 
-uint32_t crc32c_zeros(uint32_t crc, size_t size)
+void crc32c_item_init(struct crc32c_item *item, size_t size)
 {
-    uint32_t reg = ~crc;
-    for (; size % 4 != 0; size--)
-        reg = table_byte(reg, 0);
-    for (size_t words = size / 4, step; words > 0; words -= step) {
-        step = words < RUN_WORDS ? words : RUN_WORDS;
-        reg = multiply(reg, run[step]);
-    }
-    return ~reg;
+    item->size = size;
+    item->zeros = ~pass_zeros(~UINT32_C(0), size);
+    fill_products(item->over, pass_zeros(UINT32_C(1) << 31, size));
+}
+
+/* From a register of 0, which zeros before the data leave as it is; what the initial one would have become is known. */
+uint32_t crc32c_item_of(const struct crc32c_item *item, size_t at, const void *data, size_t size)
+{
+    return pass_zeros(update(0, data, size), item->size - at - size) ^ item->zeros;
 }

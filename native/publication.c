@@ -10,9 +10,12 @@
 
 struct publication {
     struct seg_instance instances[SEG_MAX_INSTANCES];
-    struct seg_row *rows;                /* kept for the next call */
+    /* Kept for the next call, as are the numbers of versions given out. */
+    struct seg_row *rows;
     const struct histogram **histograms; /* the meter's */
-    bool *shows_address;                 /* [n]: rows[n].peer_name is the text of its own peer and peer_bits */
+    struct segment_version *versions;
+    bool *shows_address; /* [n]: rows[n].peer_name is the text of its own peer and peer_bits */
+    uint64_t version;
     size_t capacity, count, missing;
     /* for the row callback */
     const struct instance *sources;
@@ -35,6 +38,7 @@ void publication_free(struct publication *publication)
         return;
     free(publication->rows);
     free(publication->histograms);
+    free(publication->versions);
     free(publication->shows_address);
     free(publication);
 }
@@ -44,6 +48,7 @@ static int make_room(struct publication *publication)
     const size_t had = publication->capacity, capacity = had + had / 2 + ROWS_A_STEP;
     const struct histogram **histograms;
     struct seg_row *rows;
+    struct segment_version *versions;
     bool *shows_address;
 
     if (publication->count < had)
@@ -52,11 +57,15 @@ static int make_room(struct publication *publication)
         publication->rows = rows;
     if ((histograms = realloc(publication->histograms, capacity * sizeof *histograms)) != NULL)
         publication->histograms = histograms;
+    if ((versions = realloc(publication->versions, capacity * sizeof *versions)) != NULL)
+        publication->versions = versions;
     if ((shows_address = realloc(publication->shows_address, capacity * sizeof *shows_address)) != NULL)
         publication->shows_address = shows_address;
-    if (rows == NULL || histograms == NULL || shows_address == NULL)
+    if (rows == NULL || histograms == NULL || versions == NULL || shows_address == NULL)
         return -1;
     memset(rows + had, 0, (capacity - had) * sizeof *rows);
+    memset(histograms + had, 0, (capacity - had) * sizeof *histograms);
+    memset(versions + had, 0, (capacity - had) * sizeof *versions);
     memset(shows_address + had, 0, (capacity - had) * sizeof *shows_address);
     publication->capacity = capacity;
     return 0;
@@ -114,17 +123,39 @@ static const struct instance *find_source(const struct publication *publication,
     return NULL;
 }
 
-/* Before fill_identity(): a row keeps its place as a rule, and then the text of its address is there already. */
-static void fill_name(struct seg_row *out, const char *name, const struct meter_row *row, bool *shows_address)
+/* Before the rest of the row is brought up to date: a row keeps its place as a rule, and then its name is there already. True: it
+ * is another now. */
+static bool fill_name(struct seg_row *out, const char *name, const struct meter_row *row, bool *shows_address)
 {
     const struct ip_prefix prefix = { row->peer, row->peer_bits };
-    const bool same_address = memcmp(out->peer, row->peer.bytes, sizeof out->peer) == 0 && out->peer_bits == row->peer_bits;
     char text[PREFIX_STRLEN];
+    bool is_there;
 
-    if (name == NULL && *shows_address && same_address)
-        return;
+    if (name == NULL)
+        is_there = *shows_address && memcmp(out->peer, row->peer.bytes, sizeof out->peer) == 0
+                   && out->peer_bits == row->peer_bits;
+    else
+        is_there = !*shows_address && strncmp(out->peer_name, name, sizeof out->peer_name - 1) == 0;
+    if (is_there)
+        return false;
     *shows_address = name == NULL;
     snprintf(out->peer_name, sizeof out->peer_name, "%s", name == NULL ? prefix_format(text, &prefix) : name);
+    return true;
+}
+
+/* All but the name. True: something is another now; a histogram changes with its row's counts alone. */
+static bool fill_counts(struct seg_row *out, const struct meter_row *row, size_t index, uint32_t now_s)
+{
+    const size_t size = offsetof(struct seg_row, peer_name);
+    struct seg_row next;
+
+    memset(&next, 0, size);
+    fill_identity(&next, row, index);
+    fill_statistics(&next, row->stats, now_s);
+    if (memcmp(out, &next, size) == 0)
+        return false;
+    memcpy(out, &next, size);
+    return true;
 }
 
 static void add_row(const struct meter_row *row, void *arg)
@@ -133,8 +164,8 @@ static void add_row(const struct meter_row *row, void *arg)
     const size_t at = publication->count;
     size_t index = 0;
     const struct instance *source = find_source(publication, row->instance, &index);
+    const struct histogram *histogram = &row->stats->histogram;
     const char *name;
-    struct seg_row *out;
 
     if (source == NULL || make_room(publication) < 0) {
         publication->missing++;
@@ -143,11 +174,12 @@ static void add_row(const struct meter_row *row, void *arg)
     name = instance_peer_name(source, row);
     if (row->shared != 0 && name == NULL)
         return; /* of a host that the configuration does not name any more; it leaves when it is idle */
-    out = &publication->rows[at];
-    fill_name(out, name, row, &publication->shows_address[at]);
-    fill_identity(out, row, index);
-    fill_statistics(out, row->stats, (uint32_t)(publication->time->boottime_ns / 1000000000u));
-    publication->histograms[at] = &row->stats->histogram;
+    if (fill_name(&publication->rows[at], name, row, &publication->shows_address[at]))
+        publication->versions[at].name = publication->version;
+    if (fill_counts(&publication->rows[at], row, index, (uint32_t)(publication->time->boottime_ns / 1000000000u))
+        || publication->histograms[at] != histogram)
+        publication->versions[at].counts = publication->version;
+    publication->histograms[at] = histogram;
     publication->count++;
 }
 
@@ -210,6 +242,7 @@ size_t publication_build(struct publication *publication, const struct meter *me
     publication->time = time;
     publication->count = 0;
     publication->missing = 0;
+    publication->version++;
     for (size_t i = 0; i < count; i++)
         fill_instance(&publication->instances[i], &instances[i], meter, now_s);
     if (meter != NULL)
@@ -221,6 +254,7 @@ size_t publication_build(struct publication *publication, const struct meter *me
         .instance_count = (uint32_t)count,
         .rows = publication->rows,
         .histograms = publication->histograms,
+        .versions = publication->versions,
         .row_count = (uint32_t)publication->count,
     };
     return publication->missing;

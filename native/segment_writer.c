@@ -29,14 +29,39 @@
 
 #define OPEN_ATTEMPTS 100 /* each but the last was overtaken by another helper */
 #define OPEN_PAUSE_NS 1000000L
-#define ROWS_A_TIME 16 /* fit the first cache, and give the CRC's lanes something to do */
+#define WHOLE_EVERY 8 /* of how many times that a slot is written each row is stored whole once, changed or not */
+#define FETCH_AHEAD 4 /* rows */
+#define CACHE_LINE 64
+#define COUNTS_SIZE offsetof(struct seg_row, peer_name) /* of a row; the rest of it hardly ever changes */
+#define HISTOGRAM_WORDS (sizeof(struct seg_histogram) / sizeof(uint32_t))
 #define NS_PER_S UINT64_C(1000000000)
+
+/* The words of a histogram that are not zero are from `from` up to before `end`. */
+struct words {
+    uint32_t from, end;
+};
+
+/* What a slot holds in one of its places for rows. */
+struct stored {
+    struct segment_version version; /* 0: not known */
+    uint32_t counts_crc, name_crc, histogram_crc;
+    struct words used;
+};
+
+struct slot {
+    struct stored *stored;
+    uint8_t *rows, *histograms; /* in the mapping */
+    uint64_t turn;              /* how many times it was written before, by this helper */
+};
 
 struct segment_writer {
     char *path;
     int fd; /* holds the lock */
     struct stat file;
-    struct seg_header header; /* our own: what is in the mapping is not read back */
+    /* Our own: what is in the mapping is not read back. */
+    struct seg_header header;
+    struct stored *stored[2];
+    struct crc32c_item counts, name, histogram;
     uint8_t *map;
     uint64_t generation, sequence[2];
 };
@@ -76,11 +101,16 @@ static struct segment_writer *new_writer(const struct segment_writer_options *op
     writer->fd = -1;
     writer->map = MAP_FAILED;
     writer->path = strdup(options->path);
-    if (writer->path == NULL) {
-        free(writer);
+    for (unsigned slot = 0; slot < 2; slot++)
+        writer->stored[slot] = calloc(options->row_capacity, sizeof *writer->stored[slot]);
+    if (writer->path == NULL || writer->stored[0] == NULL || writer->stored[1] == NULL) {
+        segment_writer_close(writer);
         return NULL;
     }
     fill_header(&writer->header, options);
+    crc32c_item_init(&writer->counts, COUNTS_SIZE);
+    crc32c_item_init(&writer->name, sizeof(struct seg_row) - COUNTS_SIZE);
+    crc32c_item_init(&writer->histogram, sizeof(struct seg_histogram));
     writer->generation = options->identity.generation;
     return writer;
 }
@@ -220,38 +250,112 @@ static uint32_t store_instances(uint8_t *to, const struct segment_contents *cont
     return crc;
 }
 
-static uint32_t store_rows(uint8_t *to, const struct segment_contents *contents)
+static void store_counts(uint8_t *to, const struct seg_row *row, struct stored *stored)
 {
-    struct seg_row clean[ROWS_A_TIME];
-    uint32_t crc = 0;
-    for (uint32_t n = 0, count; n < contents->row_count; n += count) {
-        const uint32_t left = contents->row_count - n;
-        count = left < ROWS_A_TIME ? left : ROWS_A_TIME;
-        memcpy(clean, &contents->rows[n], count * sizeof *clean);
-        for (uint32_t i = 0; i < count; i++)
-            segment_clean_text(clean[i].peer_name, sizeof clean[i].peer_name, clean[i].peer_name);
-        crc = crc32c(crc, clean, count * sizeof *clean);
-        STORE(to, clean, count * sizeof *clean);
-        to += count * sizeof *clean;
-    }
-    return crc;
+    stored->counts_crc = crc32c(0, row, COUNTS_SIZE);
+    STORE(to, row, COUNTS_SIZE);
 }
 
-/* Round trips to one peer are much alike: few buckets are in use. Only they are read, and stored over zeros. */
-static uint32_t store_histograms(uint8_t *to, const struct segment_contents *contents)
+static void store_name(uint8_t *to, const struct seg_row *row, struct stored *stored)
 {
-    uint32_t crc = 0;
-    size_t zeros = 0; /* that the CRC does not know of yet */
-    STORE_ZEROS(to, contents->row_count * sizeof(struct seg_histogram));
-    for (uint32_t n = 0; n < contents->row_count; n++, to += sizeof(struct seg_histogram)) {
-        const uint32_t first = histogram_bucket(contents->rows[n].min_ns), last = histogram_bucket(contents->rows[n].max_ns);
-        const size_t before = first * sizeof(uint32_t), size = (last + 1 - first) * sizeof(uint32_t);
-        const uint32_t *used = &contents->histograms[n]->count[first];
-        crc = crc32c(crc32c_zeros(crc, zeros + before), used, size);
-        STORE(to + before, used, size);
-        zeros = sizeof(struct seg_histogram) - before - size;
+    char name[SEG_NAME_MAX];
+    segment_clean_text(name, sizeof name, row->peer_name);
+    stored->name_crc = crc32c(crc32c(0, name, sizeof name), row->reserved, sizeof row->reserved);
+    STORE(to + offsetof(struct seg_row, peer_name), name, sizeof name);
+    STORE(to + offsetof(struct seg_row, reserved), row->reserved, sizeof row->reserved);
+}
+
+static void store_zero_words(uint8_t *to, uint32_t from, uint32_t end)
+{
+    STORE_ZEROS(to + from * sizeof(uint32_t), (end - from) * sizeof(uint32_t));
+}
+
+/* Where the words of `was` are not among `now`. */
+static void store_zeros_around(uint8_t *to, struct words was, struct words now)
+{
+    if (was.from < now.from)
+        store_zero_words(to, was.from, was.end < now.from ? was.end : now.from);
+    if (was.end > now.end)
+        store_zero_words(to, was.from > now.end ? was.from : now.end, was.end);
+}
+
+static uint8_t *place_of_histogram(const struct slot *slot, uint32_t place)
+{
+    return slot->histograms + place * sizeof(struct seg_histogram);
+}
+
+static struct words used_words(const struct seg_row *row)
+{
+    return (struct words){ histogram_bucket(row->min_ns), histogram_bucket(row->max_ns) + 1 };
+}
+
+/* Round trips to one peer are much alike: few buckets are in use. Only they are read, and stored between zeros. */
+static void store_histogram(const struct segment_writer *writer, uint8_t *to, const struct seg_row *row,
+                            const struct histogram *histogram, struct stored *stored)
+{
+    const struct words now = used_words(row);
+    const size_t before = now.from * sizeof(uint32_t), size = (now.end - now.from) * sizeof(uint32_t);
+    stored->histogram_crc = crc32c_item_of(&writer->histogram, before, &histogram->count[now.from], size);
+    store_zeros_around(to, stored->used, now);
+    STORE(to + before, &histogram->count[now.from], size);
+    stored->used = now;
+}
+
+/* Each row is stored whole in its turn, zeros and all: whatever others did to the file, it is right again before long. */
+static bool is_whole(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
+{
+    return contents->versions == NULL || (place + slot->turn) % WHOLE_EVERY == 0;
+}
+
+static bool has_counts(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
+{
+    return !is_whole(slot, contents, place) && slot->stored[place].version.counts == contents->versions[place].counts;
+}
+
+/* Histograms lie far apart in memory, each beside its own row of the meter, and far from where they go. To wait for them one by
+ * one would be most of the work. */
+static void fetch_histogram(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
+{
+    if (place >= contents->row_count || has_counts(slot, contents, place))
+        return;
+    const struct words used = used_words(&contents->rows[place]);
+    const uint8_t *from = (const uint8_t *)contents->histograms[place]->count, *to = place_of_histogram(slot, place);
+    for (size_t at = used.from * sizeof(uint32_t); at < used.end * sizeof(uint32_t); at += CACHE_LINE) {
+        __builtin_prefetch(from + at);
+        __builtin_prefetch(to + at, 1);
     }
-    return crc32c_zeros(crc, zeros);
+}
+
+/* What the slot has already stays as it is. */
+static void store_place(const struct segment_writer *writer, const struct slot *slot, const struct segment_contents *contents,
+                        uint32_t place)
+{
+    const struct segment_version none = { 0, 0 }, version = contents->versions != NULL ? contents->versions[place] : none;
+    const struct seg_row *row = &contents->rows[place];
+    struct stored *stored = &slot->stored[place];
+    uint8_t *to = slot->rows + place * sizeof *row;
+    const bool whole = is_whole(slot, contents, place);
+    if (whole)
+        stored->used = (struct words){ 0, HISTOGRAM_WORDS };
+    if (whole || stored->version.name != version.name)
+        store_name(to, row, stored);
+    if (!has_counts(slot, contents, place)) {
+        store_counts(to, row, stored);
+        store_histogram(writer, place_of_histogram(slot, place), row, contents->histograms[place], stored);
+    }
+    stored->version = version;
+}
+
+static void store_rows(const struct segment_writer *writer, const struct slot *slot, const struct segment_contents *contents,
+                       struct seg_snapshot *head)
+{
+    for (uint32_t n = 0; n < contents->row_count; n++) {
+        fetch_histogram(slot, contents, n + FETCH_AHEAD);
+        store_place(writer, slot, contents, n);
+        head->rows_crc = crc32c_item_append(&writer->counts, head->rows_crc, slot->stored[n].counts_crc);
+        head->rows_crc = crc32c_item_append(&writer->name, head->rows_crc, slot->stored[n].name_crc);
+        head->histograms_crc = crc32c_item_append(&writer->histogram, head->histograms_crc, slot->stored[n].histogram_crc);
+    }
 }
 
 static void store_head(uint8_t *base, struct seg_snapshot *head, const struct segment_contents *contents)
@@ -274,16 +378,17 @@ int segment_writer_publish(struct segment_writer *writer, const struct segment_c
         return -1;
     }
     struct seg_snapshot head = { .generation = writer->generation + 1 };
-    const unsigned slot = head.generation % 2;
-    uint8_t *base = writer->map + writer->header.snapshot_offset[slot];
-    store_sequence(base, writer->sequence[slot] + 1);
+    const unsigned number = head.generation % 2;
+    uint8_t *base = writer->map + writer->header.snapshot_offset[number];
+    const struct slot slot = { writer->stored[number], base + writer->header.rows_offset, base + writer->header.histograms_offset,
+                               head.generation / 2 };
+    store_sequence(base, writer->sequence[number] + 1);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* odd before anything else is seen to change */
     head.instances_crc = store_instances(base + writer->header.instances_offset, contents);
-    head.rows_crc = store_rows(base + writer->header.rows_offset, contents);
-    head.histograms_crc = store_histograms(base + writer->header.histograms_offset, contents);
+    store_rows(writer, &slot, contents, &head);
     store_head(base, &head, contents);
-    store_sequence(base, writer->sequence[slot] + 2); /* a release store: even after everything else */
-    writer->sequence[slot] += 2;
+    store_sequence(base, writer->sequence[number] + 2); /* a release store: even after everything else */
+    writer->sequence[number] += 2;
     writer->generation = head.generation;
     return 0;
 }
@@ -315,6 +420,8 @@ void segment_writer_close(struct segment_writer *writer)
     unmap_file(writer);
     if (writer->fd >= 0)
         close(writer->fd);
+    for (unsigned slot = 0; slot < 2; slot++)
+        free(writer->stored[slot]);
     free(writer->path);
     free(writer);
 }

@@ -37,6 +37,13 @@ struct segment_writer_options {
     struct segment_identity identity;      /* of our own earlier file, wherever that went */
 };
 
+/* By what the writer knows what it has stored in a place already: numbers from 1. As long as one of them is the same for a place,
+ * so is what it stands for. */
+struct segment_version {
+    uint64_t name;   /* of peer_name and reserved */
+    uint64_t counts; /* of what comes before them in the row, and of the histogram */
+};
+
 /* What is published. Arrays are the caller's; histograms[i] belongs to rows[i] and counts only from the bucket of its min_ns to
  * that of its max_ns: no other is looked at. The writer fills the CRCs, the sequence and the generation, and cleans the text
  * fields (printable ASCII, NUL-terminated, zero-padded). */
@@ -48,6 +55,7 @@ struct segment_contents {
     uint32_t instance_count;
     const struct seg_row *rows;
     const struct histogram *const *histograms;
+    const struct segment_version *versions; /* [i]: of rows[i] and its histogram; NULL: not known */
     uint32_t row_count;
 };
 

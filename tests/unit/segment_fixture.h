@@ -21,7 +21,8 @@ struct fixture {
     struct seg_instance *instances;
     struct seg_row *rows;
     struct seg_histogram *histograms;
-    const struct histogram **live; /* where the writer finds them */
+    const struct histogram **live;    /* where the writer finds them */
+    struct segment_version *versions; /* used from fixture_give_versions() on */
     struct segment_contents contents;
 };
 
@@ -63,7 +64,9 @@ static inline void fixture_init(struct fixture *fixture, uint64_t key, uint32_t 
     fixture->rows = calloc(row_count + 1, sizeof *fixture->rows);
     fixture->histograms = calloc(row_count + 1, sizeof *fixture->histograms);
     fixture->live = calloc(row_count + 1, sizeof *fixture->live);
-    if (fixture->instances == NULL || fixture->rows == NULL || fixture->histograms == NULL || fixture->live == NULL)
+    fixture->versions = calloc(row_count + 1, sizeof *fixture->versions);
+    if (fixture->instances == NULL || fixture->rows == NULL || fixture->histograms == NULL || fixture->live == NULL
+        || fixture->versions == NULL)
         abort();
     for (uint32_t n = 0; n < instance_count; n++)
         fixture_instance(&fixture->instances[n], key, n);
@@ -93,6 +96,23 @@ static inline void fixture_free(struct fixture *fixture)
     free(fixture->rows);
     free(fixture->histograms);
     free(fixture->live);
+    free(fixture->versions);
+}
+
+/* All that it holds is new. */
+static inline void fixture_give_versions(struct fixture *fixture, uint64_t version)
+{
+    for (uint32_t n = 0; n < fixture->contents.row_count; n++)
+        fixture->versions[n] = (struct segment_version){ version, version };
+    fixture->contents.versions = fixture->versions;
+}
+
+/* But for this place, where nothing has changed since `from`. */
+static inline void fixture_keep_place(struct fixture *fixture, const struct fixture *from, uint32_t n)
+{
+    fixture->rows[n] = from->rows[n];
+    fixture->histograms[n] = from->histograms[n];
+    fixture->versions[n] = from->versions[n];
 }
 
 /* Whether the copy is what was published from this fixture, to the byte. */

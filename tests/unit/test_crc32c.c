@@ -121,11 +121,47 @@ static void test_zeros_are_as_bytes(void **state)
     static const size_t joints[] = { 4 * RUN_WORDS, 8 * RUN_WORDS };
     (void)state;
     for (size_t size = 0; size < 100; size++)
-        assert_int_equal(crc32c_zeros(0x12345678, size), reference(0x12345678, zeros, size));
+        assert_int_equal(~pass_zeros(~0x12345678u, size), reference(0x12345678, zeros, size));
     for (size_t n = 0; n < sizeof joints / sizeof joints[0]; n++)
         for (size_t size = joints[n] - 8; size <= joints[n] + 8; size++)
-            assert_int_equal(crc32c_zeros(7, size), reference(7, zeros, size));
-    assert_int_equal(crc32c_zeros(7, sizeof zeros), reference(7, zeros, sizeof zeros));
+            assert_int_equal(~pass_zeros(~7u, size), reference(7, zeros, size));
+    assert_int_equal(~pass_zeros(~7u, sizeof zeros), reference(7, zeros, sizeof zeros));
+}
+
+static void test_items_give_the_whole(void **state)
+{
+    static const size_t sizes[] = { 1, 3, 8, 528, 1800, 4 * RUN_WORDS + 5 };
+    static uint8_t data[5 * (4 * RUN_WORDS + 5)];
+    uint32_t seed = 4;
+    (void)state;
+    fill_random(data, sizeof data, &seed);
+    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
+        const size_t size = sizes[n];
+        struct crc32c_item item;
+        uint32_t crc = 0;
+        crc32c_item_init(&item, size);
+        for (size_t done = 0; done < 5 * size; done += size) {
+            crc = crc32c_item_append(&item, crc, crc32c(0, data + done, size));
+            assert_int_equal(crc, reference(0, data, done + size));
+        }
+    }
+}
+
+static void test_an_item_within_zeros(void **state)
+{
+    enum { SIZE = 100 };
+    struct crc32c_item item;
+    uint8_t data[SIZE];
+    uint32_t seed = 5;
+    (void)state;
+    crc32c_item_init(&item, SIZE);
+    fill_random(data, SIZE, &seed);
+    for (size_t at = 0; at <= SIZE; at++)
+        for (size_t size = 0; size <= SIZE - at; size++) {
+            uint8_t whole[SIZE] = { 0 };
+            memcpy(whole + at, data + at, size);
+            assert_int_equal(crc32c_item_of(&item, at, data + at, size), reference(0, whole, SIZE));
+        }
 }
 
 int main(void)
@@ -137,6 +173,8 @@ int main(void)
         cmocka_unit_test(test_every_joint),
         cmocka_unit_test(test_parts_give_the_whole),
         cmocka_unit_test(test_zeros_are_as_bytes),
+        cmocka_unit_test(test_items_give_the_whole),
+        cmocka_unit_test(test_an_item_within_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

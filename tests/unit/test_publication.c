@@ -187,6 +187,55 @@ static void a_name_comes_and_goes(void **state)
     tear_down(&scene);
 }
 
+/* Publishes a row and says what of it is new. */
+static void assert_versions(struct publication *publication, struct scene *scene, bool new_name, bool new_counts)
+{
+    static struct segment_version before;
+    struct publication_time time = { UINT64_C(20000000000), 1 };
+    struct segment_contents contents;
+
+    publication_build(publication, scene->meter, &scene->instance, 1, &time, &contents);
+    assert_int_equal(contents.row_count, 1);
+    assert_true(contents.versions[0].name > 0 && contents.versions[0].counts > 0);
+    assert_int_equal(contents.versions[0].name > before.name, new_name);
+    assert_int_equal(contents.versions[0].counts > before.counts, new_counts);
+    before = contents.versions[0];
+}
+
+static void versions_say_what_changed(void **state)
+{
+    static char *hosts[] = { (char *)"db.example" };
+    static const struct config_instance named = {
+        .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
+    };
+    struct scene scene = set_up(10, NULL), second = set_up(10, NULL);
+    const struct instance_host host = { .own = scene.own };
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
+    struct ip_address address;
+
+    (void)state;
+    assert_true(address_parse("192.0.2.7", &address));
+    answer.addresses = &address;
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    handshake(&second, "192.0.2.7", 4000, 15000000000, 2600000);
+    assert_versions(scene.publication, &scene, true, true);
+    assert_versions(scene.publication, &scene, false, false);
+    put_segment(scene.meter, scene.instance.number, "10.0.0.1", "192.0.2.7", 4001, 80, TCP_SYN, 1, 0, 15000000000);
+    assert_versions(scene.publication, &scene, false, true); /* timed, and no sample yet */
+    assert_versions(scene.publication, &scene, false, false);
+    handshake(&scene, "192.0.2.7", 4002, 15000000000, 2500000);
+    assert_versions(scene.publication, &scene, false, true);
+    assert_versions(scene.publication, &scene, false, false);
+    assert_int_equal(instance_change(&scene.instance, &whole, &named, scene.meter, &host), 0);
+    assert_true(instance_answer(&scene.instance, &answer, scene.meter, &host));
+    assert_versions(scene.publication, &scene, true, false);
+    assert_versions(scene.publication, &scene, false, false);
+    assert_versions(scene.publication, &second, true, true); /* another meter, another histogram */
+    assert_versions(scene.publication, &second, false, false);
+    tear_down(&scene);
+    tear_down(&second);
+}
+
 /* As after a reload that makes the meter anew: places and births begin again. */
 static void a_row_never_has_the_name_of_the_one_before_it(void **state)
 {
@@ -345,6 +394,7 @@ int main(void)
         cmocka_unit_test(what_is_ignored_is_named),
         cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
         cmocka_unit_test(a_name_comes_and_goes),
+        cmocka_unit_test(versions_say_what_changed),
         cmocka_unit_test(a_row_never_has_the_name_of_the_one_before_it),
         cmocka_unit_test(a_block_is_not_its_first_address),
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),

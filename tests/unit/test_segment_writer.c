@@ -24,11 +24,12 @@
 #include <cmocka.h>
 
 /* The writer's seam: every store is made word by word, and the one that is counted down to is the last. */
-static size_t stores_left = SIZE_MAX;
+static size_t stores_left = SIZE_MAX, stores;
 static jmp_buf stopped;
 
 static void test_stored(void)
 {
+    stores++;
     if (stores_left != SIZE_MAX && --stores_left == 0)
         longjmp(stopped, 1);
 }
@@ -276,21 +277,124 @@ static void test_used_buckets_are_stored_over_zeros(void **state)
     fixture_free(&none);
 }
 
-/* More than the writer takes at a time, and not a multiple of it. */
-static void test_many_rows(void **state)
+static struct segment_writer *open_for(uint32_t rows)
 {
-    const uint32_t rows = 3 * ROWS_A_TIME + 5;
     const struct segment_writer_options options = options_for(rows, 2);
     struct segment_writer *writer;
+    assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_OK);
+    return writer;
+}
+
+static void test_many_rows(void **state)
+{
+    enum { ROWS = 60 };
+    struct segment_writer *writer = open_for(ROWS);
     struct fixture fixture;
     (void)state;
-    assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_OK);
-    for (uint32_t count = rows - ROWS_A_TIME; count <= rows; count++) {
+    for (uint32_t count = ROWS - 20; count <= ROWS; count++) {
         fixture_init(&fixture, count, 2, count);
         assert_published(writer, &fixture);
         fixture_free(&fixture);
     }
     segment_writer_close(writer);
+}
+
+/* Words that are stored for a publication. */
+static size_t stores_for(struct segment_writer *writer, const struct fixture *fixture)
+{
+    stores = 0;
+    assert_published(writer, fixture);
+    return stores;
+}
+
+static void test_what_did_not_change_is_not_stored(void **state)
+{
+    enum { ROWS = 800, CHANGED = 8 };
+    struct segment_writer *writer = open_for(ROWS);
+    struct fixture first, next;
+    const size_t row = (sizeof(struct seg_row) + sizeof(struct seg_histogram)) / 8;
+    const size_t counts = (COUNTS_SIZE + sizeof(struct seg_histogram)) / 8;
+    (void)state;
+    fixture_init(&first, 1, 2, ROWS);
+    fixture_init(&next, 2, 2, ROWS);
+    fixture_give_versions(&first, 1);
+    fixture_give_versions(&next, 2);
+    for (uint32_t n = CHANGED; n < ROWS; n++)
+        fixture_keep_place(&next, &first, n);
+    const size_t all = stores_for(writer, &first), head = all - ROWS * row;
+    assert_true(stores_for(writer, &first) == all); /* the other slot */
+    assert_in_range(head, 1, 2 * sizeof(struct seg_instance));
+    assert_int_equal(stores_for(writer, &first), head + ROWS / WHOLE_EVERY * row);
+    assert_int_equal(stores_for(writer, &next), head + (ROWS - CHANGED) / WHOLE_EVERY * row + CHANGED * row);
+    assert_int_equal(stores_for(writer, &next), head + (ROWS - CHANGED) / WHOLE_EVERY * row + CHANGED * row);
+    assert_int_equal(stores_for(writer, &next), head + ROWS / WHOLE_EVERY * row);
+    for (uint32_t n = 0; n < CHANGED; n++) { /* another name is not another count, and the other way round */
+        next.versions[n].name = 3;
+        next.rows[n].peer_name[0] = 'q';
+    }
+    assert_int_equal(stores_for(writer, &next),
+                     head + ROWS / WHOLE_EVERY * row + (CHANGED - CHANGED / WHOLE_EVERY) * (row - counts));
+    for (uint32_t n = 0; n < CHANGED; n++)
+        next.versions[n].counts = next.rows[n].timed = 4;
+    stores_for(writer, &next); /* in the other slot the names are new too */
+    assert_int_equal(stores_for(writer, &next), head + ROWS / WHOLE_EVERY * row + (CHANGED - CHANGED / WHOLE_EVERY) * counts);
+    segment_writer_close(writer);
+    fixture_free(&first);
+    fixture_free(&next);
+}
+
+/* Places are left and taken again, ranges of buckets move, numbers are missing: what is read is always what was published. */
+static void test_any_changes(void **state)
+{
+    enum { ROWS = 20, KEYS = 5, TURNS = 400 };
+    static const uint32_t ends[] = { 0, 1, 100, 101, 300, HISTOGRAM_BUCKETS - 1 };
+    struct segment_writer *writer = open_for(ROWS);
+    struct fixture all[KEYS], now;
+    (void)state;
+    fixture_init(&now, 0, 2, ROWS);
+    for (uint32_t key = 0; key < KEYS; key++) {
+        fixture_init(&all[key], key, 2, ROWS);
+        fixture_give_versions(&all[key], key + 1);
+        for (uint32_t n = 0; n < ROWS; n++)
+            use_buckets(&all[key], n, ends[(key + n) % 3], ends[3 + (key * n) % 3]);
+    }
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        now.contents.row_count = (turn * 7) % (ROWS + 1);
+        now.contents.versions = turn % 31 == 0 ? NULL : now.versions;
+        for (uint32_t n = 0; n < ROWS; n++)
+            fixture_keep_place(&now, &all[turn * (n + 3) / (n + 7) % KEYS], n);
+        assert_published(writer, &now);
+    }
+    for (uint32_t key = 0; key < KEYS; key++)
+        fixture_free(&all[key]);
+    fixture_free(&now);
+    segment_writer_close(writer);
+}
+
+/* Bytes of the file that nobody would store again, as nothing changes. */
+static void test_a_spoilt_file_heals(void **state)
+{
+    enum { ROWS = 2 * WHOLE_EVERY };
+    struct segment_writer *writer = open_for(ROWS);
+    struct segment_copy copy;
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture, 1, 2, ROWS);
+    for (uint32_t n = 0; n < ROWS; n++)
+        use_buckets(&fixture, n, 200, 210);
+    fixture_give_versions(&fixture, 1);
+    assert_published(writer, &fixture);
+    assert_published(writer, &fixture);
+    for (unsigned slot = 0; slot < 2; slot++)
+        memset(writer->map + writer->header.snapshot_offset[slot] + writer->header.rows_offset, 0xff,
+               (size_t)(writer->header.snapshot_size - writer->header.rows_offset));
+    const struct segment_read_options all = { .histograms = true };
+    assert_int_equal(segment_read(path, &all, &copy, message), SEGMENT_CORRUPT);
+    for (unsigned n = 0; n < 2 * WHOLE_EVERY; n++)
+        assert_int_equal(segment_writer_publish(writer, &fixture.contents), 0);
+    assert_published(writer, &fixture);
+    segment_writer_close(writer);
+    fixture_free(&fixture);
 }
 
 static void assert_einval(struct segment_writer *writer, const struct segment_contents *contents)
@@ -349,11 +453,11 @@ static void test_what_readers_would_refuse_is_not_stored(void **state)
     fixture_free(&fixture);
 }
 
-/* Publishes and stops after `stores` words. False: it ended before that. */
-static bool publish_stopped(struct segment_writer *writer, const struct segment_contents *contents, size_t stores)
+/* Publishes and stops after `last` words. False: it ended before that. */
+static bool publish_stopped(struct segment_writer *writer, const struct segment_contents *contents, size_t last)
 {
     volatile bool was_stopped = false;
-    stores_left = stores;
+    stores_left = last;
     if (setjmp(stopped) == 0)
         segment_writer_publish(writer, contents);
     else
@@ -367,11 +471,16 @@ static size_t stop_after_each_store(unsigned before, size_t step)
 {
     const struct segment_writer_options options = options_for(2, 1);
     struct segment_writer *writer, saved;
+    struct stored stored[2][2];
     struct fixture fixtures[4];
-    size_t stores = 1;
+    size_t last = 1;
     assert_int_equal(segment_writer_open(&options, &writer, message, &holder), SEGW_OK);
-    for (unsigned n = 0; n <= before; n++)
+    for (unsigned n = 0; n <= before; n++) {
         fixture_init(&fixtures[n], n + 1, 1, 2);
+        fixture_give_versions(&fixtures[n], n + 1);
+        if (n >= 2)
+            fixture_keep_place(&fixtures[n], &fixtures[n - 2], 1);
+    }
     for (unsigned n = 0; n < before; n++)
         assert_int_equal(segment_writer_publish(writer, &fixtures[n].contents), 0);
     const size_t size = (size_t)writer->header.file_size;
@@ -379,35 +488,39 @@ static size_t stop_after_each_store(unsigned before, size_t step)
     assert_non_null(bytes);
     memcpy(bytes, writer->map, size);
     saved = *writer;
-    for (; publish_stopped(writer, &fixtures[before].contents, stores); stores += step) {
+    for (unsigned slot = 0; slot < 2; slot++)
+        memcpy(stored[slot], writer->stored[slot], sizeof stored[slot]);
+    for (; publish_stopped(writer, &fixtures[before].contents, last); last += step) {
         const struct segment_read_options all = { .histograms = true };
         struct segment_copy copy;
         enum segment_status status = segment_read(path, &all, &copy, message);
         const uint64_t sequence = *(const uint64_t *)(const void *)(writer->map + saved.header.snapshot_offset[(before + 1) % 2]);
         const unsigned expected = sequence == saved.sequence[(before + 1) % 2] + 2 ? before + 1 : before;
         if (expected == 0 ? status != SEGMENT_UNPUBLISHED : status != SEGMENT_OK)
-            fail_msg("after store %zu: %s", stores, message);
+            fail_msg("after store %zu: %s", last, message);
         if (status == SEGMENT_OK && (copy.snapshot.generation != expected || !fixture_equals(&fixtures[expected - 1], &copy)))
-            fail_msg("after store %zu: generation %llu", stores, (unsigned long long)copy.snapshot.generation);
+            fail_msg("after store %zu: generation %llu", last, (unsigned long long)copy.snapshot.generation);
         segment_copy_free(&copy);
         memcpy(writer->map, bytes, size);
         *writer = saved;
+        for (unsigned slot = 0; slot < 2; slot++)
+            memcpy(writer->stored[slot], stored[slot], sizeof stored[slot]);
     }
     free(bytes);
     for (unsigned n = 0; n <= before; n++)
         fixture_free(&fixtures[n]);
     segment_writer_close(writer);
-    return stores - 1;
+    return last - 1;
 }
 
 static void test_stopped_after_each_store(void **state)
 {
     (void)state;
-    size_t stores = stop_after_each_store(2, 1);
-    print_message("stopped after each of %zu stores\n", stores);
-    assert_true(stores > sizeof(struct seg_snapshot) / 8 + 2 * sizeof(struct seg_histogram) / 8);
-    assert_int_equal(stop_after_each_store(3, 1), stores);
-    assert_int_equal(stop_after_each_store(1, 1), stores);
+    const size_t all = stop_after_each_store(1, 1), some = stop_after_each_store(2, 1); /* one place is as it was */
+    print_message("stopped after each of %zu and %zu stores\n", all, some);
+    assert_int_equal(all - some, (sizeof(struct seg_row) + sizeof(struct seg_histogram)) / 8);
+    assert_true(some > sizeof(struct seg_snapshot) / 8 + sizeof(struct seg_histogram) / 8);
+    assert_int_equal(stop_after_each_store(3, 1), some);
 }
 
 static void test_stopped_in_the_first_generation(void **state)
@@ -936,6 +1049,9 @@ int main(void)
         cmocka_unit_test_setup(test_texts_are_cleaned, fresh),
         cmocka_unit_test_setup(test_used_buckets_are_stored_over_zeros, fresh),
         cmocka_unit_test_setup(test_many_rows, fresh),
+        cmocka_unit_test_setup(test_what_did_not_change_is_not_stored, fresh),
+        cmocka_unit_test_setup(test_any_changes, fresh),
+        cmocka_unit_test_setup(test_a_spoilt_file_heals, fresh),
         cmocka_unit_test_setup(test_what_readers_would_refuse_is_not_stored, fresh),
         cmocka_unit_test_setup(test_stopped_after_each_store, fresh),
         cmocka_unit_test_setup(test_stopped_in_the_first_generation, fresh),
