@@ -18,7 +18,8 @@ except ImportError:  # a bare interpreter
         sys.exit('setup.py: setuptools is missing; install it with: %s -m pip install setuptools' % sys.executable)
 
 PARTS = ('metro_segment', 'metro_segment_snapshot', 'metro_segment_rows', 'metro_segment_value')
-MODULES = ('interval', 'segment_reader', 'segment_check', 'segment_layout', 'clock', 'crc32c', 'histogram')  # the helper has these too
+# The helper has these too.
+MODULES = ('interval', 'segment_reader', 'segment_check', 'segment_layout', 'clock', 'crc32c', 'buckets', 'histogram')
 HEADERS = PARTS[:1] + MODULES + ('peer', 'segment', 'version')
 ROOT = os.path.dirname(os.path.abspath(__file__))
 

@@ -79,10 +79,10 @@ int interval_find(struct interval_index *index, const struct segment_copy *later
     *out = (struct interval){ .now = &later->rows[place] };
     if (find_row(index, out->now, place, &out->then) < 0)
         return -1;
-    if (later->histograms != NULL)
-        out->now_histogram = &later->histograms[place];
-    if (out->then != NULL && index->copy->histograms != NULL)
-        out->then_histogram = &index->copy->histograms[out->then - index->copy->rows];
+    if (later->buckets != NULL)
+        out->now_buckets = later->buckets[place];
+    if (out->then != NULL && index->copy->buckets != NULL)
+        out->then_buckets = index->copy->buckets[out->then - index->copy->rows];
     return 0;
 }
 
@@ -103,48 +103,41 @@ static double clamp(double value, double low, double high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* Whether both ends of the interval have what a difference of histograms needs. */
-static bool has_histogram(const struct interval *in)
+/* The samples of the interval; all empty where one of its ends was read without histograms. */
+static struct buckets buckets_between(const struct interval *in, uint32_t room[static HISTOGRAM_BUCKETS])
 {
-    return in->now_histogram != NULL && (in->then == NULL || in->then_histogram != NULL);
+    static const struct buckets none;
+
+    if (in->now_buckets.count == NULL || (in->then != NULL && in->then_buckets.count == NULL))
+        return none;
+    return buckets_difference(&in->now_buckets, in->then == NULL ? NULL : &in->then_buckets, room);
 }
 
-static const struct histogram *histogram_of(const struct seg_histogram *histogram)
-{
-    return (const struct histogram *)histogram; /* it begins with the same array */
-}
-
-static void measure_bounds(const struct interval *in, double ms[static INTERVAL_MEASURE_COUNT])
+static void measure_bounds(const struct interval *in, const struct buckets *buckets, double ms[static INTERVAL_MEASURE_COUNT])
 {
     const double life_min = to_ms(in->now->min_ns), life_max = to_ms(in->now->max_ns);
-    uint64_t lower_ns, upper_ns;
 
     if (in->then == NULL) {
         ms[INTERVAL_min] = life_min;
         ms[INTERVAL_max] = life_max;
-    } else if (has_histogram(in)
-               && histogram_interval(histogram_of(in->now_histogram), histogram_of(in->then_histogram), &lower_ns, &upper_ns)
-                      > 0) {
-        ms[INTERVAL_min] = clamp(to_ms(lower_ns), life_min, life_max);
-        ms[INTERVAL_max] = clamp(to_ms(upper_ns), life_min, life_max);
+    } else if (buckets->first < buckets->end) {
+        ms[INTERVAL_min] = clamp(to_ms(histogram_lower_ns(buckets->first)), life_min, life_max);
+        ms[INTERVAL_max] = clamp(to_ms(histogram_upper_ns(buckets->end - 1)), life_min, life_max);
     }
 }
 
 /* After measure_bounds(): a bucket is wider than what is known of the samples in it. */
-static void measure_quantiles(const struct interval *in, double ms[static INTERVAL_MEASURE_COUNT])
+static void measure_quantiles(const struct buckets *buckets, double ms[static INTERVAL_MEASURE_COUNT])
 {
     static const struct {
         enum interval_measure measure;
         double q;
     } quantiles[] = { { INTERVAL_p50, 0.50 }, { INTERVAL_p95, 0.95 }, { INTERVAL_p99, 0.99 } };
+    const uint64_t total = buckets_total(buckets);
 
-    if (!has_histogram(in) || ms[INTERVAL_min] < 0)
-        return;
-    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
-        uint64_t ns = histogram_quantile_ns(histogram_of(in->now_histogram), histogram_of(in->then_histogram), quantiles[i].q);
-
-        ms[quantiles[i].measure] = clamp(to_ms(ns), ms[INTERVAL_min], ms[INTERVAL_max]);
-    }
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0] && total > 0; i++)
+        ms[quantiles[i].measure] = clamp(to_ms(buckets_quantile_ns(buckets, total, quantiles[i].q)), ms[INTERVAL_min],
+                                         ms[INTERVAL_max]);
 }
 
 void interval_measure(const struct interval *interval, double ms[static INTERVAL_MEASURE_COUNT])
@@ -152,6 +145,8 @@ void interval_measure(const struct interval *interval, double ms[static INTERVAL
     const struct seg_row *now = interval->now, *then = interval_start(interval);
     const uint64_t samples = now->samples - then->samples;
     const uint64_t handshakes = now->handshake_samples - then->handshake_samples;
+    uint32_t room[HISTOGRAM_BUCKETS];
+    struct buckets buckets;
 
     for (int i = 0; i < INTERVAL_MEASURE_COUNT; i++)
         ms[i] = INTERVAL_NONE;
@@ -165,6 +160,7 @@ void interval_measure(const struct interval *interval, double ms[static INTERVAL
         ms[INTERVAL_window_min] = to_ms(now->window_min_ns);
     if (handshakes != 0)
         ms[INTERVAL_handshake] = to_ms(now->handshake_sum_ns - then->handshake_sum_ns) / (double)handshakes;
-    measure_bounds(interval, ms);
-    measure_quantiles(interval, ms);
+    buckets = buckets_between(interval, room);
+    measure_bounds(interval, &buckets, ms);
+    measure_quantiles(&buckets, ms);
 }

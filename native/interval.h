@@ -8,14 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buckets.h"
 #include "segment.h"
 #include "segment_reader.h"
 
-/* One row at two times. Histograms are NULL where they were not read. */
+/* One row at two times. */
 struct interval {
     const struct seg_row *now;
     const struct seg_row *then; /* NULL: the row's whole life is the interval */
-    const struct seg_histogram *now_histogram, *then_histogram;
+    struct buckets now_buckets, then_buckets;
 };
 
 /* X(name): values in ms. last, avg (SRTT) and jitter are as they stand now, window_min is of the last 300 s; the others are of

@@ -66,14 +66,15 @@ static uint64_t to_ns(double ms)
 static void measure_bounds(struct report_row *out, const struct peer_stats *now, const struct peer_stats *then)
 {
     struct published now_published, then_published;
-    struct interval interval = { .now = &now_published.row, .now_histogram = &now_published.histogram };
+    struct interval interval = { .now = &now_published.row };
     double ms[INTERVAL_MEASURE_COUNT];
 
     publish(&now_published, now);
+    interval.now_buckets = buckets_of(now_published.histogram.count);
     if (then != NULL) {
         publish(&then_published, then);
         interval.then = &then_published.row;
-        interval.then_histogram = &then_published.histogram;
+        interval.then_buckets = buckets_of(then_published.histogram.count);
     }
     interval_measure(&interval, ms);
     out->min_ns = to_ns(ms[INTERVAL_min]);

@@ -19,12 +19,14 @@
 
 #include "clock.h"
 #include "crc32c.h"
+#include "histogram.h"
 #include "segment_check.h"
 #include "segment_layout.h"
 
 #define READ_TRIES 20
 #define PAUSE_STEP_NS 500000L /* try n waits min(n, PAUSE_STEPS) steps before it: 73 ms in all */
 #define PAUSE_STEPS 10
+#define HISTOGRAMS_A_TIME 32
 #define STALE_MIN_NS (10 * UINT64_C(1000000000))
 #define STALE_INTERVALS 5
 #define NS_PER_MS UINT64_C(1000000)
@@ -76,6 +78,7 @@ struct part {
     const char *name;
     uint64_t offset; /* in the snapshot */
     uint32_t count, size, crc;
+    uint32_t read_crc; /* of what was read */
 };
 
 static enum segment_status fail_open(struct reading *reading, int error)
@@ -156,18 +159,57 @@ static enum segment_status read_at(struct reading *reading, void *to, size_t siz
     return SEGMENT_OK;
 }
 
-static enum segment_status read_part(struct reading *reading, uint64_t base, const struct part *part, void **out)
+static enum segment_status read_part(struct reading *reading, uint64_t base, struct part *part, void **out)
 {
     const size_t bytes = (size_t)part->count * part->size;
     *out = malloc(bytes > 0 ? bytes : 1);
     if (*out == NULL)
         return segment_fail(reading->cause, SEGMENT_NO_MEMORY, "no memory for %zu bytes of %s", bytes, part->name);
-    return read_at(reading, *out, bytes, base + part->offset);
+    enum segment_status status = read_at(reading, *out, bytes, base + part->offset);
+    if (status == SEGMENT_OK)
+        part->read_crc = crc32c(0, *out, bytes);
+    return status;
 }
 
-static enum segment_status check_crc(struct reading *reading, const struct part *part, const void *data)
+/* What honest rows say of their histograms, and no more than these can have. */
+static size_t expected_counts(const struct seg_row *rows, uint32_t count)
 {
-    if (crc32c(0, data, (size_t)part->count * part->size) == part->crc)
+    size_t sum = 0;
+    for (uint32_t n = 0; n < count; n++)
+        if (rows[n].max_ns > 0 && rows[n].max_ns >= rows[n].min_ns)
+            sum += histogram_bucket(rows[n].max_ns) - histogram_bucket(rows[n].min_ns) + 1;
+    return sum;
+}
+
+/* A few at a time, from which what is in use is kept: most buckets are empty, and to give all of them memory would be most of the
+ * time. */
+static enum segment_status read_histograms(struct reading *reading, uint64_t base, struct part *part, const struct seg_row *rows,
+                                           struct bucket_store *store)
+{
+    struct seg_histogram some[HISTOGRAMS_A_TIME];
+    struct buckets *all = malloc(((size_t)part->count + 1) * sizeof *all);
+    enum segment_status status = SEGMENT_OK;
+    bool has_memory = all != NULL && buckets_reserve(store, expected_counts(rows, part->count));
+    reading->out->buckets = all;
+    for (uint32_t done = 0; done < part->count && has_memory && status == SEGMENT_OK;) {
+        const uint32_t left = part->count - done, count = left < HISTOGRAMS_A_TIME ? left : HISTOGRAMS_A_TIME;
+        status = read_at(reading, some, count * sizeof *some, base + part->offset + done * sizeof *some);
+        if (status == SEGMENT_OK)
+            part->read_crc = crc32c(part->read_crc, some, count * sizeof *some);
+        for (uint32_t n = 0; n < count && has_memory && status == SEGMENT_OK; n++, done++)
+            has_memory = buckets_keep(store, some[n].count, &all[done]);
+    }
+    reading->out->counts = store->counts;
+    if (!has_memory)
+        return segment_fail(reading->cause, SEGMENT_NO_MEMORY, "no memory for %u %s", part->count, part->name);
+    if (status == SEGMENT_OK)
+        buckets_kept(store, all, part->count);
+    return status;
+}
+
+static enum segment_status check_crc(struct reading *reading, const struct part *part)
+{
+    if (part->read_crc == part->crc)
         return SEGMENT_OK;
     return segment_fail(reading->cause, SEGMENT_CORRUPT, "the %s of a snapshot do not match their CRC", part->name);
 }
@@ -204,24 +246,26 @@ static enum segment_status copy_snapshot(struct reading *reading, unsigned slot,
     struct segment_copy *out = reading->out;
     const struct seg_header *header = &out->header;
     const uint64_t base = header->snapshot_offset[slot];
-    const struct part parts[] = {
-        { "instances", header->instances_offset, head->instance_count, sizeof(struct seg_instance), head->instances_crc },
-        { "rows", header->rows_offset, head->row_count, sizeof(struct seg_row), head->rows_crc },
-        { "histograms", header->histograms_offset, head->row_count, sizeof(struct seg_histogram), head->histograms_crc },
+    struct part parts[] = {
+        { "instances", header->instances_offset, head->instance_count, sizeof(struct seg_instance), head->instances_crc, 0 },
+        { "rows", header->rows_offset, head->row_count, sizeof(struct seg_row), head->rows_crc, 0 },
+        { "histograms", header->histograms_offset, head->row_count, sizeof(struct seg_histogram), head->histograms_crc, 0 },
     };
     const unsigned count = reading->options->histograms ? 3 : 2;
-    void *data[3] = { NULL, NULL, NULL };
+    struct bucket_store store = { NULL, 0, 0 };
+    void *data[2] = { NULL, NULL };
     enum segment_status status = segment_check_head(header, head, reading->cause);
-    for (unsigned n = 0; n < count && status == SEGMENT_OK; n++)
+    for (unsigned n = 0; n < 2 && status == SEGMENT_OK; n++)
         status = read_part(reading, base, &parts[n], &data[n]);
+    if (status == SEGMENT_OK && count == 3)
+        status = read_histograms(reading, base, &parts[2], data[1], &store);
     if (status == SEGMENT_OK)
         status = check_still(reading, base, head->sequence);
     for (unsigned n = 0; n < count && status == SEGMENT_OK; n++)
-        status = check_crc(reading, &parts[n], data[n]);
+        status = check_crc(reading, &parts[n]);
     out->snapshot = *head;
     out->instances = data[0];
     out->rows = data[1];
-    out->histograms = data[2];
     return status == SEGMENT_OK ? segment_check_contents(out, reading->cause) : status;
 }
 
@@ -254,10 +298,12 @@ static void free_arrays(struct segment_copy *copy)
 {
     free(copy->instances);
     free(copy->rows);
-    free(copy->histograms);
+    free(copy->buckets);
+    free(copy->counts);
     copy->instances = NULL;
     copy->rows = NULL;
-    copy->histograms = NULL;
+    copy->buckets = NULL;
+    copy->counts = NULL;
 }
 
 /* What a writer at work can look like for a moment. */

@@ -4,7 +4,7 @@
  * owner and mode, sizes before offsets, counts before loops, CRC before use, text printable ASCII. It copies with pread and never
  * maps, so that a file that shrinks is an error and not a SIGBUS; it retries a bounded number of times, less than 0.1 s in all,
  * while the writer is at work. It is free of Python and of the helper's other modules (but segment_check, segment_layout, crc32c,
- * clock and histogram.h's constants): the extension, `status`, the tests and the fuzzer all use it. segment_copy_free() gives the
+ * clock, buckets and histogram): the extension, `status`, the tests and the fuzzer all use it. segment_copy_free() gives the
  * copy back. */
 #ifndef GO_METRO_SEGMENT_READER_H
 #define GO_METRO_SEGMENT_READER_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "buckets.h"
 #include "segment.h"
 
 /* X(enumerator, name): what can be wrong, each its own. The names are public (`status --json`, tests). */
@@ -46,7 +47,7 @@ enum segment_status {
 const char *segment_status_name(enum segment_status status);
 
 struct segment_read_options {
-    bool histograms; /* read them too; else copy.histograms is NULL */
+    bool histograms; /* read them too; else copy.buckets is NULL */
     bool any_owner;  /* do not check owner and mode (`status --segment FILE` of one's own choice) */
     bool has_owner;  /* besides root and the caller this user may own it */
     uid_t owner;
@@ -55,9 +56,10 @@ struct segment_read_options {
 struct segment_copy {
     struct seg_header header;
     struct seg_snapshot snapshot;
-    struct seg_instance *instances;   /* snapshot.instance_count */
-    struct seg_row *rows;             /* snapshot.row_count */
-    struct seg_histogram *histograms; /* snapshot.row_count, or NULL */
+    struct seg_instance *instances; /* snapshot.instance_count */
+    struct seg_row *rows;           /* snapshot.row_count */
+    struct buckets *buckets;        /* snapshot.row_count, or NULL: of each row's histogram what is in use */
+    uint32_t *counts;               /* theirs */
 };
 
 /* When a copy was read. */

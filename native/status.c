@@ -18,6 +18,7 @@ struct status_view {
     struct segment_time time;
     const char *state;
     struct report_row *rows;
+    struct histogram *histograms;
     char (*src)[ADDRESS_STRLEN];
 };
 
@@ -83,7 +84,8 @@ static void fill_row(struct report_row *out, const struct status_view *view, uin
                                 .min_ns = row->min_ns,
                                 .max_ns = row->max_ns,
                                 .sum_ns = row->sum_ns,
-                                .histogram = (const struct histogram *)(const void *)view->copy.histograms[index].count };
+                                .histogram = &view->histograms[index] };
+    buckets_expand(&view->copy.buckets[index], &view->histograms[index]);
     memcpy(out->skipped, row->skipped, sizeof out->skipped);
 }
 
@@ -92,8 +94,9 @@ static int make_rows(struct status_view *view)
     uint32_t count = view->copy.snapshot.row_count;
 
     view->rows = calloc((size_t)count + 1, sizeof *view->rows);
+    view->histograms = calloc((size_t)count + 1, sizeof *view->histograms);
     view->src = calloc((size_t)count + 1, sizeof *view->src);
-    if (view->rows == NULL || view->src == NULL)
+    if (view->rows == NULL || view->histograms == NULL || view->src == NULL)
         return -1;
     for (uint32_t i = 0; i < count; i++)
         fill_row(&view->rows[i], view, i, view->src[i]);
@@ -246,6 +249,7 @@ int status_run(const struct options *options)
     status = fflush(stdout) == 0 ? 0 : 1;
 out:
     free(view.rows);
+    free(view.histograms);
     free(view.src);
     segment_copy_free(&view.copy);
     config_free(config);

@@ -41,6 +41,19 @@ static void check_texts(const struct segment_copy *copy)
                && copy->rows[n].last_ns <= SEG_RTT_MAX_NS);
 }
 
+/* What is in use begins and ends with a count, and can be written out. */
+static void check_buckets(const struct segment_copy *copy)
+{
+    struct histogram histogram;
+    for (uint32_t n = 0; copy->buckets != NULL && n < copy->snapshot.row_count; n++) {
+        const struct buckets *buckets = &copy->buckets[n];
+        demand(buckets->count != NULL && buckets->first <= buckets->end && buckets->end <= HISTOGRAM_BUCKETS);
+        demand(buckets->first == buckets->end
+               || (buckets->count[0] != 0 && buckets->count[buckets->end - buckets->first - 1] != 0));
+        buckets_expand(buckets, &histogram);
+    }
+}
+
 static void check_copy(const struct segment_copy *copy)
 {
     const struct seg_snapshot *head = &copy->snapshot;
@@ -50,8 +63,7 @@ static void check_copy(const struct segment_copy *copy)
     check_texts(copy);
     demand(crc32c(0, copy->instances, head->instance_count * sizeof *copy->instances) == head->instances_crc);
     demand(crc32c(0, copy->rows, head->row_count * sizeof *copy->rows) == head->rows_crc);
-    if (copy->histograms != NULL)
-        demand(crc32c(0, copy->histograms, head->row_count * sizeof *copy->histograms) == head->histograms_crc);
+    check_buckets(copy);
     demand(head->boottime_ns >= copy->header.start_boottime_ns && copy->header.publish_interval_ms > 0);
     if (segment_check_age(copy, 1, copy->header.boot_id, &age_ns, cause) == SEGMENT_OK)
         segment_is_stale(copy, age_ns);
@@ -68,7 +80,7 @@ static void read_as(int fd, bool histograms)
     if (status == SEGMENT_OK)
         check_copy(&copy);
     else
-        demand(copy.rows == NULL && copy.instances == NULL && copy.histograms == NULL);
+        demand(copy.rows == NULL && copy.instances == NULL && copy.buckets == NULL);
     segment_copy_free(&copy);
 }
 

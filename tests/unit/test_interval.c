@@ -29,8 +29,18 @@ static const enum interval_measure of_histogram[] = { INTERVAL_p50, INTERVAL_p95
 struct scene {
     struct segment_copy copy;
     struct seg_row rows[ROWS];
-    struct seg_histogram histograms[ROWS];
+    struct histogram histograms[ROWS];
+    struct buckets buckets[ROWS]; /* all of them */
 };
+
+/* The copy's arrays are the scene's own. */
+static void scene_settle(struct scene *scene)
+{
+    scene->copy.rows = scene->rows;
+    scene->copy.buckets = scene->buckets;
+    for (uint32_t n = 0; n < ROWS; n++)
+        scene->buckets[n] = (struct buckets){ scene->histograms[n].count, 0, HISTOGRAM_BUCKETS };
+}
 
 /* Row n is of instance n % 2, born as n + 1. */
 static void scene_init(struct scene *scene, uint32_t row_count)
@@ -38,8 +48,7 @@ static void scene_init(struct scene *scene, uint32_t row_count)
     memset(scene, 0, sizeof *scene);
     scene->copy.header = (struct seg_header){ .pid = 7, .pid_start_ticks = 11, .start_boottime_ns = 13, .boot_id = "this boot" };
     scene->copy.snapshot.row_count = row_count;
-    scene->copy.rows = scene->rows;
-    scene->copy.histograms = scene->histograms;
+    scene_settle(scene);
     for (uint32_t n = 0; n < ROWS; n++) {
         scene->rows[n].instance = n % 2;
         scene->rows[n].birth = n + 1;
@@ -50,8 +59,7 @@ static void scene_init(struct scene *scene, uint32_t row_count)
 static void scene_copy(struct scene *to, const struct scene *from)
 {
     *to = *from;
-    to->copy.rows = to->rows;
-    to->copy.histograms = to->histograms;
+    scene_settle(to);
 }
 
 /* One more round trip, as the helper counts it. */
@@ -70,7 +78,7 @@ static void add_sample(struct scene *scene, uint32_t place, uint64_t ns)
 static void swap_rows(struct scene *scene, uint32_t a, uint32_t b)
 {
     const struct seg_row row = scene->rows[a];
-    const struct seg_histogram histogram = scene->histograms[a];
+    const struct histogram histogram = scene->histograms[a];
 
     scene->rows[a] = scene->rows[b];
     scene->histograms[a] = scene->histograms[b];
@@ -115,8 +123,8 @@ static void without_an_earlier_copy_it_is_the_whole_life(void **state)
     now.rows[2].handshake_sum_ns = 9 * MS;
     interval = find(NULL, &now, 2);
     assert_null(interval.then);
-    assert_null(interval.then_histogram);
-    assert_ptr_equal(interval.now_histogram, &now.histograms[2]);
+    assert_null(interval.then_buckets.count);
+    assert_ptr_equal(interval.now_buckets.count, now.histograms[2].count);
     assert_memory_equal(interval_start(&interval), &zero, sizeof zero);
     interval_measure(&interval, ms);
     assert_ms(ms[INTERVAL_last], 5);
@@ -143,7 +151,7 @@ static void a_row_in_its_place_needs_no_sorting(void **state)
     for (uint32_t n = 0; n < ROWS; n++) {
         assert_int_equal(interval_find(&index, &now.copy, n, &interval), 0);
         assert_ptr_equal(interval.then, &then.rows[n]);
-        assert_ptr_equal(interval.then_histogram, &then.histograms[n]);
+        assert_ptr_equal(interval.then_buckets.count, then.histograms[n].count);
         assert_ptr_equal(interval_start(&interval), &then.rows[n]);
     }
     assert_null(index.sorted);
@@ -167,7 +175,7 @@ static void reordered_rows_are_found_with_their_histograms(void **state)
             const uint32_t was = (n + turn) % ROWS;
 
             assert_ptr_equal(interval.then, &then.rows[was]);
-            assert_ptr_equal(interval.then_histogram, &then.histograms[was]);
+            assert_ptr_equal(interval.then_buckets.count, then.histograms[was].count);
         }
     }
 }
@@ -204,7 +212,7 @@ static void a_row_that_came_back_is_another(void **state)
     add_sample(&now, 1, 2 * MS);
     interval = find(&then, &now, 1);
     assert_null(interval.then);
-    assert_null(interval.then_histogram);
+    assert_null(interval.then_buckets.count);
     interval_measure(&interval, ms);
     assert_ms(ms[INTERVAL_mean], 2);
     assert_ms(ms[INTERVAL_max], 2);
@@ -242,7 +250,7 @@ static void after_a_restart_all_is_whole_life(void **state)
     for (size_t n = 0; n < 4; n++) {
         assert_false(interval_same_helper(&same.copy, &other[n].copy));
         assert_null(find(&other[n], &same, 1).then);
-        assert_null(find(&other[n], &same, 1).then_histogram);
+        assert_null(find(&other[n], &same, 1).then_buckets.count);
     }
 }
 
@@ -437,14 +445,14 @@ static void histograms_are_needed_at_both_ends(void **state)
     scene_init(&then, ROWS);
     scene_init(&now, ROWS);
     add_sample(&now, 3, 5 * MS);
-    now.copy.histograms = NULL;
+    now.copy.buckets = NULL;
     check_without_histograms(NULL, &now, true);
     check_without_histograms(&then, &now, false);
-    then.copy.histograms = NULL;
+    then.copy.buckets = NULL;
     check_without_histograms(&then, &now, false);
-    now.copy.histograms = now.histograms;
+    now.copy.buckets = now.buckets;
     check_without_histograms(&then, &now, false);
-    then.copy.histograms = then.histograms;
+    then.copy.buckets = then.buckets;
     memset(now.histograms, 0, sizeof now.histograms); /* samples that are in no bucket */
     check_without_histograms(&then, &now, false);
 }

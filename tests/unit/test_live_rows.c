@@ -144,7 +144,9 @@ static void times_are_those_of_the_interval(void **state)
     struct peer_stats *peer = add_row(0, 1);
     double ms[INTERVAL_MEASURE_COUNT];
     struct published then, now;
-    struct interval interval = { &now.row, &then.row, &now.histogram, &then.histogram };
+    struct interval interval = {
+        &now.row, &then.row, { now.histogram.count, 0, HISTOGRAM_BUCKETS }, { then.histogram.count, 0, HISTOGRAM_BUCKETS }
+    };
 
     (void)state;
     row_count = 1;

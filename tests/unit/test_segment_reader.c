@@ -152,7 +152,7 @@ static void assert_generation(unsigned generation)
         fail_msg("%s", message);
     assert_int_equal(copy.snapshot.generation, generation);
     assert_true(fixture_equals(&fixtures[generation - 1], &copy));
-    assert_true((copy.histograms != NULL) == options.histograms);
+    assert_true((copy.buckets != NULL) == options.histograms);
     segment_copy_free(&copy);
 }
 
