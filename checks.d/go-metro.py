@@ -25,9 +25,13 @@ LOG = '/var/log/datadog/go-metro.log'
 ALSO = '; also: '  # between the causes in the helper's texts
 RESTART = 'restart the Agent, which starts it (service datadog-agent restart)'
 
-GAUGES = (('', 'last'), ('.avg', 'avg'), ('.jitter', 'jitter'))
-EXTENDED_GAUGES = tuple(('.' + name, name) for name in ('min', 'max', 'p50', 'p95', 'p99', 'handshake'))
-EXTENDED_COUNTS = (('.samples', 'samples'), ('.retransmits', 'retransmits'))
+RTT = 'system.net.tcp.rtt'
+GAUGES = ((RTT, 'last'), (RTT + '.avg', 'avg'), (RTT + '.jitter', 'jitter'))
+EXTENDED_GAUGES = tuple((RTT + '.' + name, name) for name in ('min', 'max', 'p50', 'p95', 'p99', 'handshake'))
+EXTENDED_COUNTS = ((RTT + '.samples', 'samples'), (RTT + '.retransmits', 'retransmits'))
+# What is asked of a row: the fewer values, the less it costs.
+VALUES = ('src', 'dst', 'dst_port', 'age_s', 'life_s', 'overflow') + tuple(name for _, name in GAUGES)
+EXTENDED_VALUES = VALUES + tuple(name for _, name in EXTENDED_GAUGES + EXTENDED_COUNTS)
 NARROW = 'or narrow `ips` and `hosts`'
 LOSSES = (  # counters of an instance, and what it means that they rose
     ('dropped_kernel', '%d packets were dropped because the capture buffer was full: raise `buffer_mib` ' + NARROW),
@@ -223,33 +227,36 @@ class GoMetroCheck(AgentCheck):
         """Gauges and counts of the own rows. Returns how many segments could not be timed for want of memory."""
         interval_s = instance.get('min_collection_interval', self._setting('min_collection_interval'))
         first_interval_s = max(AGENT_INTERVAL_S, number(interval_s))
+        extended = is_true(self._setting('extended_metrics'))
         overflow = 0
         # After a pause the newest sample may be of before it, and a gauge says that it is of now.
         may_be_old = previous is None or self._position(instance) in self._interrupted
-        for row in snapshot.rows(since=previous, instance=mine['index']):
+        for row in snapshot.rows(since=previous, instance=mine['index'], names=EXTENDED_VALUES if extended else VALUES,
+                                 counted=True):
             old = may_be_old and (row['age_s'] is None or row['age_s'] > first_interval_s)
             if previous is not None:
-                overflow += row['skipped']['overflow']
+                overflow += row['overflow']
             elif old:
                 continue  # measured before our time
             # A first run knows the interval's statistics only of rows that are younger than the interval.
             young = row['life_s'] is not None and row['life_s'] <= first_interval_s
-            self._submit_row(row, tags, has_interval=previous is not None or young, has_gauges=not old)
+            has_interval = extended and (previous is not None or young)
+            self._submit_row(row, tags, () if old else GAUGES + EXTENDED_GAUGES if has_interval else GAUGES,
+                             EXTENDED_COUNTS if has_interval else ())
         return overflow
 
-    def _submit_row(self, row, tags, has_interval, has_gauges):
-        extended = has_interval and is_true(self._setting('extended_metrics'))
+    def _submit_row(self, row, tags, gauges, counts):
         row_tags = ['dst:' + row['dst']] + tags
         if row['src'] is not None:
             row_tags.insert(0, 'src:' + row['src'])
         if row['dst_port']:
             row_tags.append('dst_port:%d' % row['dst_port'])
-        for suffix, name in GAUGES + (EXTENDED_GAUGES if extended else ()):
-            if has_gauges and row[name] is not None:
-                self.gauge('system.net.tcp.rtt' + suffix, row[name], tags=row_tags)
-        for suffix, name in EXTENDED_COUNTS if extended else ():
+        for metric, name in gauges:
+            if row[name] is not None:
+                self.gauge(metric, row[name], tags=row_tags)
+        for metric, name in counts:
             if row[name]:
-                self.count('system.net.tcp.rtt' + suffix, row[name], tags=row_tags)
+                self.count(metric, row[name], tags=row_tags)
 
     def _losses(self, snapshot, mine, previous, fingerprint, overflow):
         losses = [cause for cause in mine['warning'].split(ALSO) if cause]

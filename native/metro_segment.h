@@ -10,6 +10,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "segment_reader.h"
@@ -34,8 +35,22 @@ int metro_put_named(PyObject *dict, const char *key, PyObject *value);
 
 /* Before the first row. 0; -1: the error is set. */
 int metro_rows_prepare(void);
-/* A list of dicts: the interval from `since` (NULL: the row's whole life) to `now`. instance: its index, or -1 for all. */
-PyObject *metro_rows(const struct metro_reading *now, const struct metro_reading *since, long long instance);
+#define METRO_VALUES 33 /* that a row has, by their names */
+
+/* Which rows, and which of their values. */
+struct metro_wanted {
+    long long instance; /* its index, or -1: of all */
+    bool counted;       /* only where something was counted in the interval */
+    unsigned count;
+    uint8_t value[METRO_VALUES];
+};
+
+/* The values of a row where no names are given. */
+void metro_want_usual(struct metro_wanted *wanted);
+/* The values of a sequence of names. 0; -1: the error is set. */
+int metro_want(struct metro_wanted *wanted, PyObject *names);
+/* A list of dicts: the interval from `since` (NULL: the row's whole life) to `now`. */
+PyObject *metro_rows(const struct metro_reading *now, const struct metro_reading *since, const struct metro_wanted *wanted);
 
 /* metro_segment_snapshot.c */
 

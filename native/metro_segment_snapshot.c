@@ -195,27 +195,50 @@ static bool is_earlier(const Snapshot *self, const Snapshot *since)
     return false;
 }
 
+/* -1: the error is set. */
+static int parse_instance(PyObject *object, long long *instance)
+{
+    *instance = -1;
+    if (object == Py_None)
+        return 0;
+    if (!PyArg_Parse(object, "L;instance must be an index or None", instance))
+        return -1;
+    if (*instance < 0)
+        PyErr_Format(PyExc_ValueError, "instance is not an index");
+    return *instance < 0 ? -1 : 0;
+}
+
+/* NULL in *out: None. -1: the error is set. */
+static int parse_since(const Snapshot *self, PyObject *object, const Snapshot **out)
+{
+    *out = NULL;
+    if (object == Py_None)
+        return 0;
+    if (!PyObject_TypeCheck(object, &snapshot_type)) {
+        PyErr_Format(PyExc_TypeError, "since must be a Snapshot or None");
+        return -1;
+    }
+    *out = (const Snapshot *)object;
+    return is_earlier(self, *out) ? 0 : -1;
+}
+
 static PyObject *snapshot_rows(PyObject *object, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = { "since", "instance", NULL };
-    const Snapshot *self = (const Snapshot *)object, *since = NULL;
-    PyObject *since_object = Py_None, *instance_object = Py_None;
-    long long instance = -1;
+    static char *names[] = { "since", "instance", "names", "counted", NULL };
+    const Snapshot *self = (const Snapshot *)object, *since;
+    PyObject *since_object = Py_None, *instance = Py_None, *values = Py_None, *counted = Py_False;
+    struct metro_wanted wanted;
+    int is_counted;
 
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO:rows", names, &since_object, &instance_object))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OOOO:rows", names, &since_object, &instance, &values, &counted)
+        || parse_instance(instance, &wanted.instance) < 0 || parse_since(self, since_object, &since) < 0
+        || (is_counted = PyObject_IsTrue(counted)) < 0)
         return NULL;
-    if (instance_object != Py_None && !PyArg_Parse(instance_object, "L;instance must be an index or None", &instance))
+    wanted.counted = is_counted > 0;
+    metro_want_usual(&wanted);
+    if (values != Py_None && metro_want(&wanted, values) < 0)
         return NULL;
-    if (instance_object != Py_None && instance < 0)
-        return PyErr_Format(PyExc_ValueError, "instance is not an index");
-    if (since_object != Py_None) {
-        if (!PyObject_TypeCheck(since_object, &snapshot_type))
-            return PyErr_Format(PyExc_TypeError, "since must be a Snapshot or None");
-        since = (const Snapshot *)since_object;
-        if (!is_earlier(self, since))
-            return NULL;
-    }
-    return metro_rows(&self->reading, since == NULL ? NULL : &since->reading, instance);
+    return metro_rows(&self->reading, since == NULL ? NULL : &since->reading, &wanted);
 }
 
 static const struct segment_copy *copy_of(PyObject *snapshot)
@@ -234,12 +257,14 @@ static PyObject *snapshot_continues(PyObject *self, PyObject *earlier)
 
 static PyMethodDef snapshot_methods[] = {
     { "rows", (PyCFunction)(void (*)(void))snapshot_rows, METH_VARARGS | METH_KEYWORDS,
-      "rows(since=None, instance=None) -> list of dicts\n\n"
+      "rows(since=None, instance=None, names=None, counted=False) -> list of dicts\n\n"
       "The rows (of one instance, by its index) with the statistics of the interval from `since`, an earlier Snapshot of the\n"
       "same path, to this one. Without `since`, for a row that was not there then, and after a restart of the helper, the\n"
       "row's whole life is the interval. Values are in ms, None where the interval has no sample. min and max are exact over\n"
       "a whole life, else the bounds of the histogram buckets; percentiles need histograms in both snapshots.\n"
-      "ValueError: `since` is newer, or of another path." },
+      "names: only these values, which costs less; a reason of `skipped` can be named too, and is then its counter alone.\n"
+      "counted: only rows where something was counted in the interval.\n"
+      "ValueError: `since` is newer, or of another path; or there is no value of such a name." },
     { "continues", snapshot_continues, METH_O, "continues(earlier) -> bool: published by the same helper process as `earlier`." },
     { NULL, NULL, 0, NULL },
 };

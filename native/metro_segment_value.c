@@ -18,7 +18,8 @@ PyObject *metro_text(const char *value)
 
 PyObject *metro_none(void)
 {
-    return Py_BuildValue("");
+    Py_INCREF(Py_None);
+    return Py_None;
 }
 
 PyObject *metro_seconds(uint64_t ns)

@@ -270,6 +270,54 @@ def test_rows_of_one_instance(read):
         snapshot.rows(instance='0')
 
 
+def test_only_the_values_that_are_named(read):
+    row = Row(samples_ms=[1.0, 2.0], dst_port=80, retransmits=4)
+    row.skipped.update(overflow=5)
+    segment = Segment([row])
+    earlier = read(segment)
+    row.add(3.0)
+    row.skipped.update(overflow=7, clock=1)
+    later = read(segment)
+    for since in (None, earlier):
+        whole = only(later.rows(since=since))
+        for name in whole:
+            assert only(later.rows(since=since, names=[name])) == {name: whole[name]}
+        assert only(later.rows(since=since, names=tuple(whole))) == whole
+        for name in builder.SKIPS:
+            assert only(later.rows(since=since, names=[name])) == {name: whole['skipped'][name]}
+    assert only(later.rows(since=earlier, names=[u'overflow', 'p50', 'p50'])) == {
+        'overflow': 2, 'p50': only(later.rows(since=earlier))['p50']}
+    assert later.rows(names=()) == [{}]
+    for wrong in (['nothing'], 'samples', [None], [5], ['src'] * 100):
+        with pytest.raises(ValueError):
+            later.rows(names=wrong)
+    for wrong in (5, object()):
+        with pytest.raises(TypeError):
+            later.rows(names=wrong)
+
+
+@pytest.mark.parametrize('counter', ['flows', 'timed', 'samples', 'retransmits', 'overflow', 'covered'])
+def test_only_rows_that_counted(read, counter):
+    rows = [Row(birth=birth, samples_ms=[1.0]) for birth in (1, 2, 3)] + [Row(birth=4, flows=0)]
+    segment = Segment(rows)
+    earlier = read(segment)
+    assert read(segment).rows(since=earlier, counted=True) == []
+    if counter in builder.SKIPS:
+        rows[1].skipped[counter] += 1
+    else:
+        setattr(rows[1], counter, getattr(rows[1], counter) + 1)
+    later = read(segment)
+    assert [row['birth'] for row in later.rows(since=earlier, counted=True)] == [2]
+    assert [row['birth'] for row in later.rows(since=earlier, counted=False)] == [1, 2, 3, 4]
+    assert [row['birth'] for row in later.rows(counted=True)] == [1, 2, 3]  # the last has never had anything
+
+
+def test_rows_have_the_address_of_their_own(read):
+    sources = ['10.0.0.1', '10.0.0.1', '10.0.0.2', '::1', None, '10.0.0.1']
+    rows = [Row(src=src or '10.0.0.9', other=src is None, birth=number + 1) for number, src in enumerate(sources)]
+    assert [row['src'] for row in read(Segment(rows)).rows(names=['src'])] == sources
+
+
 def test_since_must_be_earlier_and_of_the_same_path(read, tmpdir):
     segment = Segment([Row()])
     earlier, later = read(segment), read(segment)

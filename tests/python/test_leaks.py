@@ -102,6 +102,7 @@ def test_rows(segment, segment_path):
     def work():
         later.rows(since=earlier)
         later.rows(instance=1)
+        later.rows(since=earlier, names=['src', 'overflow', 'skipped', 'p50'], counted=True)
         later.continues(earlier)
     assert_no_leak(work)
 
@@ -170,6 +171,7 @@ def test_errors_of_arguments(segment, segment_path, tmpdir):
             failing(metro_segment.read, segment_path, nonsense=1), failing(earlier.rows, since=later),
             failing(later.rows, since=5), failing(later.rows, since=metro_segment.read(other)),
             failing(later.rows, instance='x'), failing(later.rows, instance=-1),
+            failing(later.rows, names=5), failing(later.rows, names=['src', 'x']), failing(later.rows, names='x'),
             failing(later.continues, 5), failing(metro_segment.crc32c, 5), failing(metro_segment.crc32c, b'x', 'y')):
         assert_no_leak(work)
 
