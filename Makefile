@@ -52,8 +52,8 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-setup test-system test-accuracy test-bench test-cost accuracy bench check-headers check-format format check-clang \
-        test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
+        test-setup test-system test-accuracy test-bench test-cost accuracy bench bench-run check-headers check-format format \
+        check-clang test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
 
@@ -112,7 +112,11 @@ $(BUILD)/fixed_seed.so: tests/bench/fixed_seed.c $(BUILD)/.flags | $(BUILD)/obj
 
 # What test-cost counts, and whether it is made with the flags of this file: those are what the figures are of.
 COUNTED     := $(addprefix $(BUILD)/,go-metro workload fixed_seed.so)
-OTHER_FLAGS := $(filter-out file,$(origin CFLAGS) $(origin HARDEN) $(origin LDFLAGS))
+OTHER_FLAGS := $(filter-out file,$(origin CFLAGS) $(origin HARDEN) $(origin LDFLAGS) $(origin LTO))
+
+$(BUILD)/run_peers: tests/bench/run_peers.c $(BUILD)/libgometro.a $(BUILD)/.flags
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
 
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
@@ -258,6 +262,10 @@ bench: ## Print what a packet costs beside others (BENCH_PEERS adds some): QUICK
 	@$(MAKE) --no-print-directory -s -j2 $(BENCHED)
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) tests/bench/bench.py $(if $(QUICK),--quick) \
 	    $(if $(WRITE),--write docs/performance.md)
+
+bench-run: setup-demo ## Print what publishing, reading, a run of the check and an idle helper cost: QUICK=1 in short, AGENT5=DIR with a real Agent v5's source
+	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/run_peers $(BUILD)/relay
+	@$(AT_ROOT) $(PYTHON3) tests/bench/run.py $(if $(QUICK),--quick) $(if $(AGENT5),--agent $(AGENT5))
 
 fuzz-short: ## Fuzz each door for 20 s
 	@+$(FUZZ) -j2 fuzzers

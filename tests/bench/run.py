@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""`make bench-run`: what the helper and the check cost beside the packets: publishing, reading, a run of the check, an idle helper.
+
+    run.py [--quick] [--agent DIR] [--peers N]
+
+--agent  the source of a real Agent v5, whose AgentCheck and aggregator the check then runs with (2.7); else our stand-in's
+--peers  in the segment (10,000)
+
+Prints Markdown tables. Times are medians of wall time (the worst beside them), of as many rounds; before each all peers, or as many
+as the table says, had traffic, so that nothing is in a cache that would not be there on a busy host. Exit status 1 when a goal is
+missed, which the last lines name."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "system"))
+
+import usage  # noqa: E402
+from network import Namespace, namespaces_allowed  # noqa: E402
+from processes import BUILD, PYTHON2, PYTHON3, wait_until, when_ended  # noqa: E402
+from stage import Stage  # noqa: E402
+
+OCTAVES = (4, 12, 20)  # 0.1 ms to 1.6 ms, 0.4 s or 105 s: round trips to each peer
+USUAL_OCTAVES = 12
+STAND_IN = HERE.parent / "python" / "agent5"
+RING_MIB = 64       # the default of buffer_mib
+SLOT_BYTES = 208    # of the ring, for a packet of 124 bytes (TPACKET_V3: header, address, alignment)
+PACKETS_A_S = 400000
+PUBLISH_MS, READ_MS, CHECK_MS, IDLE_PERCENT, IDLE_WAKES = 5, 10, 100, 0.1, 2
+
+
+class Goals:
+    """What was missed."""
+
+    def __init__(self):
+        self.missed = []
+
+    def hold(self, what, value, bound, unit):
+        if value > bound:
+            self.missed.append("%s: %.3g %s, not at most %g" % (what, value, unit, bound))
+
+
+def table(titles, rows):
+    cells = [titles] + [[cell if isinstance(cell, str) else "%.2f" % cell for cell in row] for row in rows]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
+    lines = ["| " + " | ".join(cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths)))
+             + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 1) + (":" if n else "-") for n, width in enumerate(widths)) + "|")
+    print("\n".join(lines) + "\n", flush=True)
+
+
+def publish(peers, octaves, changes):
+    """The ms of opening the segment, and of [making its contents, storing them] for each of these numbers of peers with traffic."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        command = [BUILD / "run_peers", folder + "/segment", "0", str(peers), str(octaves)]
+        text = "".join("%d\n" % change for change in changes)
+        lines = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True, universal_newlines=True).stdout.splitlines()
+    numbers = [[int(word) / 1e6 for word in line.split()] for line in lines]
+    return numbers[0][0], numbers[1:]
+
+
+def bench_publishing(peers, rounds, goals):
+    print("## Publishing %d peers, ms\n" % peers)
+    rows = []
+    for octaves in OCTAVES:
+        changes = [peers] + [count for count in (peers, peers // 100, 0) for _ in range(rounds)]
+        opened_ms, times = publish(peers, octaves, changes)
+        first, times = times[0], times[1:]
+        rows.append(["%d octaves, the first time" % octaves, first[0], first[1], sum(first), "", opened_ms])
+        for n, name in enumerate(("all changed", "1 of 100 changed", "nothing changed")):
+            part = times[n * rounds + 2:(n + 1) * rounds]  # each snapshot once before
+            whole = [sum(time) for time in part]
+            rows.append(["%d octaves, %s" % (octaves, name), statistics.median(t[0] for t in part),
+                         statistics.median(t[1] for t in part), statistics.median(whole), max(whole), ""])
+        goals.hold("publishing, %d octaves" % octaves, rows[-3][3], PUBLISH_MS, "ms")
+    table(["round trips of each peer over", "rows", "store", "both", "worst", "file"], rows)
+    slowest_ms = max(row[3] for row in rows if isinstance(row[4], float))
+    slots = RING_MIB * 2**20 // SLOT_BYTES
+    print("Meanwhile packets wait in the ring: %d of %d bytes fit into the %d MiB of buffer_mib, %.0f ms of %d packets a second.\n"
+          "The slowest of the medians is %.1f ms, %.1f %% of that.\n"
+          % (slots, SLOT_BYTES, RING_MIB, slots / PACKETS_A_S * 1e3, PACKETS_A_S, slowest_ms,
+             slowest_ms / 10 * PACKETS_A_S / slots))
+
+
+def read_and_check(version, peers, rounds, agent):
+    python = {2: PYTHON2, 3: PYTHON3}[version]
+    path = [str(BUILD / ("python%d" % version)), str(BUILD / ("python%d-packages" % version))]
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        out = subprocess.run([python, HERE / "run_check.py", BUILD / "run_peers", folder + "/segment", str(peers),
+                              str(USUAL_OCTAVES), str(rounds), agent], stdout=subprocess.PIPE, check=True,
+                             env=dict(os.environ, PYTHONPATH=":".join(path), PYTHONDONTWRITEBYTECODE="1"))
+    return json.loads(out.stdout.decode("ascii"))
+
+
+def bench_check(peers, rounds, agent, goals):
+    print("## Reading them, and a run of the check, ms (median; the first time; worst)\n")
+    rows = []
+    results = [read_and_check(2, peers, rounds, agent), read_and_check(3, peers, rounds, STAND_IN)]
+    for name, key in (("extended_metrics: false", "plain"), ("extended_metrics: true", "extended")):
+        parts = [result[key] for result in results]
+        for what, times in (("read()", "read"), ("rows(), all values", "rows"), ("rows(), the check's", "rows_of_the_check"),
+                            ("check(), its own part", "own"), ("check(), with the aggregator", "whole")):
+            rows.append(["%s, %s" % (what, name)] + ["%.1f; %.1f; %.1f" % (part[times][1], part[times][0], part[times][2])
+                                                     for part in parts])
+        rows.append(["values submitted, " + name] + [str(part["calls"]) for part in parts])
+        goals.hold("metro_segment.read, " + name, max(part["read"][1] for part in parts), READ_MS, "ms")
+        goals.hold("check() under CPython 2.7, " + name, parts[0]["own"][1], CHECK_MS, "ms")
+    table([""] + ["CPython " + result["python"] for result in results], rows)
+    print("The aggregator under 2.7 is %s.\n" % ("our stand-in's" if agent == STAND_IN else "the Agent's own"))
+
+
+def idle(instances, seconds):
+    """Usage and memory of a helper with so many interfaces on which nothing happens."""
+    with Namespace() as network:
+        for n in range(instances):
+            network.ip("link add veth%d type veth peer name far%d" % (n, n))
+            network.ip("addr add 10.9.%d.1/24 dev veth%d" % (n, n))
+            for name in ("veth", "far"):
+                network.ip("link set %s%d up" % (name, n))
+        with Stage(network) as stage:
+            stage.configure("init_config: {}\ninstances:\n" + "".join(
+                "  - interface: veth%d\n    ips: [10.9.%d.0/24]\n" % (n, n) for n in range(instances)))
+            with stage.helper() as helper:
+                stage.wait_for_state("capturing")
+                wait_until(lambda: usage.watch(helper.target(), 1).wakes <= 2, what="the links are up, with all their addresses")
+                return usage.watch(helper.target(), seconds), usage.memory_kib(helper.target())
+
+
+def bench_idle(seconds, goals):
+    print("## A helper without traffic, its configuration the default\n")
+    reason = namespaces_allowed()
+    if reason is not None:
+        print("Left out, as it needs root and namespaces: %s\n" % reason)
+        return
+    rows = []
+    for instances in (1, 8):
+        used, memory = idle(instances, seconds)
+        percent, wakes = 100 * used.cpu_s / used.time_s, used.wakes / used.time_s
+        rows.append(["%d interface%s" % (instances, "" if instances == 1 else "s"), "%.3f" % percent, wakes]
+                    + ["%d" % memory[key] for key in ("RssAnon", "RssFile", "RssShmem", "VmRSS")])
+        goals.hold("an idle helper, %d interfaces" % instances, percent, IDLE_PERCENT, "% of a core")
+        goals.hold("an idle helper, %d interfaces" % instances, wakes, IDLE_WAKES, "times a second awake")
+    table(["over %d s" % seconds, "% of a core", "wakes a second", "own KiB", "program and rings", "segment", "resident KiB"], rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="What the helper and the check cost beside the packets.")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--agent", type=pathlib.Path, default=STAND_IN, metavar="DIR")
+    parser.add_argument("--peers", type=int, default=10000, metavar="N")
+    options = parser.parse_args()
+    when_ended(lambda number: sys.exit(128 + number))
+    goals = Goals()
+    bench_publishing(options.peers, 10 if options.quick else 40, goals)
+    bench_check(options.peers, 5 if options.quick else 15, options.agent, goals)
+    bench_idle(5 if options.quick else 30, goals)
+    print("\n".join("missed: " + line for line in goals.missed) or "every goal is met")
+    return 1 if goals.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
