@@ -11,6 +11,7 @@
 #include "privilege.h"
 
 #define MAX_BACKOFF_S 30
+#define SNAPLEN_MOST 256   /* bytes: all headers, and room for a few of IPv6's; what is behind them nobody reads */
 #define FRAMES_A_TURN 4096 /* then the other interfaces, the timer and the signals have theirs */
 
 /* What of `wanted` and `ours` is not in the kernel's filter. */
@@ -99,11 +100,18 @@ static void close_lost(struct tap *tap, const char *message)
     fail(tap, message);
 }
 
+/* The old program's 512 stands in many a configuration. Of large packets the ring would hold half as many, and both the kernel
+ * and the helper would move twice the memory. */
+static uint32_t captured_bytes(const struct tap_settings *settings)
+{
+    return settings->snaplen < SNAPLEN_MOST ? settings->snaplen : SNAPLEN_MOST;
+}
+
 bool tap_configure(struct tap *tap, const struct tap_settings *settings)
 {
     /* Another share of the same whole is not worth the gap: it changes whenever an interface is added. */
-    bool differs = settings->snaplen != tap->settings.snaplen || settings->promiscuous != tap->settings.promiscuous
-                   || settings->buffer_mib != tap->settings.buffer_mib;
+    bool differs = captured_bytes(settings) != captured_bytes(&tap->settings)
+                   || settings->promiscuous != tap->settings.promiscuous || settings->buffer_mib != tap->settings.buffer_mib;
 
     tap->settings = *settings;
     tap->backoff_s = 0;
@@ -154,7 +162,7 @@ static bool open_capture(struct tap *tap)
 {
     const struct capture_live_options options = {
         .interface = tap->interface,
-        .snaplen = tap->settings.snaplen,
+        .snaplen = captured_bytes(&tap->settings),
         .buffer_bytes = tap->settings.buffer_bytes,
         .promiscuous = tap->settings.promiscuous,
         .user_filter = tap->settings.user_filter,
