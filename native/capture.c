@@ -157,7 +157,7 @@ enum capture_result capture_dispatch(struct capture *capture, unsigned budget, c
     capture->fn = fn;
     capture->arg = arg;
     result = capture->live ? dispatch_live(capture, count, message) : capture_file_dispatch(capture, count, message);
-    if (result != CAPTURE_OK)
+    if (result != CAPTURE_OK && result != CAPTURE_DOWN)
         capture_close(capture);
     return result;
 }

@@ -71,8 +71,8 @@ enum capture_result capture_filter(struct capture *capture, const struct netset 
                                    bool reject, char message[static CAPTURE_ERROR_MAX]);
 int capture_fd(const struct capture *capture); /* -1 when closed, and for a file */
 
-/* Hands over what is there, at most `budget` packets (0: all that is ready). What is not CAPTURE_OK has closed the capture. A
- * live one may be opened again (CAPTURE_DOWN: once the interface is up). */
+/* Hands over what is there, at most `budget` packets (0: all that is ready). What is not CAPTURE_OK has closed the capture, but
+ * for CAPTURE_DOWN: packets from before may still come, until the caller closes it. A live one may be opened again. */
 enum capture_result capture_dispatch(struct capture *capture, unsigned budget, capture_frame_fn fn, void *arg,
                                      char message[static CAPTURE_ERROR_MAX]);
 

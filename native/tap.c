@@ -5,14 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <net/if.h>
+#include <poll.h>
 
+#include "clock.h"
 #include "links.h"
 #include "log.h"
 #include "privilege.h"
 
 #define MAX_BACKOFF_S 30
-#define SNAPLEN_MOST 256   /* bytes: all headers, and room for a few of IPv6's; what is behind them nobody reads */
-#define FRAMES_A_TURN 4096 /* then the other interfaces, the timer and the signals have theirs */
+#define SNAPLEN_MOST 256 /* bytes: all headers, and room for a few of IPv6's; what is behind them nobody reads */
+#define LAST_BLOCK_NS (150 * UINT64_C(1000000)) /* longer than the kernel holds back a block of the ring */
+#define FRAMES_A_TURN 4096                      /* then the other interfaces, the timer and the signals have theirs */
 
 /* What of `wanted` and `ours` is not in the kernel's filter. */
 enum left { LEFT_NOTHING, LEFT_OURS, LEFT_ALL };
@@ -27,6 +30,7 @@ struct tap {
     enum left left;        /* as it was said last */
     enum links_state link; /* at the last look */
     unsigned link_index;
+    uint64_t down_ns;   /* monotonic: since when the open capture's interface is down; 0: it is not */
     uint32_t retry_s;   /* when to open again after a failure, and how long that was waited for */
     uint32_t backoff_s; /* 0: no failure */
     enum seg_state state;
@@ -97,7 +101,35 @@ static void fail(struct tap *tap, const char *message)
 static void close_lost(struct tap *tap, const char *message)
 {
     capture_close(tap->capture);
+    tap->down_ns = 0;
     fail(tap, message);
+}
+
+/* What was captured before may still be in the ring, the newest of it in a block that the kernel has not handed over yet. */
+static void begin_draining(struct tap *tap, const char *message)
+{
+    if (tap->down_ns != 0)
+        return;
+    tap->down_ns = clock_ns(CLOCK_MONOTONIC);
+    fail(tap, message);
+}
+
+static bool is_drained(const struct tap *tap)
+{
+    struct pollfd fd = { .fd = tap_fd(tap), .events = POLLIN };
+
+    return clock_ns(CLOCK_MONOTONIC) - tap->down_ns >= LAST_BLOCK_NS && (poll(&fd, 1, 0) <= 0 || (fd.revents & POLLIN) == 0);
+}
+
+/* Down and up again before it was closed: the kernel goes on with the same capture. */
+static void end_draining(struct tap *tap)
+{
+    if (tap->down_ns == 0)
+        return;
+    tap->down_ns = 0;
+    tap->state = SEG_CAPTURING;
+    tap->error[0] = '\0';
+    log_info("tap", "%s: up again, capturing goes on", tap->interface);
 }
 
 /* The old program's 512 stands in many a configuration. Of large packets the ring would hold half as many, and both the kernel
@@ -243,6 +275,10 @@ bool tap_check(struct tap *tap, uint32_t now_s)
     if (has_changed(tap))
         tap->backoff_s = 0;
     if (is_obstructed(tap, message)) {
+        if (was_open)
+            begin_draining(tap, message);
+        if (was_open && !is_drained(tap))
+            return false;
         close_lost(tap, message);
         return was_open;
     }
@@ -250,6 +286,7 @@ bool tap_check(struct tap *tap, uint32_t now_s)
         close_lost(tap, "the name stands for another interface now; opening that");
         closed = true;
     }
+    end_draining(tap);
     if (tap_fd(tap) < 0 && tap->is_wanted_known)
         return try_open(tap, now_s) || closed;
     return closed;
@@ -276,15 +313,22 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
         return false;
     result = capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &copy, message);
     meter_flush(sink->meter);
-    if (result == CAPTURE_OK)
+    switch (result) {
+    case CAPTURE_OK:
         return false;
-    close_lost(tap, message);
-    return true;
+    case CAPTURE_DOWN: /* tap_check() closes it */
+        begin_draining(tap, message);
+        return false;
+    default:
+        close_lost(tap, message);
+        return true;
+    }
 }
 
 void tap_close(struct tap *tap)
 {
     capture_close(tap->capture);
+    tap->down_ns = 0;
     tap->state = SEG_STARTING;
     tap->backoff_s = 0;
     tap->error[0] = '\0';

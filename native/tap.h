@@ -42,9 +42,9 @@ bool tap_configure(struct tap *tap, const struct tap_settings *settings);
  * kernel filter follows without a gap. Before the first call nothing is opened. */
 void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours);
 
-/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, or where its name
- * stands for another interface now. What failed is tried again after 1, 2, 4 ... 30 s, at once only when the interface changed.
- * now_s: monotonic seconds. True: it was opened or closed just now. */
+/* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, once what was
+ * captured before has been handed over, or where its name stands for another interface now. What failed is tried again after 1,
+ * 2, 4 ... 30 s, at once only when the interface changed. now_s: monotonic seconds. True: it was opened or closed just now. */
 bool tap_check(struct tap *tap, uint32_t now_s);
 
 /* Where frames go: to these instances of the meter (bits); now_s: monotonic seconds; skip: they are counted as `clock_step` and

@@ -727,7 +727,7 @@ static void test_goes_and_comes_back(void **state)
         assert_int_equal(gather(capture, &seen, 2), CAPTURE_DOWN);
         assert_null(strstr(message, "tun1: ")); /* that is the caller's to add */
         assert_non_null(strstr(message, round % 2 == 0 ? "went away" : "is down"));
-        assert_int_equal(capture_fd(capture), -1);
+        assert_true(capture_fd(capture) >= 0); /* for what may still come */
         assert_int_equal(capture_open_live(capture, &options, message), round % 2 == 0 ? CAPTURE_NO_INTERFACE : CAPTURE_DOWN);
         if (round % 2 == 0)
             tun = open_tunnel("tun1", IFF_TUN);
@@ -760,6 +760,7 @@ static void test_replaced_interface(void **state)
     tun = open_tunnel("tun2", IFF_TUN);
     assert_false(capture_is_current(capture));
     assert_int_equal(gather(capture, &seen, 1), CAPTURE_DOWN);
+    capture_close(capture);
     assert_true(capture_is_current(capture));
     capture_free(capture);
     capture = open_live("any", NULL, NULL);
