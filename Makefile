@@ -15,6 +15,7 @@ PYTHON3  ?= python3
 PREFIX   ?= /opt/datadog-agent
 CONFDIR  ?= /etc/dd-agent
 FUZZ_SECONDS ?= 600
+LIVE_SECONDS ?= 60
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -52,8 +53,9 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-setup test-system test-accuracy test-bench test-cost accuracy bench bench-run check-headers check-format format \
-        check-clang test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short fuzz install clean help FORCE
+        test-setup test-system test-accuracy test-bench test-cost accuracy bench bench-live bench-run check-headers \
+        check-format format check-clang test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short \
+        fuzz install clean help FORCE
 
 all: $(BUILD)/go-metro extensions ## Build the helper and the extension for CPython 2.7 and 3 (default)
 
@@ -117,6 +119,10 @@ OTHER_FLAGS := $(filter-out file,$(origin CFLAGS) $(origin HARDEN) $(origin LDFL
 $(BUILD)/run_peers: tests/bench/run_peers.c $(BUILD)/libgometro.a $(BUILD)/.flags
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
+
+$(BUILD)/live_sender $(BUILD)/live_reader: $(BUILD)/live_%: tests/bench/live_%.c $(BUILD)/.flags | $(BUILD)/obj probe
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $< -lpcap
 
 $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz:
 	@mkdir -p $@
@@ -215,7 +221,7 @@ test-setup: $(CPYTHON2) ## Run the tests of the set-up and of the runners
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages \
 	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/setup
 
-test-system: all $(BUILD)/relay ## Run the system tests: supervisord, namespaces, a path with a delay
+test-system: all $(BUILD)/relay $(BUILD)/live_sender ## Run the system tests: supervisord, namespaces, a path with a delay
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
 
 test-accuracy: $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay ## Hold round trips against the simulator's truth, tcptrace, tshark and the kernel, in short
@@ -266,6 +272,11 @@ bench: ## Print what a packet costs beside others (BENCH_PEERS adds some): QUICK
 bench-run: setup-demo ## Print what publishing, reading, a run of the check and an idle helper cost: QUICK=1 in short, AGENT5=DIR with a real Agent v5's source
 	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/run_peers $(BUILD)/relay
 	@$(AT_ROOT) $(PYTHON3) tests/bench/run.py $(if $(QUICK),--quick) $(if $(AGENT5),--agent $(AGENT5))
+
+bench-live: setup-demo ## Print what a live capture costs and loses, beside libpcap alone and tcpdump: LIVE_SECONDS (60) of each, QUICK=1 in short
+	@$(PACKAGES) bench || echo "bench-live: goes on without what could not be installed" >&2
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/go-metro $(BUILD)/live_sender $(BUILD)/live_reader
+	@$(AT_ROOT) $(PYTHON3) tests/bench/live.py $(if $(QUICK),--quick,--seconds $(LIVE_SECONDS))
 
 fuzz-short: ## Fuzz each door for 20 s
 	@+$(FUZZ) -j2 fuzzers

@@ -306,7 +306,6 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
 {
     struct tap_sink copy = *sink;
     char message[CAPTURE_ERROR_MAX];
-
     enum capture_result result;
 
     if (tap_fd(tap) < 0)
