@@ -68,19 +68,22 @@ struct half {
 static void send_segment(struct scene *scene, const struct half *from, const struct half *to, uint8_t flags, size_t data,
                          uint64_t time_ns)
 {
-    uint8_t frame[FRAME_SIZE] = { 0x45, [6] = 0x40, [8] = 64, [9] = 6, [32] = 0x50, [34] = 0xff };
+    uint8_t bytes[FRAME_SIZE] = { 0x45, [6] = 0x40, [8] = 64, [9] = 6, [32] = 0x50, [34] = 0xff };
 
-    put16(frame + 2, (uint32_t)(sizeof frame + data));
-    put16(frame + 4, ++scene->ip_id);
-    put32(frame + 12, from->address);
-    put32(frame + 16, to->address);
-    put16(frame + 20, from->port);
-    put16(frame + 22, to->port);
-    put32(frame + 24, from->seq);
-    put32(frame + 28, flags == TCP_SYN ? 0 : to->seq);
-    frame[33] = flags;
-    meter_frame(scene->meter, UINT64_C(1) << scene->instance.number, DLT_RAW, frame, sizeof frame, sizeof frame + data,
-                (int64_t)time_ns, (uint32_t)(clock_ns(CLOCK_BOOTTIME) / NS_PER_S));
+    put16(bytes + 2, (uint32_t)(sizeof bytes + data));
+    put16(bytes + 4, ++scene->ip_id);
+    put32(bytes + 12, from->address);
+    put32(bytes + 16, to->address);
+    put16(bytes + 20, from->port);
+    put16(bytes + 22, to->port);
+    put32(bytes + 24, from->seq);
+    put32(bytes + 28, flags == TCP_SYN ? 0 : to->seq);
+    bytes[33] = flags;
+    const struct captured_frame frame = {
+        .bytes = bytes, .caplen = sizeof bytes, .wirelen = sizeof bytes + data, .time_ns = (int64_t)time_ns, .linktype = DLT_RAW
+    };
+    meter_frame(scene->meter, UINT64_C(1) << scene->instance.number, &frame, (uint32_t)(clock_ns(CLOCK_BOOTTIME) / NS_PER_S));
+    meter_flush(scene->meter);
 }
 
 /* LEAST_RTT_NS times 2^octaves at most; small ones are more likely. */

@@ -101,7 +101,7 @@ static struct tap *open_tap(void)
     struct tap *tap = tap_new("lo", &settings);
 
     assert_non_null(tap);
-    tap_wanted(tap, NULL);
+    tap_wanted(tap, NULL, NULL);
     assert_true(tap_check(tap, 100));
     assert_int_equal(tap_state(tap), SEG_CAPTURING);
     usleep(2000); /* the first millisecond is not handed over */
@@ -221,14 +221,11 @@ static void test_down_and_up_again(void **state)
 
 static size_t seen_caplen;
 
-static void note_caplen(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
+static void note_caplen(void *arg, const struct captured_frame *frame)
 {
     (void)arg;
-    (void)linktype;
-    (void)frame;
-    (void)time_ns;
-    seen_caplen = caplen;
-    assert_int_equal(wirelen, 1400);
+    seen_caplen = frame->caplen;
+    assert_int_equal(frame->wirelen, 1400);
 }
 
 static void test_no_more_than_the_headers(void **state)
