@@ -109,10 +109,13 @@ static inline struct flow_key flow_key_of(const struct tcp_segment *segment, uin
         struct flow_key){ .address = { segment->src, segment->dst }, .port = { segment->sport, segment->dport }, .scope = scope };
 }
 
+/* The port is multiplied by a secret, for who chooses it may choose the address too: merely added it could be undone there, and
+ * all ends that he makes so would have one hash, whatever the seed. */
 static inline uint64_t flow_hash_end(const struct ip_address *address, uint16_t port, const uint64_t seed[static 2])
 {
-    return hash_fold(address_word(address, 0) ^ (uint64_t)port << 48 ^ seed[0] ^ HASH_MIX_0,
-                     address_word(address, 1) ^ seed[1] ^ HASH_MIX_1);
+    const uint64_t spread = port * ((seed[1] ^ HASH_MIX_2) | 1);
+
+    return hash_fold(address_word(address, 0) ^ spread ^ seed[0] ^ HASH_MIX_0, address_word(address, 1) ^ seed[1] ^ HASH_MIX_1);
 }
 
 /* The same in both directions, as a sum is: which end is which need not be known. */
