@@ -5,112 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <pcap/dlt.h>
 
+#include "frame_fixture.h"
 #include "meter.h"
 
-#define MS INT64_C(1000000)
-#define S (1000 * MS)
 #define IDLE_S 300
 #define EXP_S 60
 #define MAX_FLOWS 50
 #define MAX_PEERS 8
-#define ALL_VLANS 2
 #define BIT(number) (UINT64_C(1) << (number))
-
-/* --- frames --- */
-
-enum { V4, V6 };
-
-/* One packet as a test says it. Hosts are the last byte of 10.0.0.x or 2001:db8::x. */
-struct shot {
-    int family;
-    uint8_t from, to;
-    uint16_t sport, dport;
-    uint32_t seq, ack, length, ts_val, ts_ecr, sack[2];
-    uint16_t window, ip_id, vlan[ALL_VLANS];
-    uint8_t flags;
-};
-
-struct frame {
-    uint8_t bytes[128];
-    size_t size;
-};
-
-static void put(struct frame *frame, uint64_t value, unsigned bytes)
-{
-    while (bytes-- > 0) {
-        assert_true(frame->size < sizeof frame->bytes);
-        frame->bytes[frame->size++] = (uint8_t)(value >> (8 * bytes));
-    }
-}
-
-/* cut_off: so much longer it was on the wire. */
-#define captured(frame, cut_off, at_ns)                                   \
-    ((const struct captured_frame){ .bytes = (frame)->bytes,              \
-                                    .caplen = (frame)->size,              \
-                                    .wirelen = (frame)->size + (cut_off), \
-                                    .time_ns = (at_ns),                   \
-                                    .linktype = DLT_EN10MB })
-
-static void put_ip(struct frame *frame, const struct shot *shot, uint32_t tcp_length)
-{
-    if (shot->family == V4) {
-        put(frame, 0x4500, 2);
-        put(frame, 20 + tcp_length, 2);
-        put(frame, shot->ip_id, 2);
-        put(frame, 0x4000, 2);
-        put(frame, 64, 1);
-        put(frame, 6, 1);
-        put(frame, 0, 2);
-        put(frame, 0x0a000000U | shot->from, 4);
-        put(frame, 0x0a000000U | shot->to, 4);
-        return;
-    }
-    put(frame, 0x60000000U, 4);
-    put(frame, tcp_length, 2);
-    put(frame, 0x0640, 2);
-    for (int end = 0; end < 2; end++) {
-        put(frame, UINT64_C(0x20010db800000000), 8);
-        put(frame, end == 0 ? shot->from : shot->to, 8);
-    }
-}
-
-static struct frame render(const struct shot *shot)
-{
-    const unsigned options = (shot->ts_val != 0 ? 12U : 0U) + (shot->sack[1] != 0 ? 12U : 0U);
-    struct frame frame = { .size = 0 };
-
-    put(&frame, 0x0200000000a1, 6);
-    put(&frame, 0x0200000000a2, 6);
-    for (int n = 0; n < ALL_VLANS; n++) {
-        if (shot->vlan[n] != 0) {
-            put(&frame, 0x8100, 2);
-            put(&frame, shot->vlan[n], 2);
-        }
-    }
-    put(&frame, shot->family == V4 ? 0x0800 : 0x86dd, 2);
-    put_ip(&frame, shot, 20 + options + shot->length);
-    put(&frame, shot->sport, 2);
-    put(&frame, shot->dport, 2);
-    put(&frame, shot->seq, 4);
-    put(&frame, shot->ack, 4);
-    put(&frame, (20 + options) / 4 << 4, 1);
-    put(&frame, shot->flags, 1);
-    put(&frame, shot->window, 2);
-    put(&frame, 0, 4);
-    if (shot->ts_val != 0) {
-        put(&frame, 0x0101080a, 4);
-        put(&frame, shot->ts_val, 4);
-        put(&frame, shot->ts_ecr, 4);
-    }
-    if (shot->sack[1] != 0) {
-        put(&frame, 0x0101050a, 4);
-        put(&frame, shot->sack[0], 4);
-        put(&frame, shot->sack[1], 4);
-    }
-    return frame;
-}
 
 /* --- the meter under test --- */
 
@@ -236,8 +139,9 @@ static void check_balance(void)
 static void feed(const struct shot *shot, uint64_t instances, int64_t time_ns)
 {
     const struct frame frame = render(shot);
+    const struct captured_frame handed = captured(&frame, shot->length, time_ns);
 
-    meter_frame(meter, instances, &captured(&frame, shot->length, time_ns), (uint32_t)(time_ns / S));
+    meter_frame(meter, instances, &handed, (uint32_t)(time_ns / S));
 }
 
 /* A shot with an IP ID of its own. */
@@ -246,20 +150,6 @@ static void play(struct shot shot, int64_t time_ns)
     shot.ip_id = next_ip_id++;
     feed(&shot, BIT(number), time_ns);
     check_balance();
-}
-
-/* host:port to host:port, a port being host * 100. */
-static struct shot from_to(uint8_t from, uint8_t to, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t length)
-{
-    return (struct shot){ .from = from,
-                          .to = to,
-                          .sport = (uint16_t)(from * 100),
-                          .dport = (uint16_t)(to * 100),
-                          .flags = flags,
-                          .seq = seq,
-                          .ack = ack,
-                          .length = length,
-                          .window = 500 };
 }
 
 static void open_connection(uint8_t client, uint8_t server, uint32_t isn, int64_t time_ns)
@@ -1311,7 +1201,8 @@ static void something_else(uint32_t *now_s, const struct meter_instance specs[st
     }
 }
 
-static void counters_add_up_for_any_input(void **state)
+/* patience: of so many frames one is not left to wait for others. */
+static void play_anything(uint32_t patience)
 {
     struct netset *own = set_of("10.0.0.1", "2001:db8::2");
     struct netset *wanted = set_of("10.0.0.0/30", "2001:db8::/64");
@@ -1322,22 +1213,37 @@ static void counters_add_up_for_any_input(void **state)
     };
     uint32_t now_s = 1;
 
-    (void)state;
     random_state = 20151019;
     for (uint32_t n = 0; n < 60000; n++) {
         const struct shot shot = any_shot(1000 + n / 30 * 10);
         struct frame frame = render(&shot);
         const int64_t time_ns = draw(100) == 0 ? (int64_t)((uint64_t)draw(UINT32_MAX) << 32 | draw(UINT32_MAX)) : n * MS;
         spoil(&frame);
-        meter_frame(meter, draw(16), &captured(&frame, shot.length, time_ns), now_s);
+        const struct captured_frame handed = captured(&frame, shot.length, time_ns);
+        meter_frame(meter, draw(16), &handed, now_s);
         if (draw(400) == 0) {
             something_else(&now_s, specs);
         }
-        check_balance();
+        if (draw(patience) == 0) {
+            check_balance();
+        }
     }
+    check_balance();
     assert_true(samples_seen > 200);
     netset_free(own);
     netset_free(wanted);
+}
+
+static void counters_add_up_for_any_input(void **state)
+{
+    (void)state;
+    play_anything(1);
+}
+
+static void counters_add_up_where_frames_wait(void **state)
+{
+    (void)state;
+    play_anything(50);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1395,6 +1301,7 @@ int main(void)
         CASE(the_end_of_a_capture_keeps_rows),
         CASE(what_does_not_matter_changes_no_number),
         CASE(counters_add_up_for_any_input),
+        CASE(counters_add_up_where_frames_wait),
     };
 
     return cmocka_run_group_tests_name("meter", tests, NULL, NULL);
