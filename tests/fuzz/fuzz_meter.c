@@ -2,7 +2,8 @@
  *
  * Input: records of a byte that chooses what happens and the bytes that it needs (zeros beyond the end): a segment that is shaped
  * after what was sent before, so that flows come about; a frame as it is; the last frame once more; time. After each,
- * packets == tcp + ignored and timed == samples + skipped + pending. tests/fuzz/make_corpus_meter.py writes the seeds. */
+ * packets == tcp + ignored and timed == samples + skipped + pending. A second meter, in which frames wait as long as they may,
+ * has the same rows and counters at the end. tests/fuzz/make_corpus_meter.py writes the seeds. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 
 #define FLOWS 8
 #define FRAME_MAX 256
+#define MAX_PEERS 5
+#define MAX_ROWS (MAX_PEERS + 2) /* and an `other` of each instance */
 
 static void require(bool holds)
 {
@@ -65,7 +68,8 @@ static void put(struct frame *frame, uint64_t value, unsigned bytes)
 }
 
 struct session {
-    struct meter *meter;
+    struct meter *meter;   /* takes each frame at once */
+    struct meter *patient; /* lets them wait */
     struct frame frame;
     int64_t time_ns;
     uint32_t now_s;
@@ -160,6 +164,13 @@ static void give_frame(struct session *session)
                                           .linktype = session->frame.linktype };
 
     meter_frame(session->meter, 3, &frame, session->now_s);
+    meter_frame(session->patient, 3, &frame, session->now_s);
+}
+
+static void finish(struct session *session, uint64_t instances)
+{
+    meter_finish(session->meter, instances);
+    meter_finish(session->patient, instances);
 }
 
 static void pass_time(struct session *session, struct input *input)
@@ -168,12 +179,14 @@ static void pass_time(struct session *session, struct input *input)
     case 0:
         session->now_s += take(input, 1);
         meter_expire(session->meter, session->now_s);
+        meter_expire(session->patient, session->now_s);
         return;
     case 1:
         meter_clock_step(session->meter);
+        meter_clock_step(session->patient);
         return;
     case 2:
-        meter_finish(session->meter, take(input, 1) & 3);
+        finish(session, take(input, 1) & 3);
         return;
     case 3:
         session->time_ns = (int64_t)take(input, 4) << 30;
@@ -227,18 +240,59 @@ static void check(struct meter *meter)
     }
 }
 
+struct rows {
+    struct meter_row rows[MAX_ROWS];
+    size_t count;
+};
+
+static void keep_row(const struct meter_row *row, void *arg)
+{
+    struct rows *rows = arg;
+
+    require(rows->count < MAX_ROWS);
+    rows->rows[rows->count++] = *row;
+}
+
+static void compare_rows(const struct meter_row *a, const struct meter_row *b)
+{
+    require(a->instance == b->instance && a->other == b->other && a->peer_port == b->peer_port && a->birth == b->birth);
+    require(address_equal(&a->local, &b->local) && address_equal(&a->peer, &b->peer));
+    require(a->birth_time_ns == b->birth_time_ns && a->last_sample_time_ns == b->last_sample_time_ns);
+    require(a->last_sample_s == b->last_sample_s);
+    require(memcmp(a->stats, b->stats, sizeof *a->stats) == 0);
+}
+
+static void compare(const struct meter *meter, const struct meter *patient)
+{
+    struct rows rows = { .count = 0 }, others = { .count = 0 };
+
+    meter_each_row(meter, keep_row, &rows);
+    meter_each_row(patient, keep_row, &others);
+    require(rows.count == others.count);
+    for (size_t n = 0; n < rows.count; n++)
+        compare_rows(&rows.rows[n], &others.rows[n]);
+    for (int number = 0; number < 2; number++)
+        require(memcmp(meter_counters(meter, number), meter_counters(patient, number), sizeof(struct meter_counters)) == 0);
+}
+
+static void add_instances(struct meter *meter)
+{
+    const struct meter_instance both = { .both_sides = true }, ports = { .both_sides = true, .group = METER_GROUP_PEER_PORT };
+
+    require(meter != NULL && meter_instance_add(meter, &both) == 0 && meter_instance_add(meter, &ports) == 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* Rows stay, so that what they have counted can be added up. */
     const struct meter_options options = {
-        .max_flows = 6, .max_peers = 5, .idle_ttl_s = 300, .exp_ttl_s = 60, .keep_rows = true
+        .max_flows = 6, .max_peers = MAX_PEERS, .idle_ttl_s = 300, .exp_ttl_s = 60, .keep_rows = true
     };
-    const struct meter_instance both = { .both_sides = true }, ports = { .both_sides = true, .group = METER_GROUP_PEER_PORT };
     struct input input = { data, size };
-    struct session session = { .meter = meter_new(&options) };
+    struct session session = { .meter = meter_new(&options), .patient = meter_new(&options) };
 
-    require(session.meter != NULL && meter_instance_add(session.meter, &both) == 0
-            && meter_instance_add(session.meter, &ports) == 1);
+    add_instances(session.meter);
+    add_instances(session.patient);
     while (input.left > 0) {
         const uint32_t op = take(&input, 1);
         session.time_ns += (int64_t)(op >> 3) * 100000;
@@ -259,9 +313,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         check(session.meter);
     }
-    meter_finish(session.meter, 3);
+    finish(&session, 3);
     check(session.meter);
+    compare(session.meter, session.patient);
     require(meter_pending(session.meter, 0) == 0 && meter_pending(session.meter, 1) == 0);
     meter_free(session.meter);
+    meter_free(session.patient);
     return 0;
 }
