@@ -53,7 +53,7 @@ AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)
 
 .DELETE_ON_ERROR:
 .PHONY: all extensions setup setup-demo setup-test python-packages probe demo test test-unit test-python \
-        test-setup test-system test-accuracy test-bench test-cost accuracy bench bench-live bench-run check-headers \
+        test-setup test-system test-accuracy test-bench test-cost accuracy bench bench-filter bench-live bench-run check-headers \
         check-format format check-clang test-threads units run-units threaded run-threaded fuzzers run-fuzzers fuzz-short \
         fuzz install clean help FORCE
 
@@ -277,6 +277,13 @@ bench-live: setup-demo ## Print what a live capture costs and loses, beside libp
 	@$(PACKAGES) bench || echo "bench-live: goes on without what could not be installed" >&2
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/go-metro $(BUILD)/live_sender $(BUILD)/live_reader
 	@$(AT_ROOT) $(PYTHON3) tests/bench/live.py $(if $(QUICK),--quick,--seconds $(LIVE_SECONDS))
+
+$(BUILD)/bench-filter: tests/bench/filter.c $(BUILD)/libgometro.a $(BUILD)/.flags
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $< $(BUILD)/libgometro.a $(LIBS)
+
+bench-filter: $(BUILD)/bench-filter ## Measure the kernel filter: what it costs a packet, and what it costs to do without (4 minutes)
+	@$(AT_ROOT) $(PYTHON3) tests/bench/filter.py
 
 fuzz-short: ## Fuzz each door for 20 s
 	@+$(FUZZ) -j2 fuzzers

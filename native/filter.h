@@ -18,11 +18,12 @@
 
 #include "netset.h"
 
-/* BPF_MAXINSNS, and where a whitelist changes over from the kernel to the helper. A whitelist is a search tree: 30 ns a packet
- * for 16 hosts, 60 for 200, 90 for 1,000, which is more than half of what fits; a TCP packet that is not wanted costs 300 ns on
- * its way through the ring and the helper. So the tree is cheaper as long as a tenth to a third of the TCP packets are not
- * wanted, however long it is, and at its worst it loses a third of what doing without it may lose (`make bench-filter`,
- * docs/performance/filter.md). */
+/* BPF_MAXINSNS, and where a whitelist changes over from the kernel to the helper. In the kernel it is a search tree, which costs
+ * each packet 20 ns for 16 hosts, 40 for 200, 80 for 1,000 and for as many as fit. A TCP packet that is not wanted costs over 400
+ * ns when it is let through to the ring and to the hash in the helper. So the tree is the cheaper way from a share of a fifth
+ * that is not wanted, however long it is; at its worst it loses 80 ns a packet, and doing without loses 400. There is no length
+ * below the kernel's own limit from which the hash would be the better choice (`make bench-filter`, docs/performance/filter.md).
+ */
 #define FILTER_MAX_INSTRUCTIONS 4096
 
 /* What a kernel filter sees at offset 0 of the capture's socket. */
