@@ -78,10 +78,20 @@ static inline bool seq_is_far(uint32_t a, uint32_t b)
     return distance > RTT_MAX_DISTANCE;
 }
 
-/* Notes of a segment of this side what the next connection is told by (ISN, FIN), measured or not. For each segment but a RST,
- * before rtt_sent(). */
+/* Where this half is not measured una is what the other side's data last acknowledged, since its pure ACKs may not be seen
+ * (filter.h). However much this side sends meanwhile, una must not fall so far behind that the next ACK looks old. */
+static inline void rtt_keep_up(struct rtt_half *half, uint32_t seq)
+{
+    if ((half->flags & (RTT_ACKED | RTT_STARTED)) == RTT_ACKED && seq_is_far(seq, half->una)) {
+        half->una = seq;
+    }
+}
+
+/* Notes of a segment of this side what the next connection is told by (ISN, FIN), measured or not, and how far it has come where
+ * it is not. For each segment but a RST, before rtt_sent(). */
 static inline void rtt_note(struct rtt_half *half, const struct tcp_segment *segment)
 {
+    rtt_keep_up(half, segment->seq);
     half->flags |= RTT_SENT;
     if (segment->flags & TCP_SYN) {
         half->isn = segment->seq;

@@ -339,6 +339,29 @@ static void probe_is_known_of_an_unmeasured_side(void **state)
     assert_true(rtt_is_probe(&half, &probe));
 }
 
+/* Of five gigabytes that it sends nothing may be acknowledged but by pure ACKs, which are not seen. */
+static void unmeasured_side_does_not_fall_behind(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size < 5000; size += 7) { /* MB */
+        struct rtt_half half = { 0 };
+        struct tcp_segment ours = { .ack = 50, .flags = TCP_ACK }, theirs = { .seq = 50, .payload_len = 65160, .flags = TCP_ACK };
+
+        rtt_follow(&half, &ours);
+        for (uint64_t sent = 0; sent < size * UINT64_C(1000000); sent += theirs.payload_len) {
+            rtt_note(&half, &theirs);
+            theirs.seq += theirs.payload_len;
+        }
+        ours.ack = theirs.seq;
+        rtt_follow(&half, &ours);
+        theirs.seq--;
+        theirs.payload_len = 0;
+        if (!rtt_is_probe(&half, &theirs)) {
+            fail_msg("after %u MB", size);
+        }
+    }
+}
+
 /* --- rule 2: the exact match --- */
 
 static void newest_covered_gives_the_sample(void **state)
@@ -1677,6 +1700,7 @@ int main(void)
         CASE(no_probe_before_the_peers_word),
         CASE(peers_probe_is_no_duplicate_ack),
         CASE(probe_is_known_of_an_unmeasured_side),
+        CASE(unmeasured_side_does_not_fall_behind),
         CASE(newest_covered_gives_the_sample),
         CASE(ack_between_ends_is_inexact),
         CASE(ack_of_data_never_seen_is_inexact),
