@@ -25,6 +25,6 @@ def watch(pid, seconds):
 
 
 def memory_kib(pid):
-    """What is resident, by its kind: {"VmRSS": KiB, "RssAnon": ..., "RssFile": ... (the rings are in it), "RssShmem": ...}."""
-    status = pathlib.Path("/proc/%d/status" % pid).read_text().splitlines()
-    return {key: int(value.split()[0]) for key, value in (line.split(":", 1) for line in status) if key.startswith(("VmRSS", "Rss"))}
+    """What is resident: VmRSS in all, of it RssAnon its own, RssShmem the segment, RssFile the program, libraries and the rings."""
+    lines = pathlib.Path("/proc/%d/status" % pid).read_text().splitlines()
+    return {key: int(value.split()[0]) for key, value in (line.split(":", 1) for line in lines) if "Rss" in key or key == "VmRSS"}
