@@ -381,11 +381,11 @@ static void need_ok(enum capture_result result)
     exit(1);
 }
 
-static void on_frame(void *arg, int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, int64_t time_ns)
+static void on_frame(void *arg, const struct captured_frame *frame)
 {
     struct receiver *r = arg;
 
-    meter_frame(r->meter, 1, linktype, frame, caplen, wirelen, time_ns, r->now_s);
+    meter_frame(r->meter, 1, frame, r->now_s);
     __atomic_store_n(&r->received, r->received + 1, __ATOMIC_RELAXED);
 }
 
@@ -399,6 +399,7 @@ static void *receive(void *arg)
         poll(&ready, 1, 100);
         r->now_s = (uint32_t)(clock_ns(CLOCK_MONOTONIC) / 1000000000);
         need_ok(capture_dispatch(r->capture, FRAMES, on_frame, r, message));
+        meter_flush(r->meter);
     }
     return NULL;
 }
