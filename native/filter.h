@@ -22,7 +22,7 @@
  * each packet 20 ns for 16 hosts, 40 for 200, 80 for 1,000 and for as many as fit. A TCP packet that is not wanted costs over 400
  * ns when it is let through to the ring and to the hash in the helper. So the tree is the cheaper way from a share of a fifth
  * that is not wanted, however long it is; at its worst it loses 80 ns a packet, and doing without loses 400. There is no length
- * below the kernel's own limit from which the hash would be the better choice (`make bench-filter`, docs/performance/filter.md).
+ * below the kernel's own limit from which the hash would be the better choice (`make bench-filter`, docs/filter.md).
  */
 #define FILTER_MAX_INSTRUCTIONS 4096
 

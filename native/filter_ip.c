@@ -1,7 +1,7 @@
 /* filter_ip.c: IPv4 and IPv6: TCP, our own pure ACKs, and who is wanted.
  *
  * Our own pure ACKs do not leave the kernel. An instance that measures what we send takes from a segment of ours without data
- * only what that acknowledges, and that stands in every segment of ours with data as well (docs/performance/filter.md has the
+ * only what that acknowledges, and that stands in every segment of ours with data as well (docs/filter.md has the
  * whole argument). Dropped is what this host sends out, not what a mirror shows of it, from an address of ours to one that is
  * not, when it is nothing but an ACK: no data, no SYN, FIN, RST, PSH or URG. SACK blocks are no matter: they are about what the
  * peer sends, which is not measured. Where both addresses are ours both directions are measured, and all passes. What is not

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """filter.py: what the kernel filter costs a packet, and where a hash in the helper would be cheaper (`make bench-filter`).
 
-Prints the tables of docs/performance/filter.md: the filter at work on frames that tests/bench/filter.c
+Prints the tables of docs/filter.md: the filter at work on frames that tests/bench/filter.c
 sends over a veth pair in a network namespace, against one that rejects at once; the way of a packet through the ring and the
 helper; and how many packets are our own ACKs in traffic of the kernel's own TCP."""
 
