@@ -36,6 +36,48 @@ static FILE *open_file(const char *path)
     return strcmp(path, "-") == 0 ? stdin : fopen(path, "rbme");
 }
 
+/* ---- steps: what reads bytes of a file ---- */
+
+/* One step, and what it needs. */
+struct step {
+    enum capture_result (*take)(struct capture *capture, const struct step *step, char message[static CAPTURE_ERROR_MAX]);
+    FILE *file; /* to open */
+    int count;  /* of frames to hand over */
+};
+
+/* A mapped file that becomes shorter, or whose disk fails, is told by a signal instead of an error. It comes while libpcap or the
+ * C library copies from it, never while we have a record: so nothing of ours is left half done. */
+static sigjmp_buf when_gone;
+
+static void on_bus_error(int number)
+{
+    (void)number;
+    siglongjmp(when_gone, 1);
+}
+
+static enum capture_result take_until_gone(struct capture *capture, const struct step *step,
+                                           char message[static CAPTURE_ERROR_MAX])
+{
+    if (sigsetjmp(when_gone, 1) != 0)
+        return capture_say(message, CAPTURE_CUT,
+                           "the capture is cut off: the file became shorter, or its disk failed, while it was read");
+    return step->take(capture, step, message);
+}
+
+static enum capture_result take_step(struct capture *capture, const struct step *step, char message[static CAPTURE_ERROR_MAX])
+{
+    const struct sigaction ours = { .sa_handler = on_bus_error };
+    struct sigaction before;
+    enum capture_result result;
+
+    sigaction(SIGBUS, &ours, &before);
+    result = take_until_gone(capture, step, message);
+    sigaction(SIGBUS, &before, NULL);
+    return result;
+}
+
+/* ---- opening ---- */
+
 /* What is wrong with a file before libpcap reads it; NULL: nothing. */
 static const char *find_problem(FILE *file)
 {
@@ -48,40 +90,45 @@ static const char *find_problem(FILE *file)
     return ungetc(first, file) == EOF ? "the file cannot be read" : NULL;
 }
 
+static enum capture_result take_header(struct capture *capture, const struct step *step, char message[static CAPTURE_ERROR_MAX])
+{
+    char error[PCAP_ERRBUF_SIZE] = "";
+    const char *problem = find_problem(step->file);
+
+    if (problem != NULL)
+        return capture_say(message, CAPTURE_FAILED, "%s", problem);
+    capture->pcap = pcap_fopen_offline_with_tstamp_precision(step->file, PCAP_TSTAMP_PRECISION_NANO, error);
+    if (capture->pcap == NULL)
+        return capture_say(message, CAPTURE_FAILED, "not a pcap or pcapng capture: %.200s", error);
+    return CAPTURE_OK;
+}
+
 enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
                                       char message[static CAPTURE_ERROR_MAX])
 {
-    char error[PCAP_ERRBUF_SIZE] = "";
-    enum capture_result result = CAPTURE_FAILED;
-    const char *problem;
-    FILE *file;
+    struct step step = { .take = take_header };
+    enum capture_result result;
 
     capture_close(capture);
     capture->live = false;
-    file = open_file(path);
-    if (file == NULL)
+    step.file = open_file(path);
+    if (step.file == NULL)
         return capture_say(message, CAPTURE_FAILED, "%s", strerror(errno));
-    problem = find_problem(file);
-    if (problem != NULL) {
-        capture_say(message, CAPTURE_FAILED, "%s", problem);
-        goto out;
+    result = take_step(capture, &step, message);
+    if (result != CAPTURE_OK) {
+        if (step.file != stdin)
+            fclose(step.file);
+        return result;
     }
-    capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, error);
-    if (capture->pcap == NULL) {
-        capture_say(message, CAPTURE_FAILED, "not a pcap or pcapng capture: %.200s", error);
-        goto out;
-    }
-    file = NULL; /* the pcap_t's own now */
-    capture->linktype = pcap_datalink(capture->pcap);
+    capture->linktype = pcap_datalink(capture->pcap); /* the file is the pcap_t's own now */
     capture->zero_is_no_time = pcap_major_version(capture->pcap) == MAJOR_OF_PCAPNG;
     result = set_file_filter(capture, user_filter, message);
-out:
-    if (file != NULL && file != stdin)
-        fclose(file);
     if (result != CAPTURE_OK)
         capture_close(capture);
     return result;
 }
+
+/* ---- frames ---- */
 
 static enum capture_result explain_file(const struct capture *capture, char message[static CAPTURE_ERROR_MAX])
 {
@@ -96,22 +143,9 @@ static enum capture_result explain_file(const struct capture *capture, char mess
     return capture_say(message, CAPTURE_FAILED, "the capture is broken: %s", error);
 }
 
-/* A mapped file that becomes shorter, or whose disk fails, is told by a signal instead of an error. It comes while libpcap copies
- * a record, never while we have one: so nothing of ours is left half done. */
-static sigjmp_buf when_gone;
-
-static void on_bus_error(int number)
+static enum capture_result take_frames(struct capture *capture, const struct step *step, char message[static CAPTURE_ERROR_MAX])
 {
-    (void)number;
-    siglongjmp(when_gone, 1);
-}
-
-static enum capture_result dispatch_mapped(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
-{
-    if (sigsetjmp(when_gone, 1) != 0)
-        return capture_say(message, CAPTURE_CUT,
-                           "the capture is cut off: the file became shorter, or its disk failed, while it was read");
-    const int status = pcap_dispatch(capture->pcap, count, on_frame, (u_char *)capture);
+    const int status = pcap_dispatch(capture->pcap, step->count, on_frame, (u_char *)capture);
 
     if (status > 0)
         return CAPTURE_OK;
@@ -120,14 +154,9 @@ static enum capture_result dispatch_mapped(struct capture *capture, int count, c
 
 enum capture_result capture_file_dispatch(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
 {
-    const struct sigaction ours = { .sa_handler = on_bus_error };
-    struct sigaction before;
-    enum capture_result result;
+    const struct step step = { .take = take_frames, .count = count };
 
-    sigaction(SIGBUS, &ours, &before);
-    result = dispatch_mapped(capture, count, message);
-    sigaction(SIGBUS, &before, NULL);
-    return result;
+    return take_step(capture, &step, message);
 }
 
 bool capture_file_progress(const struct capture *capture, uint64_t *done, uint64_t *size)

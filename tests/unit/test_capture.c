@@ -32,6 +32,20 @@ static int noted_buffer_size(pcap_t *pcap, int bytes)
 #define pcap_set_buffer_size noted_buffer_size
 #include "capture_live.c"
 #undef pcap_set_buffer_size
+
+/* The file that loses all its bytes when the first of them has been looked at; NULL: none. */
+static const char *cut_when_looked_at;
+
+static int noted_ungetc(int byte, FILE *file)
+{
+    if (cut_when_looked_at != NULL && truncate(cut_when_looked_at, 0) < 0)
+        return EOF;
+    return ungetc(byte, file);
+}
+
+#define ungetc noted_ungetc
+#include "capture_file.c"
+#undef ungetc
 #include "packet.h"
 
 #define NEED_NAMESPACE()                                                                   \
@@ -1101,6 +1115,29 @@ static void test_becomes_shorter(void **state)
     capture_free(capture);
 }
 
+/* The header is read from the mapping as well. */
+static void test_becomes_shorter_at_once(void **state)
+{
+    struct capture *capture = capture_new();
+    struct seen seen = { 0 };
+    struct sigaction before, after;
+    uint8_t data[1024];
+    const size_t length = make_pcap(data, false, false);
+
+    (void)state;
+    write_file(data, length);
+    sigaction(SIGBUS, NULL, &before);
+    cut_when_looked_at = path;
+    assert_int_equal(capture_open_file(capture, path, NULL, message), CAPTURE_CUT);
+    cut_when_looked_at = NULL;
+    assert_non_null(strstr(message, "cut off"));
+    sigaction(SIGBUS, NULL, &after);
+    assert_ptr_equal(before.sa_handler, after.sa_handler);
+    write_file(data, length);
+    assert_int_equal(read_all(path, NULL, &seen), CAPTURE_END);
+    capture_free(capture);
+}
+
 /* Also when no frame passes the filter. */
 static void test_progress(void **state)
 {
@@ -1209,6 +1246,7 @@ int main(void)
         cmocka_unit_test(test_pcapng),
         cmocka_unit_test(test_frames_without_a_time),
         cmocka_unit_test(test_becomes_shorter),
+        cmocka_unit_test(test_becomes_shorter_at_once),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_not_a_capture),
         cmocka_unit_test(test_standard_input),
