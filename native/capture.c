@@ -196,6 +196,7 @@ void capture_close(struct capture *capture)
     capture->zero_is_no_time = false;
     capture->settled_at_ns = 0;
     capture->program.has_whitelist = false;
+    capture->program.drops_acks = false;
     capture->ring_bytes = 0;
     memset(&capture->last, 0, sizeof capture->last);
 }

@@ -35,7 +35,8 @@ static void put(struct flow_slots *slots, struct flow_slot slot)
     slots->used++;
 }
 
-/* Twice the size. What belongs to the table's end may have gone round to its beginning: that comes last. */
+/* Twice the size. What belonged to the table's end and had gone round to its beginning is put first, and stands at the end then;
+ * all else goes in the order in which it stood. */
 static bool grow(struct flow_slots *slots)
 {
     const uint32_t bits = TAG_BITS - slots->shift;

@@ -2,8 +2,8 @@
  *
  * meter_new() once; meter_instance_add() for each instance; meter_frame() for each captured frame and meter_flush() behind the
  * last one that is at hand; meter_expire() about once a second; meter_finish() at the end of a capture; meter_free(). No I/O, no
- * clock: time is an argument. Memory is bounded by
- * max_flows and max_peers and is taken as it is needed, in large steps, never given back before meter_free(). */
+ * clock: time is an argument. Memory is bounded by max_flows and max_peers and is taken as it is needed, in large steps, never
+ * given back before meter_free(). */
 #ifndef GO_METRO_METER_H
 #define GO_METRO_METER_H
 

@@ -79,8 +79,9 @@ void meter_await_slots(const struct meter *meter, struct queued *queued)
 {
     const struct flow_key key = flow_key_of(&queued->segment, queued->scope);
     struct opening *opening = &queued->opening;
+    enum packet_reason reason; /* comes up again when the flow is opened */
 
-    opening->sides = sides_measured(&meter->instances[queued->number]->spec, key.address, &opening->reason);
+    opening->sides = sides_measured(&meter->instances[queued->number]->spec, key.address, &reason);
     for (unsigned side = 0; side < 2; side++) {
         if (opening->sides & (1U << side)) {
             const struct peer_key row = row_key(meter, queued->number, &key, side);

@@ -23,9 +23,8 @@
 
 /* What a segment needs if it opens a flow. */
 struct opening {
-    unsigned sides;            /* that are measured */
-    enum packet_reason reason; /* if none is */
-    uint64_t row_hash[2];      /* of the measured sides' rows */
+    unsigned sides;       /* that are measured */
+    uint64_t row_hash[2]; /* of the measured sides' rows */
 };
 
 /* A segment that waits for its turn. */
@@ -57,8 +56,8 @@ struct meter {
     struct queued *place; /* in the queue, behind the last; there always is one */
     struct queued queue[METER_QUEUE];
     uint32_t bucket_count;
-    uint32_t
-        *buckets[METER_QUEUE]; /* counters of histograms, to be incremented behind the queue's last: a segment has one sample */
+    /* Counters of histograms, to be incremented behind the queue's last; a segment has one sample at most. */
+    uint32_t *buckets[METER_QUEUE];
 };
 
 static inline bool meter_is_measured(const struct flow *flow, unsigned side)

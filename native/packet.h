@@ -39,7 +39,7 @@ struct tcp_segment {
 };
 
 /* Why a frame is not a TCP segment to be timed: X(enumerator, name). The names are public: read --json prints them. The
- * reasons after PACKET_DUPLICATE are found above the decoder (meter.c); they are here so that one table names them all. */
+ * reasons after PACKET_DUPLICATE are found above the decoder (meter_flow.c); they are here so that one table names them all. */
 #define PACKET_REASONS(X)                                                                                               \
     X(PACKET_OK, "ok")                                                                                                  \
     X(PACKET_TRUNCATED, "truncated")            /* the capture ends within the headers */                               \
