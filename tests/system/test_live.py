@@ -292,7 +292,7 @@ import socket, sys
 sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 sender.bind(("gm0", 0))
 frame = bytes.fromhex(sys.argv[1])
-for _ in range(60000):
+for _ in range(200000):  # twice what the ring holds
     sender.send(frame)
 """
 
