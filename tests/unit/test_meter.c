@@ -595,6 +595,51 @@ static void a_reset_outside_the_window_changes_nothing(void **state)
     assert_int_equal(stats_of(1, 2)->skipped[SKIP_UNACKED], 1);
 }
 
+/* Our own pure ACKs stay in the kernel: after so long a download nothing says where the peer's sequence is but its segments. */
+static void download_without_our_acks(struct netset *ours)
+{
+    const struct meter_instance instance = { .local_own = ours };
+
+    change(&instance);
+    play(from_to(1, 2, TCP_SYN, 1000, 0, 0), S);
+    play(from_to(2, 1, TCP_SYN | TCP_ACK, 6000, 1001, 0), S + 10 * MS);
+    play(from_to(1, 2, TCP_ACK, 1001, 6001, 50), S + 11 * MS);
+    for (uint32_t n = 0; n < 12; n++) {
+        play(from_to(2, 1, TCP_ACK, 6001 + (n << 28), 1051, 20), (2 + n) * S);
+    }
+}
+
+static void a_reset_behind_a_long_download_is_believed(void **state)
+{
+    struct netset *ours = set_of("10.0.0.1", NULL);
+
+    (void)state;
+    download_without_our_acks(ours);
+    play(from_to(2, 1, TCP_RST, 6021 + (6U << 28), 0, 0), 14 * S);
+    meter_expire(meter, 14 + EXP_S);
+    assert_int_equal(counters()->open_flows, 1);
+    play(from_to(2, 1, TCP_RST, 6021 + (11U << 28), 0, 0), (14 + EXP_S) * S);
+    meter_expire(meter, 14 + 2 * EXP_S);
+    assert_int_equal(counters()->open_flows, 0);
+    netset_free(ours);
+}
+
+static void a_probe_behind_a_long_download_is_no_duplicate_ack(void **state)
+{
+    struct netset *ours = set_of("10.0.0.1", NULL);
+    const uint32_t next = 6021 + (11U << 28);
+
+    (void)state;
+    download_without_our_acks(ours);
+    play(from_to(1, 2, TCP_ACK, 1051, next, 50), 20 * S);
+    play(from_to(1, 2, TCP_ACK, 1101, next, 50), 20 * S);
+    play(from_to(2, 1, TCP_ACK, next - 1, 1051, 0), 20 * S + 5 * MS);
+    play(from_to(2, 1, TCP_ACK, next, 1151, 0), 20 * S + 30 * MS);
+    assert_int_equal(stats_of(1, 2)->last_ns, 30 * MS);
+    assert_int_equal(stats_of(1, 2)->skipped[SKIP_AMBIGUOUS], 0);
+    netset_free(ours);
+}
+
 static void fin_from_both_sides_ends_a_flow(void **state)
 {
     (void)state;
@@ -1276,6 +1321,8 @@ int main(void)
         CASE(a_refused_connection_is_a_handshake),
         CASE(a_reset_ends_what_is_pending),
         CASE(a_reset_outside_the_window_changes_nothing),
+        CASE(a_reset_behind_a_long_download_is_believed),
+        CASE(a_probe_behind_a_long_download_is_no_duplicate_ack),
         CASE(fin_from_both_sides_ends_a_flow),
         CASE(an_idle_flow_leaves),
         CASE(a_frame_alone_moves_the_time),
