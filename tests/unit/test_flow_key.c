@@ -286,6 +286,22 @@ static void hash_cannot_be_aimed_by_port_and_address(void **state)
     }
 }
 
+static void the_seed_is_the_tables_own(void **state)
+{
+    const uint64_t others[2][2] = { { seed[0] + 1, seed[1] }, { seed[0], seed[1] + 1 } };
+    const struct tcp_segment segment = between(0, 3);
+
+    (void)state;
+    for (size_t n = 0; n < 2; n++) {
+        struct flow_table other;
+        assert_true(flow_table_init(&other, MAX_FLOWS, 300, 60, others[n]));
+        assert_int_not_equal(flow_hash(&other, &segment, 0), flow_hash(&table, &segment, 0));
+        flow_table_destroy(&other);
+        assert_null(other.records.records); /* no leak detector sees them */
+        assert_null(other.slots.memory.records);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -298,6 +314,7 @@ int main(void)
         CASE(each_bit_of_the_key_counts),
         CASE(scope_is_instance_and_vlan_ids),
         CASE(hash_is_the_same_both_ways),
+        CASE(the_seed_is_the_tables_own),
         CASE(hash_cannot_be_aimed_by_port_and_address),
     };
 

@@ -670,6 +670,8 @@ static void flows_leave_between_two_queues(void **state)
     open_many_flows();
     feed_data(0);
     meter_flush(meter);
+    feed(from_to(1, 2, TCP_ACK, 1051, 6001, 50), MS); /* known to the queue before its turn */
+    meter_flush(meter);
     feed(from_to(2, 1, TCP_ACK, 6001, 1051, 0), (IDLE_S + 1) * S);
     meter_flush(meter);
     assert_int_equal(counters()->open_flows, 1);
