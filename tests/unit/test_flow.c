@@ -336,6 +336,22 @@ static void time_to_live_beyond_the_wheel(void **state)
     flow_table_destroy(&slow);
 }
 
+/* Otherwise closing would be a walk through the whole table. */
+static void a_flow_that_closes_has_the_hash_that_it_was_opened_with(void **state)
+{
+    (void)state;
+    for (uint32_t tuple = 0; tuple < 100; tuple++) {
+        struct tcp_segment segment = segment_of(tuple);
+        segment.vlan[0] = (uint16_t)(tuple % 3);
+        segment.vlan[1] = (uint16_t)(tuple % 5);
+        if (tuple % 2 == 1) {
+            segment = answer_to(&segment);
+        }
+        const struct flow *flow = open_for(&table, &segment, tuple % 64, 0);
+        assert_int_equal(hash_again(&table, flow), hash_of(&segment, tuple % 64));
+    }
+}
+
 /* --- copies --- */
 
 static struct flow copies;
@@ -456,6 +472,72 @@ static void of_four_pure_acks_two_are_copies(void **state)
     assert_true(is_copy(pure, MS / 2));
 }
 
+/* A byte of data, SYN or FIN: then a copy may come late, as nothing is sent again so soon. Otherwise it may not. */
+static void what_takes_sequence_space(void **state)
+{
+    static const struct {
+        uint8_t flags;
+        uint32_t payload;
+        bool is_copy;
+    } cases[] = { { TCP_ACK, 1, true },           { TCP_SYN, 0, true },  { TCP_SYN | TCP_ACK, 0, true },
+                  { TCP_FIN | TCP_ACK, 0, true }, { TCP_ACK, 0, false }, { TCP_ACK | TCP_PSH | TCP_URG, 0, false } };
+
+    (void)state;
+    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        struct tcp_segment segment = packet(5, true, cases[n].payload);
+        segment.flags = cases[n].flags;
+        copies = (struct flow){ 0 };
+        assert_false(is_copy(segment, 0));
+        assert_int_equal(is_copy(segment, 50 * MS), cases[n].is_copy);
+    }
+}
+
+static void a_late_copy_says_that_all_is_captured_twice(void **state)
+{
+    const struct tcp_segment data = packet(8, true, 10), pure = packet(5, false, 0);
+
+    (void)state;
+    copies = (struct flow){ 0 };
+    assert_true(flow_is_late_copy(&copies, &data, 0, 20 * MS));
+    assert_false(is_copy(pure, 30 * MS));
+    assert_true(is_copy(pure, 30 * MS));
+    copies = (struct flow){ 0 };
+    assert_false(flow_is_late_copy(&copies, &data, 0, 200 * MS));
+    assert_false(is_copy(pure, 300 * MS));
+    assert_false(is_copy(pure, 300 * MS));
+}
+
+/* The short way says so of what has not been seen, and remembers it as the long one does. */
+static void what_is_unseen_is_remembered(void **state)
+{
+    const struct tcp_segment data = packet(5, true, 10), other = packet(7, true, 10);
+
+    (void)state;
+    copies = (struct flow){ 0 };
+    assert_true(flow_is_unseen(&copies, 0, &data, 40 * MS));
+    assert_false(flow_is_unseen(&copies, 0, &data, 41 * MS));
+    assert_true(is_copy(data, 41 * MS));
+    assert_true(flow_is_unseen(&copies, 1, &data, 41 * MS)); /* the sides do not mix */
+    for (uint32_t n = 1; n < FLOW_RECENT; n++) {
+        const struct tcp_segment more = packet(100 + n, true, 10);
+        assert_true(flow_is_unseen(&copies, 0, &more, 42 * MS));
+        assert_false(flow_is_unseen(&copies, 0, &data, 42 * MS)); /* wherever it is */
+    }
+    assert_true(flow_is_unseen(&copies, 0, &other, 43 * MS));
+    assert_true(flow_is_unseen(&copies, 0, &data, 43 * MS)); /* long ago */
+    const struct flow by_short_way = copies;
+    copies = (struct flow){ .recent_at = { 0, 1 } };
+    copies.recent[1] = by_short_way.recent[1];
+    assert_false(is_copy(data, 40 * MS));
+    for (uint32_t n = 1; n < FLOW_RECENT; n++) {
+        assert_false(is_copy(packet(100 + n, true, 10), 42 * MS));
+    }
+    assert_false(is_copy(other, 43 * MS));
+    assert_false(is_copy(data, 43 * MS));
+    assert_memory_equal(copies.recent, by_short_way.recent, sizeof copies.recent);
+    assert_memory_equal(copies.recent_at, by_short_way.recent_at, sizeof copies.recent_at);
+}
+
 static void forgotten_packets_have_no_copies(void **state)
 {
     (void)state;
@@ -485,6 +567,7 @@ int main(void)
         CASE(reopened_flow_is_due_as_an_idle_one),
         CASE(long_pause_gives_each_once),
         CASE(time_to_live_beyond_the_wheel),
+        CASE(a_flow_that_closes_has_the_hash_that_it_was_opened_with),
         CASE(same_packet_again_is_a_copy),
         CASE(the_sides_do_not_mix),
         CASE(without_an_identity_only_at_once),
@@ -492,6 +575,9 @@ int main(void)
         CASE(unique_identity_counts_below_any_timer),
         CASE(pure_ack_without_an_id_needs_more_proof),
         CASE(of_four_pure_acks_two_are_copies),
+        CASE(what_takes_sequence_space),
+        CASE(a_late_copy_says_that_all_is_captured_twice),
+        CASE(what_is_unseen_is_remembered),
         CASE(forgotten_packets_have_no_copies),
     };
 
