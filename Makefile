@@ -269,9 +269,10 @@ bench: ## Print what a packet costs beside others (BENCH_PEERS adds some): QUICK
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) tests/bench/bench.py $(if $(QUICK),--quick) \
 	    $(if $(WRITE),--write docs/performance.md)
 
-bench-run: setup-demo ## Print what publishing, reading, a run of the check and an idle helper cost: QUICK=1 in short, AGENT5=DIR with a real Agent v5's source
+bench-run: setup-demo ## Print what publishing, reading, the check and an idle helper cost: QUICK=1, WRITE=1 as above, AGENT5=DIR: a real Agent v5's source
 	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/run_peers $(BUILD)/relay
-	@$(AT_ROOT) $(PYTHON3) tests/bench/run.py $(if $(QUICK),--quick) $(if $(AGENT5),--agent $(AGENT5))
+	@$(AT_ROOT) $(PYTHON3) tests/bench/run.py $(if $(QUICK),--quick) $(if $(AGENT5),--agent $(AGENT5)) \
+	    $(if $(WRITE),--write docs/publishing.md)
 
 bench-live: setup-demo ## Print what a live capture costs and loses, beside libpcap alone and tcpdump: LIVE_SECONDS (60) of each, QUICK=1 in short
 	@$(PACKAGES) bench || echo "bench-live: goes on without what could not be installed" >&2

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """`make bench-run`: what the helper and the check cost beside the packets: publishing, reading, a run of the check, an idle helper.
 
-    run.py [--quick] [--agent DIR] [--peers N]
+    run.py [--quick] [--agent DIR] [--peers N] [--write FILE]
 
 --agent  the source of a real Agent v5, whose AgentCheck and aggregator the check then runs with (2.7); else our stand-in's
 --peers  in the segment (10,000)
+--write  the tables go into this document as well, between its marks
 
 Prints Markdown tables. Times are medians of wall time, and the worst; before each round all peers, or as many as the table says, had
 traffic, so that nothing is in a cache that would not be there on a busy host. Whatever else runs meanwhile shows. Exit status 1 when a goal is
@@ -36,6 +37,7 @@ RING_MIB = 64       # the default of buffer_mib
 SLOT_BYTES = 208    # of the ring, for a packet of 124 bytes (TPACKET_V3: header, address, alignment)
 PACKETS_A_S = 400000
 PUBLISH_MS, READ_MS, CHECK_MS, IDLE_PERCENT, IDLE_WAKES = 5, 10, 100, 0.1, 2
+MARK = "<!-- make bench-run: %s -->"
 
 
 class Goals:
@@ -50,12 +52,21 @@ class Goals:
 
 
 def table(titles, rows):
+    """Lines of a Markdown table."""
     cells = [titles] + [[cell if isinstance(cell, str) else "%.2f" % cell for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
     lines = ["| " + " | ".join(cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths)))
              + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 1) + (":" if n else "-") for n, width in enumerate(widths)) + "|")
-    print("\n".join(lines) + "\n", flush=True)
+    return lines
+
+
+def put(path, name, lines):
+    """What stands between the marks of that name becomes these lines."""
+    begin, end = MARK % name, MARK % ("end of " + name)
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin + "\n")
+    _, _, after = rest.partition(end)
+    path.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
 
 
 def publish(peers, octaves, changes):
@@ -69,27 +80,24 @@ def publish(peers, octaves, changes):
 
 
 def bench_publishing(peers, rounds, goals):
-    print("## Publishing %d peers, ms\n" % peers)
     rows = []
     for octaves, is_judged in OCTAVES:
         changes = [peers] + [count for count in (peers, peers // 100, 0) for _ in range(rounds)]
         opened_ms, times = publish(peers, octaves, changes)
-        first, times = times[0], times[1:]
-        rows.append(["%d octaves, the first time" % octaves, first[0], first[1], sum(first), "", opened_ms])
         for n, name in enumerate(("all changed", "1 of 100 changed", "nothing changed")):
-            part = times[n * rounds + 2:(n + 1) * rounds]  # each snapshot once before
+            part = times[1 + n * rounds + 2:1 + (n + 1) * rounds]  # each of the two snapshots has the one before it
             whole = [sum(time) for time in part]
             rows.append(["%d octaves, %s" % (octaves, name), statistics.median(t[0] for t in part),
-                         statistics.median(t[1] for t in part), statistics.median(whole), max(whole), ""])
+                         statistics.median(t[1] for t in part), statistics.median(whole), min(whole), max(whole)])
         if is_judged:
             goals.hold("publishing, %d octaves" % octaves, rows[-3][3], PUBLISH_MS, "ms")
-    table(["round trips of each peer over", "rows", "store", "both", "worst", "file"], rows)
-    slowest_ms = max(row[3] for row in rows if row[4] != "")
-    opening_ms = max(row[3] + row[5] for row in rows if row[5] != "")
     slots = RING_MIB * 2**20 // SLOT_BYTES
-    print("Meanwhile packets wait in the ring: %d of %d bytes fit into the %d MiB of buffer_mib, %.0f ms of %d packets a second.\n"
-          "The slowest of the medians is %.1f ms; the first time, when the segment grows from nothing to this size, it is %.0f ms.\n"
-          % (slots, SLOT_BYTES, RING_MIB, slots / PACKETS_A_S * 1e3, PACKETS_A_S, slowest_ms, opening_ms))
+    return table(["%d peers, ms; their round trips over" % peers, "rows", "store", "both", "least", "worst"], rows) + [
+        "",
+        "The first time, when all of these rows are new and the segment grows for them, it is %.0f + %.0f ms, of which the file is %.0f."
+        % (times[0][0], times[0][1] + opened_ms, opened_ms),
+        "%d packets of 124 bytes fit into a ring of %d MiB: %.0f ms of %d a second."
+        % (slots, RING_MIB, slots / PACKETS_A_S * 1e3, PACKETS_A_S)]
 
 
 def read_and_check(version, peers, rounds, agent):
@@ -103,7 +111,6 @@ def read_and_check(version, peers, rounds, agent):
 
 
 def bench_check(peers, rounds, agent, goals):
-    print("## Reading them, and a run of the check, ms (median; the first time; worst)\n")
     rows = []
     results = [read_and_check(2, peers, rounds, agent), read_and_check(3, peers, rounds, STAND_IN)]
     for name, key in (("extended_metrics: false", "plain"), ("extended_metrics: true", "extended")):
@@ -115,8 +122,8 @@ def bench_check(peers, rounds, agent, goals):
         rows.append(["values submitted, " + name] + [str(part["calls"]) for part in parts])
         goals.hold("metro_segment.read, " + name, max(part["read"][1] for part in parts), READ_MS, "ms")
         goals.hold("check() under CPython 2.7, " + name, parts[0]["own"][1], CHECK_MS, "ms")
-    table([""] + ["CPython " + result["python"] for result in results], rows)
-    print("The aggregator under 2.7 is %s.\n" % ("our stand-in's" if agent == STAND_IN else "the Agent's own"))
+    return table(["%d rows, ms: median; first; worst" % peers] + ["CPython " + result["python"] for result in results], rows) + [
+        "", "The aggregator under 2.7 is %s." % ("our stand-in's" if agent == STAND_IN else "the Agent's own")]
 
 
 def idle(interfaces, peers, seconds):
@@ -129,11 +136,9 @@ def idle(interfaces, peers, seconds):
 
 
 def bench_idle(peers, seconds, goals):
-    print("## A helper without traffic, its configuration the default\n")
     reason = namespaces_allowed()
     if reason is not None:
-        print("Left out, as it needs root and namespaces: %s\n" % reason)
-        return
+        return ["Left out, as it needs root and namespaces: %s" % reason]
     rows = []
     for interfaces, before in ((1, 0), (8, 0), (1, peers)):
         used, memory = idle(interfaces, before, seconds)
@@ -144,7 +149,7 @@ def bench_idle(peers, seconds, goals):
         if not before:
             goals.hold("an idle helper, " + name, percent, IDLE_PERCENT, "% of a core")
         goals.hold("an idle helper, " + name, wakes, IDLE_WAKES, "times a second awake")
-    table(["over %d s" % seconds, "% of a core", "wakes a second", "own MiB", "segment", "rings, program", "resident"], rows)
+    return table(["over %d s" % seconds, "% of a core", "wakes a second", "own MiB", "segment", "rings, program", "resident"], rows)
 
 
 def main():
@@ -152,14 +157,20 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--agent", type=pathlib.Path, default=STAND_IN, metavar="DIR")
     parser.add_argument("--peers", type=int, default=10000, metavar="N")
+    parser.add_argument("--write", type=pathlib.Path, metavar="FILE")
     options = parser.parse_args()
     when_ended(lambda number: sys.exit(128 + number))
     goals = Goals()
-    print("Load of the machine before: %.2f\n" % os.getloadavg()[0])
-    bench_publishing(options.peers, 10 if options.quick else 40, goals)
-    bench_check(options.peers, 5 if options.quick else 15, options.agent, goals)
-    bench_idle(options.peers, 5 if options.quick else 30, goals)
-    print("\n".join("missed: " + line for line in goals.missed) or "every goal is met")
+    print("Load of the machine before: %.2f" % os.getloadavg()[0])
+    for name, bench in (
+            ("publishing", lambda: bench_publishing(options.peers, 10 if options.quick else 40, goals)),
+            ("reading", lambda: bench_check(options.peers, 5 if options.quick else 15, options.agent, goals)),
+            ("idle", lambda: bench_idle(options.peers, 5 if options.quick else 30, goals))):
+        lines = bench()
+        print("\n" + "\n".join(lines), flush=True)
+        if options.write is not None:
+            put(options.write, name, lines)
+    print("\n" + ("\n".join("missed: " + line for line in goals.missed) or "every goal is met"))
     return 1 if goals.missed else 0
 
 
