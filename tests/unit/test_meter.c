@@ -136,6 +136,23 @@ static void check_balance(void)
     assert_int_equal(meter_row_count(meter), rows + balance.others);
 }
 
+static void check_histogram(const struct meter_row *row, void *arg)
+{
+    uint64_t counted = 0;
+
+    (void)arg;
+    for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+        counted += row->stats->histogram.count[bucket];
+    }
+    assert_int_equal(counted, row->other ? 0 : row->stats->samples);
+}
+
+static void check_histograms(void)
+{
+    meter_flush(meter);
+    meter_each_row(meter, check_histogram, NULL);
+}
+
 static void feed(const struct shot *shot, uint64_t instances, int64_t time_ns)
 {
     const struct frame frame = render(shot);
@@ -216,6 +233,10 @@ static void connection_gives_a_row_each_way(void **state)
     assert_int_equal(there->min_ns, 5 * MS);
     assert_int_equal(back->samples, 2);
     assert_int_equal(back->sum_ns, 2 * MS);
+    assert_int_equal(there->histogram.count[histogram_bucket(10 * MS)], 1);
+    assert_int_equal(there->histogram.count[histogram_bucket(5 * MS)], 1);
+    assert_int_equal(back->histogram.count[histogram_bucket(MS)], 2);
+    check_histograms();
     assert_int_equal(counters()->packets, 6);
     assert_int_equal(counters()->tcp, 6);
     assert_int_equal(counters()->flows, 1);
@@ -806,6 +827,11 @@ static void over_max_peers_is_counted_in_other(void **state)
     assert_int_equal(other.stats->handshake_samples, 2);
     assert_int_equal(other.stats->sum_ns, 0);
     assert_int_equal(other.stats->srtt_x8, 0);
+    play(from_to(100, 1, TCP_ACK, 6001, 1051, 0), 2 * S + MS);
+    meter_each_row(meter, find_other, &other);
+    assert_int_equal(other.stats->samples, 3);
+    assert_int_equal(other.stats->handshake_samples, 2);
+    check_histograms();
     assert_int_equal(counters()->refused_peers, 2);
     assert_int_equal(meter_row_count(meter), MAX_PEERS + 1);
     open_connection(1, 2, 99000, 3 * S); /* a known one has its row */
@@ -1272,8 +1298,12 @@ static void play_anything(uint32_t patience)
         if (draw(patience) == 0) {
             check_balance();
         }
+        if (draw(1000) == 0) {
+            check_histograms();
+        }
     }
     check_balance();
+    check_histograms();
     assert_true(samples_seen > 200);
     netset_free(own);
     netset_free(wanted);
