@@ -128,23 +128,12 @@ uint64_t buckets_total(const struct buckets *buckets)
     return total;
 }
 
-/* ceil(q * total) */
-static uint64_t rank_of(double q, uint64_t total)
-{
-    const double exact = q * (double)total;
-    const uint64_t below = (uint64_t)exact, rank = below + ((double)below < exact ? 1 : 0);
-
-    return rank < 1 ? 1 : rank > total ? total : rank;
-}
-
 uint64_t buckets_quantile_ns(const struct buckets *buckets, uint64_t total, double q)
 {
-    uint64_t left = rank_of(q, total);
+    uint64_t left = histogram_rank(q, total);
     uint32_t n = buckets->first;
 
     while (left > buckets->count[n - buckets->first])
         left -= buckets->count[n++ - buckets->first];
-    /* The samples are taken as spread evenly: the n-th of them stands in the middle of its share of the bucket. */
-    const double width = (double)(histogram_upper_ns(n) - histogram_lower_ns(n));
-    return histogram_lower_ns(n) + (uint64_t)(width * (((double)left - 0.5) / (double)buckets->count[n - buckets->first]));
+    return histogram_within_ns(n, left, buckets->count[n - buckets->first]);
 }

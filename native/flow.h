@@ -127,21 +127,15 @@ static inline uint64_t flow_hash(const struct flow_table *table, const struct tc
     return hash_fold(ends ^ scope ^ table->seed[1], HASH_MIX_4);
 }
 
-/* Bits that differ; 0: the same address. */
-static inline uint64_t flow_differs(const struct ip_address *a, const struct ip_address *b)
-{
-    return (address_word(a, 0) ^ address_word(b, 0)) | (address_word(a, 1) ^ address_word(b, 1));
-}
-
 /* Whether the segment is the flow's; *side: which of its ends sent it. Without a branch on that, as nobody could foretell it. */
 static inline bool flow_owns(const struct flow *flow, const struct tcp_segment *segment, uint32_t scope, unsigned *side)
 {
     const struct flow_key *key = &flow->key;
-    const unsigned from = (flow_differs(&key->address[0], &segment->src) | (uint64_t)(key->port[0] ^ segment->sport)) != 0;
+    const unsigned from = (address_differs(&key->address[0], &segment->src) | (uint64_t)(key->port[0] ^ segment->sport)) != 0;
     const unsigned to = from ^ 1U;
 
     *side = from;
-    return (flow_differs(&key->address[from], &segment->src) | flow_differs(&key->address[to], &segment->dst)
+    return (address_differs(&key->address[from], &segment->src) | address_differs(&key->address[to], &segment->dst)
             | (uint64_t)(key->port[from] ^ segment->sport) | (uint64_t)(key->port[to] ^ segment->dport)
             | (uint64_t)(key->scope ^ scope))
            == 0;

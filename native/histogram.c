@@ -47,8 +47,7 @@ uint64_t histogram_interval(const struct histogram *now, const struct histogram 
     return total;
 }
 
-/* ceil(q * total), kept within 1..total whatever q is (NaN included). */
-static uint64_t rank_of(double q, uint64_t total)
+uint64_t histogram_rank(double q, uint64_t total)
 {
     if (!(q > 0)) {
         return 1;
@@ -63,11 +62,18 @@ static uint64_t rank_of(double q, uint64_t total)
     return rank < 1 ? 1 : rank > total ? total : rank;
 }
 
+uint64_t histogram_within_ns(uint32_t bucket, uint64_t nth, uint32_t count)
+{
+    const double width = (double)(histogram_upper_ns(bucket) - histogram_lower_ns(bucket));
+
+    return histogram_lower_ns(bucket) + (uint64_t)(width * (((double)nth - 0.5) / (double)count));
+}
+
 uint64_t histogram_quantile_ns(const struct histogram *now, const struct histogram *then, double q)
 {
     uint64_t lower, upper;
     const uint64_t total = histogram_interval(now, then, &lower, &upper);
-    uint64_t left = total == 0 ? 0 : rank_of(q, total);
+    uint64_t left = total == 0 ? 0 : histogram_rank(q, total);
 
     if (left == 0) {
         return 0;
@@ -78,9 +84,7 @@ uint64_t histogram_quantile_ns(const struct histogram *now, const struct histogr
             left -= count;
             continue;
         }
-        /* The samples are taken as spread evenly: the n-th of `count` stands in the middle of its share of the bucket. */
-        const double width = (double)(histogram_upper_ns(bucket) - histogram_lower_ns(bucket));
-        return histogram_lower_ns(bucket) + (uint64_t)(width * (((double)left - 0.5) / (double)count));
+        return histogram_within_ns(bucket, left, count);
     }
     return upper;
 }

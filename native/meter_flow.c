@@ -8,18 +8,6 @@
 
 /* --- flows and their rows --- */
 
-static struct ip_address masked(const struct ip_address *address, unsigned bits)
-{
-    struct ip_address out = *address;
-
-    for (unsigned n = 0; n < sizeof out.bytes; n++) {
-        const unsigned kept = bits > n * 8 ? bits - n * 8 : 0;
-        const unsigned mask = 0xff00U >> (kept < 8 ? kept : 8);
-        out.bytes[n] = (uint8_t)(out.bytes[n] & mask);
-    }
-    return out;
-}
-
 static unsigned subnet_bits(const struct meter_instance *spec, const struct ip_address *address)
 {
     const unsigned bits = address_is_v4(address) ? 96U + spec->subnet_bits_v4 : spec->subnet_bits_v6;
@@ -35,7 +23,7 @@ static struct ip_address row_peer(const struct meter_instance *spec, const struc
 
     if (spec->group == METER_GROUP_SUBNET) {
         *bits = subnet_bits(spec, peer);
-        return masked(peer, *bits);
+        return address_masked(peer, *bits);
     }
     if (spec->whitelist != NULL && netset_lookup(spec->whitelist, peer, &value) && (value & METER_SHARED_ROW)) {
         *bits = 0;

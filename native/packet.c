@@ -200,7 +200,6 @@ enum packet_reason packet_decode_long(int linktype, const uint8_t *frame, size_t
 
 enum packet_reason packet_decode(int linktype, const uint8_t *frame, size_t caplen, size_t wirelen, struct tcp_segment *out)
 {
-    memset(out->vlan, 0, sizeof out->vlan);
     return linktype == DLT_EN10MB && packet_decode_plain(frame, caplen, out)
                ? PACKET_OK
                : packet_decode_long(linktype, frame, caplen, wirelen, out);

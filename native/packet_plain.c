@@ -17,6 +17,7 @@ static inline void fill(struct tcp_segment *out, const uint8_t *tcp, size_t opti
 {
     const uint32_t payload_len = (uint32_t)(datagram - TCP_HEADER - options);
 
+    memset(out->vlan, 0, sizeof out->vlan);
     read_fixed(out, tcp, payload_len);
     out->identity = identity_hash(ip_id, payload_len, tcp, tcp + TCP_HEADER, options);
 }

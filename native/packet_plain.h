@@ -8,7 +8,7 @@
 
 #include "packet.h"
 
-/* An Ethernet frame -> *out, all but vlan[]; what packet_decode() would give. False: it is not plain, and *out is undefined. */
+/* An Ethernet frame -> *out: what packet_decode_long() would give. False: it is not plain, and *out is undefined. */
 bool packet_decode_plain(const uint8_t *frame, size_t caplen, struct tcp_segment *out);
 
 #endif

@@ -59,12 +59,12 @@ static void quantiles_are_near_the_truth(void **state)
 static void rank_is_the_ceiling(void **state)
 {
     (void)state;
-    assert_int_equal(rank_of(0.5, 1), 1);
-    assert_int_equal(rank_of(0.5, 2), 1);
-    assert_int_equal(rank_of(0.5, 3), 2);
-    assert_int_equal(rank_of(0.95, 100), 95);
-    assert_int_equal(rank_of(0.951, 100), 96);
-    assert_int_equal(rank_of(1e-300, 100), 1);
+    assert_int_equal(histogram_rank(0.5, 1), 1);
+    assert_int_equal(histogram_rank(0.5, 2), 1);
+    assert_int_equal(histogram_rank(0.5, 3), 2);
+    assert_int_equal(histogram_rank(0.95, 100), 95);
+    assert_int_equal(histogram_rank(0.951, 100), 96);
+    assert_int_equal(histogram_rank(1e-300, 100), 1);
 }
 
 static void one_sample_lies_inside_its_bucket(void **state)
