@@ -22,3 +22,22 @@ def write_into(path, command, name, lines):
     if not found:
         raise ValueError("%s: no place for %s: '%s' to '%s'" % (path, name, begin, end))
     path.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
+
+
+def present(sections, command, path):
+    """Prints each (name, lines) as it comes; with a path they go into that document as well."""
+    for name, lines in sections:
+        print("\n%s\n" % name)
+        print("\n".join(lines), flush=True)
+        if path:
+            write_into(path, command, name, lines)
+
+
+def conclude(misses):
+    """Says which goals were missed, and returns the exit status for that."""
+    print()
+    for miss in misses:
+        print("MISSED: %s" % miss)
+    if not misses:
+        print("Every goal is reached.")
+    return 1 if misses else 0

@@ -20,7 +20,7 @@ import kernel
 import references
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from documents import table, write_into  # noqa: E402
+from documents import conclude, present, table  # noqa: E402
 
 LARGE = 1000000  # packets; a capture with more is given to the references in parts
 PARTS = 64
@@ -176,17 +176,8 @@ def main():
         lines, missed = kernel.compare_all(progress)
         sections.append(("kernel", lines))
         misses += missed
-    for name, lines in sections:
-        print("\n%s\n" % name)
-        print("\n".join(lines))
-        if arguments.write:
-            write_into(arguments.write, "accuracy", name, lines)
-    print()
-    for miss in misses:
-        print("MISSED: %s" % miss)
-    if not misses:
-        print("Every goal is reached.")
-    return 1 if misses else 0
+    present(sections, "accuracy", arguments.write)
+    return conclude(misses)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import links
 import where
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from documents import table, write_into  # noqa: E402
+from documents import conclude, present, table  # noqa: E402
 
 FOLDER = costs.BUILD / "bench"
 MIB = 1 << 20
@@ -252,17 +252,8 @@ def main():
         sections.append(("bounds", bounds))
         sections.append(("where", where.lines_of(where.find(where.WORKLOADS, progress))))
     sections.append(("links", table(links.TITLES, list(links.rows(ours_ns)))))
-    for name, lines in sections:
-        print("\n%s\n" % name)
-        print("\n".join(lines))
-        if arguments.write:
-            write_into(arguments.write, "bench", name, lines)
-    print()
-    for miss in misses:
-        print("MISSED: %s" % miss)
-    if not misses:
-        print("Every goal is reached.")
-    return 1 if misses else 0
+    present(sections, "bench", arguments.write)
+    return conclude(misses)
 
 
 if __name__ == "__main__":

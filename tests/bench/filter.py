@@ -11,8 +11,10 @@ import platform
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "system")]
 
+from documents import table  # noqa: E402
 from network import Namespace, namespaces_allowed  # noqa: E402
 from processes import BUILD, PYTHON3, SYSTEM  # noqa: E402
 
@@ -27,10 +29,8 @@ TRAFFIC = [("upload, bulk", ["--request", "400000000", "--count", "1"]),
            ("requests with a pause of 50 ms", ["--count", "60", "--interval", "0.05"])]
 
 
-def table(heads, rows):
-    for row in [heads, ["---"] * len(heads)] + rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
-    print(flush=True)
+def show(titles, rows):
+    print("\n".join(table(titles, rows)) + "\n", flush=True)
 
 
 def whole(nanoseconds):
@@ -69,7 +69,7 @@ def measure_cost(host):
         unwanted[name] = times["unwanted"]
         interpreted = float(bench(host, "interpret", text, version, "unwanted")[0])
         rows.append([name, length] + [whole(times[kind]) for kind in KINDS] + [whole(interpreted)])
-    table(["whitelist", "instructions", "wanted", "TCP, not wanted", "not TCP", "our own ACK", "not wanted, interpreted"], rows)
+    show(["whitelist", "instructions", "wanted", "TCP, not wanted", "not TCP", "our own ACK", "not wanted, interpreted"], rows)
     return unwanted
 
 
@@ -82,7 +82,7 @@ def measure_delivery(host):
         kernel, helper = (float(word) for word in bench(host, "deliver", "gm0", DELIVER_ROUNDS, text, kind))
         rows.append([name] + [whole(value) for value in (kernel, helper, kernel + helper)])
         both.append(kernel + helper)
-    table(["packet", "kernel: filter, copy into the ring", "helper", "both"], rows)
+    show(["packet", "kernel: filter, copy into the ring", "helper", "both"], rows)
     return (both[0] + both[1]) / 2
 
 
@@ -94,7 +94,7 @@ def print_verdict(unwanted, delivered):
         base = unwanted["all TCP, IPv6" if "IPv6" in name else "all TCP"]
         if not name.startswith("all"):
             rows.append([name, whole(nanoseconds - base), "%.0f %%" % (100 * (nanoseconds - base) / (delivered - base))])
-    table(["whitelist", "ns more", "pays from"], rows)
+    show(["whitelist", "ns more", "pays from"], rows)
 
 
 def measure_shares(near, far):
@@ -109,7 +109,7 @@ def measure_shares(near, far):
                 near.run(PYTHON3, SYSTEM / "traffic.py", "client", PEERS, "5000", *words, timeout=120)
                 everything, rest = (int(word) for word in counter.communicate()[0].split())
             rows.append([name, "{:,}".format(everything), "%.1f %%" % (100 * (everything - rest) / everything)])
-    table(["traffic", "packets", "our own ACKs"], rows)
+    show(["traffic", "packets", "our own ACKs"], rows)
 
 
 def main():

@@ -21,7 +21,8 @@ import time
 import live_stage
 from live_stage import UNWANTED, Bare, Helper, Hosts, Nobody, Tcpdump, bulk, flood
 
-from network import namespaces_allowed  # on live_stage's path
+from documents import table  # on live_stage's path
+from network import namespaces_allowed
 from processes import HarnessError, when_ended
 
 MOST_RATIO, MOST_NS = 1.5, 100  # of the bare reader's CPU, or so much if that is more
@@ -38,10 +39,8 @@ def progress(text):
     print("bench-live: %s" % text, file=sys.stderr, flush=True)
 
 
-def table(head, rows):
-    """Numbers to the right."""
-    lines = ["| %s |" % " | ".join(head), "|%s" % "".join("---|" if n == 0 else "--:|" for n in range(len(head)))]
-    return "\n".join(lines + ["| %s |" % " | ".join(str(cell) for cell in row) for row in rows])
+def show(titles, rows):
+    print("\n".join(table(titles, rows)), flush=True)
 
 
 def median(values):
@@ -131,8 +130,7 @@ def compare(hosts, seconds, rounds):
     for workload in workloads(seconds):
         runs = in_turn(hosts, readers(workload.readers), workload.traffic, rounds, workload.title)
         print("\n### %s\n\n%s\n" % (workload.title, what_was_sent(runs)))
-        print(table(["", "packets", "a second", "dropped", "ns a packet", "ratio", "of a core", "wake-ups a second"],
-                    reader_rows(runs)), flush=True)
+        show(["", "packets", "a second", "dropped", "ns a packet", "ratio", "of a core", "wake-ups a second"], reader_rows(runs))
         missed += judge_readers(workload.title, runs, workload.judge_cost)
     return missed
 
@@ -151,7 +149,7 @@ def sending(hosts, seconds, rounds):
         rows.append([name, "{:,.0f}".format(median(run.sent.packets / run.sent.seconds for run in of_mode)), "%.0f" % taken,
                      "%+.0f" % (taken - alone)])
     print("\n### What capturing costs the sender\n")
-    print(table(["", "frames a second", "ns of CPU a frame", "more"], rows), flush=True)
+    show(["", "frames a second", "ns of CPU a frame", "more"], rows)
 
 
 # --- a stop ---
@@ -183,7 +181,7 @@ def stops(hosts):
         if stop_ms <= STOP_MS and dropped:
             missed.append("a stop of %d ms: %d packets dropped" % (stop_ms, dropped))
     print("\n### The process stopped, at {:,} packets a second\n".format(STOP_RATE))
-    print(table(["stopped for", "sent", "a second", "seen", "dropped"], rows))
+    show(["stopped for", "sent", "a second", "seen", "dropped"], rows)
     print("\nResident: %.1f MiB, of which the ring is %.1f MiB." % (memory / 1024, ring / 1024), flush=True)
     return missed
 

@@ -13,7 +13,8 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "system")]
 from network import Namespace  # noqa: E402
 from processes import BUILD, HarnessError, wait_until  # noqa: E402
 from stage import Stage  # noqa: E402
