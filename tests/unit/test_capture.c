@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <pcap/pcap.h>
+#include "namespace_fixture.h"
 
 /* The largest ring that libpcap was asked for. */
 static int largest_buffer;
@@ -48,15 +49,6 @@ static int noted_ungetc(int byte, FILE *file)
 #undef ungetc
 #include "packet.h"
 
-#define NEED_NAMESPACE()                                                                   \
-    do {                                                                                   \
-        if (!have_namespace) {                                                             \
-            print_message("SKIPPED %s: no right to make a network namespace\n", __func__); \
-            skip();                                                                        \
-        }                                                                                  \
-    } while (0)
-
-static bool have_namespace;
 static char folder[] = "/tmp/go-metro-test-capture-XXXXXX";
 static char message[CAPTURE_ERROR_MAX];
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "filter.c"
+#include "random_fixture.h"
 
 #define ACCEPT 65535u
 
@@ -23,16 +24,6 @@ struct kernel_packet {
 };
 
 static struct filter_program program;
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % n;
-}
-
 /* ---- the interpreter: what the kernel does with these instructions; a load beyond the packet ends with 0 ---- */
 
 struct machine {
@@ -282,7 +273,7 @@ static void add(struct netset *set, const char *text)
 static void random_address(uint8_t *out, bool v4)
 {
     for (unsigned i = 0; i < (v4 ? 4u : 16u); i++)
-        out[i] = random_below(4) == 0 ? (uint8_t)(random_below(2) ? 0xff : random_below(256)) : (uint8_t)random_below(3);
+        out[i] = draw(4) == 0 ? (uint8_t)(draw(2) ? 0xff : draw(256)) : (uint8_t)draw(3);
 }
 
 static struct netset *random_set(unsigned count)
@@ -292,13 +283,13 @@ static struct netset *random_set(unsigned count)
 
     assert_non_null(set);
     for (unsigned i = 0; i < count; i++) {
-        bool v4 = random_below(2) == 0;
+        bool v4 = draw(2) == 0;
         char text[PREFIX_STRLEN], address[ADDRESS_STRLEN];
-        unsigned widest = v4 ? 32 : 128, bits = random_below(2) ? widest : random_below(widest + 1);
+        unsigned widest = v4 ? 32 : 128, bits = draw(2) ? widest : draw(widest + 1);
 
         random_address(bytes, v4);
         inet_ntop(v4 ? AF_INET : AF_INET6, bytes, address, sizeof address);
-        snprintf(text, sizeof text, "%s/%u", address, bits < 3 && random_below(8) ? widest : bits);
+        snprintf(text, sizeof text, "%s/%u", address, bits < 3 && draw(8) ? widest : bits);
         add(set, text);
     }
     return set;
@@ -308,12 +299,12 @@ static struct netset *random_set(unsigned count)
 static void put_tcp(uint8_t *tcp, uint8_t *length, unsigned counted)
 {
     static const uint8_t flags[] = { 0x10, 0x10, 0x10, 0x10, 0x50, 0x11, 0x12, 0x14, 0x18, 0x30, 0x02, 0x04, 0x00, 0x3f };
-    unsigned header = 20 + 4 * random_below(11), size = counted + header;
+    unsigned header = 20 + 4 * draw(11), size = counted + header;
 
-    tcp[12] = (uint8_t)(header << 2 | random_below(16));
-    tcp[13] = flags[random_below(sizeof flags)];
-    if (random_below(3) == 0)
-        size = random_below(3) == 0 ? 0 : size - 2 + random_below(5);
+    tcp[12] = (uint8_t)(header << 2 | draw(16));
+    tcp[13] = flags[draw(sizeof flags)];
+    if (draw(3) == 0)
+        size = draw(3) == 0 ? 0 : size - 2 + draw(5);
     length[0] = (uint8_t)(size >> 8);
     length[1] = (uint8_t)size;
 }
@@ -321,13 +312,13 @@ static void put_tcp(uint8_t *tcp, uint8_t *length, unsigned counted)
 static size_t put_ip(uint8_t *at, bool v4)
 {
     static const uint8_t protocols[] = { 6, 6, 6, 6, 6, 6, 6, 6, 17, 1, 0, 43, 44, 51, 60, 58, 59, 4 };
-    uint8_t protocol = protocols[random_below(sizeof protocols)];
+    uint8_t protocol = protocols[draw(sizeof protocols)];
 
     memset(at, 0, 80);
-    at[0] = v4 ? random_below(8) == 0 ? 0x46 : 0x45 : 0x60;
+    at[0] = v4 ? draw(8) == 0 ? 0x46 : 0x45 : 0x60;
     at[v4 ? 9 : 6] = protocol;
-    if (v4 && random_below(4) == 0)
-        at[6 + random_below(2)] = (uint8_t)(1u << random_below(8));
+    if (v4 && draw(4) == 0)
+        at[6 + draw(2)] = (uint8_t)(1u << draw(8));
     random_address(at + (v4 ? 12 : 8), v4);
     random_address(at + (v4 ? 16 : 24), v4);
     put_tcp(at + (v4 ? 20 : 40), at + (v4 ? 2 : 4), v4 ? 20 : 0);
@@ -337,27 +328,27 @@ static size_t put_ip(uint8_t *at, bool v4)
 static void random_frame(enum filter_link link, struct kernel_packet *p, uint8_t *buffer)
 {
     static const uint16_t tags[] = { 0x8100, 0x88a8, 0x9100 }, others[] = { 0x806, 0x8847, 0x8864, 0x88cc };
-    bool v4 = random_below(2) == 0;
-    uint16_t type = random_below(10) == 0 ? others[random_below(4)] : v4 ? 0x800 : 0x86dd, next = type;
+    bool v4 = draw(2) == 0;
+    uint16_t type = draw(10) == 0 ? others[draw(4)] : v4 ? 0x800 : 0x86dd, next = type;
     size_t n = link == FILTER_ETHERNET ? 12 : 0;
-    unsigned depth = random_below(4);
+    unsigned depth = draw(4);
 
     memset(buffer, 2, 12);
     p->protocol = type;
     if (link == FILTER_ETHERNET)
         for (unsigned i = 0; i <= depth; i++) {
-            next = i == depth ? type : tags[random_below(3)];
+            next = i == depth ? type : tags[draw(3)];
             buffer[n++] = (uint8_t)(next >> 8);
             buffer[n++] = (uint8_t)next;
             if (i < depth) {
-                buffer[n++] = (uint8_t)random_below(256);
-                buffer[n++] = (uint8_t)random_below(256);
+                buffer[n++] = (uint8_t)draw(256);
+                buffer[n++] = (uint8_t)draw(256);
             }
         }
     if (link == FILTER_COOKED && depth > 1) {
-        p->protocol = tags[random_below(3)];
+        p->protocol = tags[draw(3)];
         if (depth == 3) {
-            buffer[n++] = (uint8_t)random_below(256);
+            buffer[n++] = (uint8_t)draw(256);
             buffer[n++] = 7;
             buffer[n++] = (uint8_t)(type >> 8);
             buffer[n++] = (uint8_t)type;
@@ -365,9 +356,9 @@ static void random_frame(enum filter_link link, struct kernel_packet *p, uint8_t
     }
     n += put_ip(buffer + n, v4);
     p->data = buffer;
-    p->cut = random_below(6) == 0;
-    p->length = p->cut ? random_below((uint32_t)n) : n;
-    p->type = (uint8_t)(random_below(2) ? PACKET_OUTGOING : random_below(5));
+    p->cut = draw(6) == 0;
+    p->length = p->cut ? draw((uint32_t)n) : n;
+    p->type = (uint8_t)(draw(2) ? PACKET_OUTGOING : draw(5));
 }
 
 static int build(enum filter_link link, const struct netset *whitelist, const struct netset *ours, uint32_t accept,

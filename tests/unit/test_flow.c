@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "flow.c"
+#include "random_fixture.h"
 
 #define IDLE_S 300
 #define EXP_S 60
@@ -87,16 +88,6 @@ static struct tcp_segment answer_to(const struct tcp_segment *segment)
     answer.sport = segment->dport;
     answer.dport = segment->sport;
     return answer;
-}
-
-static uint32_t draw(uint32_t below)
-{
-    static uint64_t random_state = 88172645463325252;
-
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
 }
 
 static void both_directions_are_one_flow(void **state)

@@ -7,18 +7,9 @@
 #include <cmocka.h>
 
 #include "flow_slots.h"
+#include "random_fixture.h"
 
 #define MANY 4000U
-
-static uint64_t random_state = 88172645463325252;
-
-static uint64_t draw(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
 
 /* How often the index is found under that hash. */
 static unsigned times_found(const struct flow_slots *slots, uint64_t hash, uint32_t index)
@@ -36,7 +27,7 @@ static unsigned times_found(const struct flow_slots *slots, uint64_t hash, uint3
 /* All hashes in a narrow range make long runs, and those at the end go round to the beginning. */
 static uint64_t hash_of(unsigned kind)
 {
-    const uint64_t any = draw();
+    const uint64_t any = draw_word();
 
     return kind == 0 ? any : kind == 1 ? any | UINT64_C(0xfff0) << 48 : (any & UINT64_C(0x3fffffffff)) | UINT64_C(0xfffffc) << 40;
 }
@@ -53,7 +44,7 @@ static void as_a_plain_array(void **state)
 
         assert_true(flow_slots_init(&slots));
         for (unsigned step = 0; step < 40000; step++) {
-            const uint32_t index = (uint32_t)(draw() % MANY);
+            const uint32_t index = (uint32_t)(draw_word() % MANY);
             if (is_there[index]) {
                 flow_slots_take_out(&slots, hashes[index], index);
             } else {
@@ -83,7 +74,7 @@ static void it_grows_and_keeps_all(void **state)
     assert_non_null(hashes);
     assert_true(flow_slots_init(&slots));
     for (uint32_t n = 0; n < count; n++) {
-        hashes[n] = draw();
+        hashes[n] = draw_word();
         assert_true(flow_slots_put(&slots, hashes[n], n));
         assert_true((uint64_t)slots.used * 4 <= ((uint64_t)slots.mask + 1) * 3);
     }
@@ -101,7 +92,7 @@ static void it_grows_and_keeps_all(void **state)
 
 static void equal_hashes_are_all_given(void **state)
 {
-    const uint64_t hash = draw();
+    const uint64_t hash = draw_word();
     struct flow_slots slots;
 
     (void)state;

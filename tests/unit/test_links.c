@@ -13,14 +13,7 @@
 #include <stdio.h>
 
 #include "links.c"
-
-#define NEED_NAMESPACE()                                                                   \
-    do {                                                                                   \
-        if (!have_namespace) {                                                             \
-            print_message("SKIPPED %s: no right to make a network namespace\n", __func__); \
-            skip();                                                                        \
-        }                                                                                  \
-    } while (0)
+#include "namespace_fixture.h"
 
 #define NEED_TUNNEL(fd)                                               \
     do {                                                              \
@@ -29,8 +22,6 @@
             skip();                                                   \
         }                                                             \
     } while (0)
-
-static bool have_namespace;
 
 static void set_up(const char *interface, bool up)
 {

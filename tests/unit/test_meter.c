@@ -8,6 +8,7 @@
 
 #include "frame_fixture.h"
 #include "meter.h"
+#include "random_fixture.h"
 
 #define IDLE_S 300
 #define EXP_S 60
@@ -1106,16 +1107,6 @@ static void the_end_of_a_capture_keeps_rows(void **state)
 }
 
 /* --- properties --- */
-
-static uint64_t random_state;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
-}
 
 #define SHOTS 4000
 

@@ -10,6 +10,7 @@
 #include "frame_fixture.h"
 #include "meter.h"
 #include "meter_state.h"
+#include "random_fixture.h"
 
 #define IDLE_S 300
 #define EXP_S 60
@@ -374,16 +375,6 @@ static void keep_sample(const struct meter_sample *sample, void *arg)
 
     assert_true(log->count < EVENTS * 2);
     log->samples[log->count++] = *sample;
-}
-
-static uint64_t random_state;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
 }
 
 struct talk {

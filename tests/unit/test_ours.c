@@ -9,32 +9,23 @@
 
 #include "ours.c"
 #include "sides.h"
-
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % n;
-}
+#include "random_fixture.h"
 
 /* Of so few that sets overlap. */
 static struct ip_address random_address(void)
 {
-    const uint8_t v4[4] = { 10, 0, 0, (uint8_t)random_below(12) }, v6[16] = { 0xfd, [15] = (uint8_t)random_below(12) };
+    const uint8_t v4[4] = { 10, 0, 0, (uint8_t)draw(12) }, v6[16] = { 0xfd, [15] = (uint8_t)draw(12) };
 
-    return random_below(2) ? address_from_v4(v4) : address_from_v6(v6);
+    return draw(2) ? address_from_v4(v4) : address_from_v6(v6);
 }
 
 /* NULL one time in five. */
 static struct netset *random_set(unsigned most)
 {
-    struct netset *set = random_below(5) ? netset_new() : NULL;
+    struct netset *set = draw(5) ? netset_new() : NULL;
 
-    for (unsigned i = random_below(most + 1); set != NULL && i > 0; i--) {
-        const struct ip_prefix prefix = { random_address(), (uint8_t)(random_below(4) ? 128 : 125) };
+    for (unsigned i = draw(most + 1); set != NULL && i > 0; i--) {
+        const struct ip_prefix prefix = { random_address(), (uint8_t)(draw(4) ? 128 : 125) };
 
         assert_int_equal(netset_add(set, &prefix, 0), 0);
     }
@@ -68,7 +59,7 @@ static void test_only_one_side_is_measured(void **state)
     (void)state;
     random_state = 0x2545f4914f6cdd1du;
     for (unsigned i = 0; i < 4000; i++) {
-        struct netset *own = random_set(4), *host = random_below(40) ? random_set(8) : many(HOST_MAX + 1);
+        struct netset *own = random_set(4), *host = draw(40) ? random_set(8) : many(HOST_MAX + 1);
         struct netset *nets = random_set(6), *ours = ours_make(own, host);
         const struct meter_instance instance = { .local_own = own, .local_host = host, .local_nets = nets };
 

@@ -9,6 +9,7 @@
 #include <pcap/dlt.h>
 
 #include "packet_plain.c"
+#include "random_fixture.h"
 
 #define FRAME_MAX 256
 #define PAYLOAD 9
@@ -354,16 +355,6 @@ static void other_links_do_not_take_it(void **state)
     (void)state;
     assert_int_equal(packet_decode(DLT_RAW, frame.bytes, frame.size, frame.size, &segment), PACKET_BAD_IP);
     assert_int_equal(packet_decode(-1, frame.bytes, frame.size, frame.size, &segment), PACKET_UNKNOWN_LINK);
-}
-
-static uint32_t draw(uint32_t below)
-{
-    static uint64_t random_state = 88172645463325252;
-
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
 }
 
 /* Values that mean something where they are put; 0xff and 0 are in it for the lengths. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "pending.h"
+#include "random_fixture.h"
 
 #define LISTS 3
 #define LIMIT 40U
@@ -37,16 +38,6 @@ static int tear_down(void **state)
     (void)state;
     pending_pool_destroy(&pool);
     return 0;
-}
-
-static uint32_t draw(uint32_t below)
-{
-    static uint64_t random_state = 88172645463325252;
-
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
 }
 
 static void push(unsigned n)

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "rtt.h"
+#include "random_fixture.h"
 
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
@@ -1618,16 +1619,6 @@ static void reset_of_data_or_another_number_is_no_sample(void **state)
 }
 
 /* --- whatever comes --- */
-
-static uint64_t random_state = 88172645463325252;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
-}
 
 /* Mostly near what the side has sent, sometimes exactly what comes next, now and then anything. */
 static struct tcp_segment any_segment(const struct side *side)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "rtt_plain.h"
+#include "random_fixture.h"
 
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
@@ -258,16 +259,6 @@ static void give(unsigned side, const struct tcp_segment *segment, int64_t time_
 }
 
 /* --- a connection, well behaved but for what is thrown in --- */
-
-static uint64_t random_state;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 33) % below;
-}
 
 struct talk {
     uint32_t next[2];  /* sequence numbers */

@@ -16,16 +16,8 @@
 #include "clock.h"
 #undef fail /* cmocka's; tap.c has a function of that name */
 #include "tap.c"
+#include "namespace_fixture.h"
 
-#define NEED_NAMESPACE()                                                                   \
-    do {                                                                                   \
-        if (!have_namespace) {                                                             \
-            print_message("SKIPPED %s: no right to make a network namespace\n", __func__); \
-            skip();                                                                        \
-        }                                                                                  \
-    } while (0)
-
-static bool have_namespace;
 static int sender, link_switch; /* opened before the tap gives up the right to it */
 static const struct tap_settings settings = { .snaplen = 512, .buffer_bytes = 4 << 20, .buffer_mib = 4 };
 
