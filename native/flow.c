@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define NO_FLOW UINT32_MAX
+#define FRESH_AHEAD 8U /* records */
 
 static struct wheel_link *link_of(void *owner, uint32_t index)
 {
@@ -29,7 +30,7 @@ bool flow_table_init(struct flow_table *table, uint32_t max_flows, uint32_t idle
     table->look_s = look_after(table->idle_ttl_s, table->exp_ttl_s);
     memcpy(table->seed, seed, sizeof table->seed);
     wheel_init(&table->wheel, link_of, table);
-    return flow_slots_init(&table->slots) && arena_init(&table->records, sizeof(struct flow), table->limit);
+    return flow_slots_init(&table->slots) && arena_init(&table->records, sizeof(struct flow), table->limit + FRESH_AHEAD);
 }
 
 void flow_table_destroy(struct flow_table *table)
@@ -40,9 +41,14 @@ void flow_table_destroy(struct flow_table *table)
 
 /* --- records --- */
 
+/* Those that follow are asked for: a burst of new flows would wait for each. */
 static uint32_t take_fresh(struct flow_table *table)
 {
-    return arena_reach(&table->records, table->high) ? table->high++ : NO_FLOW;
+    if (!arena_reach(&table->records, table->high + FRESH_AHEAD)) {
+        return NO_FLOW;
+    }
+    flow_await_record(table, table->high + FRESH_AHEAD);
+    return table->high++;
 }
 
 static uint32_t take_record(struct flow_table *table)
@@ -105,6 +111,13 @@ void flow_end(struct flow *flow)
 void flow_reopen(struct flow *flow)
 {
     flow->flags &= (uint8_t) ~(FLOW_TWICE | FLOW_ENDED);
+}
+
+void flow_await_close(const struct flow_table *table, const struct flow *flow)
+{
+    if (flow->flags & FLOW_OPEN) {
+        flow_slots_await(&table->slots, hash_again(table, flow));
+    }
 }
 
 void flow_close(struct flow_table *table, struct flow *flow)

@@ -174,16 +174,19 @@ static inline void flow_await_slot(const struct flow_table *table, uint64_t hash
     flow_slots_await(&table->slots, hash);
 }
 
-/* Asks for the flow that flow_find() will look at first, and most likely give. */
-static inline void flow_await(const struct flow_table *table, uint64_t hash)
+/* Asks for the first flow that flow_find() will look at, which most likely is the segment's, and gives it. NULL: there is none.
+ */
+static inline struct flow *flow_await(const struct flow_table *table, uint64_t hash)
 {
     const uint32_t tag = flow_slots_tag(hash);
     uint32_t at = flow_slots_home(&table->slots, tag);
     const struct flow_slot *slot = flow_slots_next(&table->slots, tag, &at);
 
-    if (slot != NULL) {
-        flow_await_record(table, slot->index - 1);
+    if (slot == NULL) {
+        return NULL;
     }
+    flow_await_record(table, slot->index - 1);
+    return flow_at(table, slot->index - 1);
 }
 
 /* False: out of memory. A time to live of 0 counts as 1. The table must stay where it is. */
@@ -198,6 +201,8 @@ struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uin
 void flow_end(struct flow *flow);
 /* The next connection of its tuple begins. */
 void flow_reopen(struct flow *flow);
+/* Asks for what flow_close() needs besides the record. */
+void flow_await_close(const struct flow_table *table, const struct flow *flow);
 /* Forgets it. Its pending segments must be gone. */
 void flow_close(struct flow_table *table, struct flow *flow);
 /* A flow whose time has come, for the caller to close; NULL: no more up to now_s, which never goes back. */

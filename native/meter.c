@@ -7,6 +7,7 @@
 #include "meter_state.h"
 #include "sides.h"
 
+#define FLOWS_AHEAD 16U     /* when all of them are gone through */
 #define PENDING_BASE 65536U /* room for a few bulk transfers besides one pending segment a flow */
 
 /* --- life --- */
@@ -63,6 +64,9 @@ static void each_flow(struct meter *meter, uint64_t instances, void (*fn)(struct
 {
     for (uint32_t index = 0; index < meter->flows.high; index++) {
         struct flow *flow = flow_at(&meter->flows, index);
+        if (index + FLOWS_AHEAD < meter->flows.high) {
+            flow_await_close(&meter->flows, flow + FLOWS_AHEAD);
+        }
         if ((flow->flags & FLOW_OPEN) && (instances >> flow_instance(flow) & 1)) {
             fn(meter, flow);
         }

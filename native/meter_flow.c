@@ -49,31 +49,34 @@ static struct peer_key row_key(const struct meter *meter, unsigned number, const
     };
 }
 
-static uint32_t take_row(struct meter *meter, const struct flow *flow, unsigned side, int64_t time_ns)
+/* Which sides are measured, and in which rows: once for each segment that finds no flow. */
+static const struct opening *opening_of(const struct meter *meter, struct queued *queued)
 {
-    const unsigned number = flow_instance(flow);
-    const struct peer_key key = row_key(meter, number, &flow->key, side);
-    bool born;
-    const uint32_t index = peer_row_take(&meter->peers, &key, time_ns, &born);
-
-    if (index == PEER_ROW_NONE) {
-        return ROW_OTHER;
-    }
-    meter->instances[number]->counters.open_peers += born ? 1 : 0;
-    return index;
-}
-
-void meter_await_slots(const struct meter *meter, struct queued *queued)
-{
-    const struct flow_key key = flow_key_of(&queued->segment, queued->scope);
     struct opening *opening = &queued->opening;
-    enum packet_reason reason; /* comes up again when the flow is opened */
+    enum packet_reason reason = PACKET_OK;
 
-    opening->sides = sides_measured(&meter->instances[queued->number]->spec, key.address, &reason);
+    if (opening->is_known) {
+        return opening;
+    }
+    const struct flow_key key = flow_key_of(&queued->segment, queued->scope);
+    opening->sides = (uint8_t)sides_measured(&meter->instances[queued->number]->spec, key.address, &reason);
+    opening->reason = (uint16_t)reason;
     for (unsigned side = 0; side < 2; side++) {
         if (opening->sides & (1U << side)) {
             const struct peer_key row = row_key(meter, queued->number, &key, side);
             opening->row_hash[side] = peer_key_hash(&meter->peers, &row);
+        }
+    }
+    opening->is_known = true;
+    return opening;
+}
+
+void meter_await_slots(const struct meter *meter, struct queued *queued)
+{
+    const struct opening *opening = opening_of(meter, queued);
+
+    for (unsigned side = 0; side < 2; side++) {
+        if (opening->sides & (1U << side)) {
             peer_row_await_slot(&meter->peers, opening->row_hash[side]);
         }
     }
@@ -88,14 +91,32 @@ void meter_await_rows(const struct meter *meter, const struct queued *queued)
     }
 }
 
+static uint32_t take_row(struct meter *meter, const struct queued *queued, const struct flow_key *flow, unsigned side)
+{
+    const struct opening *opening = &queued->opening;
+    bool born;
+
+    if (!(opening->sides & (1U << side))) {
+        return ROW_UNMEASURED;
+    }
+    const struct peer_key key = row_key(meter, queued->number, flow, side);
+    const uint32_t index = peer_row_take(&meter->peers, &key, opening->row_hash[side], queued->time_ns, &born);
+    if (index == PEER_ROW_NONE) {
+        return ROW_OTHER;
+    }
+    meter->instances[queued->number]->counters.open_peers += born ? 1 : 0;
+    return index;
+}
+
 /* NULL: *reason says why the segment opens no flow. */
-static struct flow *open_flow(struct meter *meter, const struct queued *queued, enum packet_reason *reason)
+static struct flow *open_flow(struct meter *meter, struct queued *queued, enum packet_reason *reason)
 {
     struct metered *metered = meter->instances[queued->number];
     const struct flow_key key = flow_key_of(&queued->segment, queued->scope);
-    const unsigned sides = sides_measured(&metered->spec, key.address, reason);
+    const struct opening *opening = opening_of(meter, queued);
 
-    if (sides == 0) {
+    if (opening->sides == 0) {
+        *reason = (enum packet_reason)opening->reason;
         return NULL;
     }
     if (queued->segment.flags & TCP_RST) {
@@ -109,7 +130,7 @@ static struct flow *open_flow(struct meter *meter, const struct queued *queued, 
         return NULL;
     }
     for (unsigned side = 0; side < 2; side++) {
-        flow->row[side] = sides & (1U << side) ? take_row(meter, flow, side, queued->time_ns) : ROW_UNMEASURED;
+        flow->row[side] = take_row(meter, queued, &key, side);
     }
     metered->counters.open_flows++;
     meter_account_flow(meter, flow);

@@ -48,11 +48,13 @@ static void await_all(struct meter *meter)
 {
     struct queued *const end = meter->place;
 
-    for (const struct queued *queued = meter->queue; queued < end; queued++) {
-        flow_await(&meter->flows, queued->hash);
+    for (struct queued *queued = meter->queue; queued < end; queued++) {
+        queued->flow = flow_await(&meter->flows, queued->hash);
     }
     for (struct queued *queued = meter->queue; queued < end; queued++) {
-        queued->flow = flow_find(&meter->flows, &queued->segment, queued->scope, queued->hash, &queued->side);
+        if (queued->flow != NULL && !flow_owns(queued->flow, &queued->segment, queued->scope, &queued->side)) {
+            queued->flow = flow_find(&meter->flows, &queued->segment, queued->scope, queued->hash, &queued->side);
+        }
         if (queued->flow == NULL) {
             meter_await_slots(meter, queued);
         } else {
@@ -93,6 +95,7 @@ static void enqueue(struct meter *meter, struct queued *queued, unsigned number,
     queued->time_ns = time_ns;
     queued->number = number;
     queued->flow = NULL;
+    queued->opening.is_known = false;
     flow_await_slot(&meter->flows, queued->hash);
     meter->place = queued + 1;
     if (meter->place == meter->queue + METER_QUEUE) {

@@ -21,9 +21,11 @@
 
 #define METER_FEW_FLOWS 1024 /* they and all that belongs to them stay near by themselves */
 
-/* What a segment needs if it opens a flow. */
+/* What is to be known of a segment that may open a flow. */
 struct opening {
-    unsigned sides;       /* that are measured */
+    bool is_known;
+    uint8_t sides;        /* that are measured */
+    uint16_t reason;      /* enum packet_reason, where there is none */
     uint64_t row_hash[2]; /* of the measured sides' rows */
 };
 
@@ -56,7 +58,7 @@ struct meter {
     struct queued *place; /* in the queue, behind the last; there always is one */
     struct queued queue[METER_QUEUE];
     uint32_t bucket_count;
-    /* Counters of histograms, to be incremented behind the queue's last; a segment has one sample at most. */
+    /* Counters of histograms, to be incremented a little later; a segment has one sample at most. */
     uint32_t *buckets[METER_QUEUE];
 };
 

@@ -59,14 +59,15 @@ void peer_row_await(const struct peer_table *table, uint64_t hash)
     if (index != 0) {
         const struct peer_row *row = peer_row_at(table, index - 1);
         __builtin_prefetch(&row->key, 1);
-        __builtin_prefetch(&row->stats, 1);
+        peer_await(&row->stats);
+        __builtin_prefetch(&row->stats.flows, 1);
     }
 }
 
 /* The slot that holds the key, or the empty one where it belongs. */
-static uint32_t slot_of(const struct peer_table *table, const struct peer_key *key)
+static uint32_t slot_of(const struct peer_table *table, const struct peer_key *key, uint64_t hash)
 {
-    uint32_t at = home_of(table, peer_key_hash(table, key));
+    uint32_t at = home_of(table, hash);
 
     while (table->slots[at] != 0 && memcmp(&peer_row_at(table, table->slots[at] - 1)->key, key, sizeof *key) != 0) {
         at = (at + 1) & (table->size - 1);
@@ -120,9 +121,9 @@ static void take_off_wheel(struct peer_table *table, uint32_t index)
     }
 }
 
-uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, int64_t time_ns, bool *born)
+uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, uint64_t hash, int64_t time_ns, bool *born)
 {
-    const uint32_t slot = slot_of(table, key);
+    const uint32_t slot = slot_of(table, key, hash);
     const bool known = table->slots[slot] != 0;
     const uint32_t index = known ? table->slots[slot] - 1 : row_new(table, key, slot, time_ns);
 
@@ -183,7 +184,7 @@ void peer_row_remove(struct peer_table *table, uint32_t index)
     struct peer_row *row = peer_row_at(table, index);
 
     take_off_wheel(table, index);
-    close_gap(table, slot_of(table, &row->key));
+    close_gap(table, slot_of(table, &row->key, peer_key_hash(table, &row->key)));
     row->birth = 0;
     row->link.next = table->unused;
     table->unused = index;

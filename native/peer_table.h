@@ -56,8 +56,9 @@ struct peer_table {
 bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_s, bool keep, const uint64_t seed[static 2]);
 void peer_table_destroy(struct peer_table *table);
 
-/* The row's index, with one more flow; made (born at time_ns, *born set) if it is not there. PEER_ROW_NONE: no room. */
-uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, int64_t time_ns, bool *born);
+/* The row's index, with one more flow; made (born at time_ns, *born set) if it is not there. PEER_ROW_NONE: no room.
+ * hash: peer_key_hash() of the key. */
+uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, uint64_t hash, int64_t time_ns, bool *born);
 /* One flow less; last_s: of its newest packet. */
 void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s);
 uint64_t peer_key_hash(const struct peer_table *table, const struct peer_key *key);

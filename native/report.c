@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "buckets.h"
 #include "report_private.h"
 
 void report_json_string(FILE *stream, const char *text)
@@ -22,11 +23,14 @@ void report_json_string(FILE *stream, const char *text)
 
 uint64_t report_quantile_ns(const struct report_row *row, double q)
 {
-    uint64_t ns;
+    struct buckets buckets;
+    uint64_t total, ns;
 
     if (row->histogram == NULL || row->samples == 0)
         return 0;
-    ns = histogram_quantile_ns(row->histogram, NULL, q);
+    buckets = buckets_of(row->histogram->count);
+    total = buckets_total(&buckets);
+    ns = total == 0 ? 0 : buckets_quantile_ns(&buckets, total, q);
     if (ns < row->min_ns)
         ns = row->min_ns;
     return ns > row->max_ns ? row->max_ns : ns;
