@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define NO_FLOW UINT32_MAX
-#define FRESH_AHEAD 8U /* records */
+#define FRESH_AHEAD 8U      /* records */
+#define GIVING_WAY_LOOKS 16 /* records a call: a bound for what a flow costs that finds no room */
 
 static struct wheel_link *link_of(void *owner, uint32_t index)
 {
@@ -145,6 +146,32 @@ struct flow *flow_due(struct flow_table *table, uint32_t now_s)
         if (idle_s >= ttl_s) {
             return flow; /* the caller's flow_close() takes it off */
         }
+    }
+    return NULL;
+}
+
+static struct flow *move_hand(struct flow_table *table)
+{
+    struct flow *flow = flow_at(table, table->hand);
+
+    table->hand = table->hand + 1 < table->high ? table->hand + 1 : 0;
+    __builtin_prefetch(flow_at(table, table->hand));
+    return flow;
+}
+
+struct flow *flow_giving_way(struct flow_table *table, uint32_t now_s)
+{
+    if (table->in_vain_s != now_s) {
+        table->in_vain = 0;
+        table->in_vain_s = now_s;
+    }
+    for (unsigned n = 0; n < GIVING_WAY_LOOKS && table->in_vain < table->high; n++) {
+        struct flow *flow = move_hand(table);
+        if ((flow->flags & FLOW_OPEN) && (flow->flags & FLOW_ENDED) && flow->last_s < now_s) {
+            table->in_vain = 0;
+            return flow;
+        }
+        table->in_vain++;
     }
     return NULL;
 }

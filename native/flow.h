@@ -1,8 +1,8 @@
 /* flow.h: the flows of all instances: a compact record each, found by a seeded hash, bounded, leaving by a timing wheel.
  *
  * flow_table_init() once; flow_hash() and flow_find() for each packet; flow_open(), flow_end() at RST or after both FINs,
- * flow_close(); flow_due() gives what has to leave; flow_table_destroy(). A flow is (instance, VLAN IDs, both addresses and
- * ports). Records never move.
+ * flow_close(); flow_due() gives what has to leave, flow_giving_way() what may leave where there is no room;
+ * flow_table_destroy(). A flow is (instance, VLAN IDs, both addresses and ports). Records never move.
  *
  * With many flows nearly all the time is waiting for memory. Who has several packets at hand asks for it early: flow_await_slot()
  * for each of them, then flow_await() for each, and then flow_find(). */
@@ -79,6 +79,9 @@ struct flow_table {
     uint32_t unused; /* list of closed records through link.next */
     uint32_t idle_ttl_s, exp_ttl_s;
     uint32_t look_s; /* each record is looked at so often, for whether it ended: so ending costs nothing */
+    /* Of flow_giving_way(): the record that is looked at next, how many were looked at in vain, and when that was a whole round.
+     */
+    uint32_t hand, in_vain, in_vain_s;
     uint64_t seed[2];
     struct wheel wheel;
 };
@@ -205,6 +208,9 @@ void flow_reopen(struct flow *flow);
 void flow_await_close(const struct flow_table *table, const struct flow *flow);
 /* Forgets it. Its pending segments must be gone. */
 void flow_close(struct flow_table *table, struct flow *flow);
+/* At max_flows: a flow that ended, and is quiet for a second, for the caller to close: it has the least to lose. Not always the
+ * oldest, but the longest not looked at. NULL: none among the few that are looked at; a round in vain is enough for a second. */
+struct flow *flow_giving_way(struct flow_table *table, uint32_t now_s);
 /* A flow whose time has come, for the caller to close; NULL: no more up to now_s, which never goes back. */
 struct flow *flow_due(struct flow_table *table, uint32_t now_s);
 

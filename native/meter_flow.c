@@ -108,6 +108,20 @@ static uint32_t take_row(struct meter *meter, const struct queued *queued, const
     return index;
 }
 
+/* Where there is no room, one that ended gives way. A segment in the queue may be waiting with it. */
+static struct flow *make_flow(struct meter *meter, const struct flow_key *key, uint64_t hash)
+{
+    struct flow *flow = flow_open(&meter->flows, key, hash, meter->now_s);
+    struct flow *ended = flow == NULL ? flow_giving_way(&meter->flows, meter->now_s) : NULL;
+
+    if (ended == NULL) {
+        return flow;
+    }
+    meter_close_flow(meter, ended);
+    meter->gave_way = true;
+    return flow_open(&meter->flows, key, hash, meter->now_s);
+}
+
 /* NULL: *reason says why the segment opens no flow. */
 static struct flow *open_flow(struct meter *meter, struct queued *queued, enum packet_reason *reason)
 {
@@ -123,7 +137,7 @@ static struct flow *open_flow(struct meter *meter, struct queued *queued, enum p
         *reason = PACKET_NO_FLOW;
         return NULL; /* nothing follows it, and a scan would fill the table */
     }
-    struct flow *flow = flow_open(&meter->flows, &key, queued->hash, meter->now_s);
+    struct flow *flow = make_flow(meter, &key, queued->hash);
     if (flow == NULL) {
         *reason = PACKET_FLOW_LIMIT;
         metered->counters.refused_flows++;
@@ -144,6 +158,18 @@ static struct flow *find_or_open(struct meter *meter, struct queued *queued, enu
     if (flow == NULL) {
         flow = open_flow(meter, queued, reason);
         queued->side = 0;
+    }
+    return flow;
+}
+
+/* The flow that was found when the segment asked for memory; not if it has given way since. */
+static struct flow *known_flow(const struct meter *meter, struct queued *queued)
+{
+    struct flow *flow = queued->flow;
+
+    if (flow != NULL && meter->gave_way
+        && !((flow->flags & FLOW_OPEN) && flow_owns(flow, &queued->segment, queued->scope, &queued->side))) {
+        return NULL;
     }
     return flow;
 }
@@ -331,7 +357,7 @@ enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued
     const struct tcp_segment *segment = &queued->segment;
     const int64_t time_ns = queued->time_ns;
     enum packet_reason reason;
-    struct flow *flow = queued->flow;
+    struct flow *flow = known_flow(meter, queued);
 
     if (flow == NULL && (flow = find_or_open(meter, queued, &reason)) == NULL) {
         return reason;

@@ -75,6 +75,7 @@ void meter_flush(struct meter *meter)
 {
     struct queued *const end = meter->place;
 
+    meter->gave_way = false;
     if (meter->flows.open > METER_FEW_FLOWS) {
         await_all(meter);
     }

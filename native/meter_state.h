@@ -57,6 +57,7 @@ struct meter {
     uint32_t now_s;       /* never goes back */
     struct queued *place; /* in the queue, behind the last; there always is one */
     struct queued queue[METER_QUEUE];
+    bool gave_way; /* a flow has, since the queue's segments have asked for theirs */
     uint32_t bucket_count;
     /* Counters of histograms, to be incremented a little later; a segment has one sample at most. */
     uint32_t *buckets[METER_QUEUE];

@@ -242,6 +242,60 @@ static void bound_refuses_and_recovers(void **state)
     assert_true(table.high <= 2000);
 }
 
+/* --- giving way --- */
+
+static void who_ended_gives_way(void **state)
+{
+    (void)state;
+    struct flow *first = open_new(1, 5), *second = open_new(2, 5), *third = open_new(3, 5);
+
+    assert_null(flow_giving_way(&table, 6));
+    flow_end(second);
+    assert_null(flow_giving_way(&table, 6)); /* they were all looked at in that second */
+    assert_ptr_equal(flow_giving_way(&table, 7), second);
+    flow_close(&table, second);
+    assert_null(flow_giving_way(&table, 8)); /* it is not there any more */
+    flow_end(first);
+    flow_end(third);
+    assert_ptr_equal(flow_giving_way(&table, 9), third); /* the hand stood behind the second */
+    assert_ptr_equal(flow_giving_way(&table, 9), first);
+}
+
+static void who_ended_this_second_stays(void **state)
+{
+    (void)state;
+    struct flow *flow = open_new(1, 5);
+
+    flow_end(flow);
+    flow->last_s = 6;
+    assert_null(flow_giving_way(&table, 6));
+    assert_ptr_equal(flow_giving_way(&table, 7), flow);
+}
+
+static void few_are_looked_at_for_one_that_gives_way(void **state)
+{
+    (void)state;
+    for (uint32_t tuple = 0; tuple < 100; tuple++) {
+        open_new(tuple, 5);
+    }
+    flow_end(find(99));
+    for (unsigned call = 0; call < 99 / GIVING_WAY_LOOKS; call++) {
+        assert_null(flow_giving_way(&table, 6));
+        assert_int_equal(table.in_vain, (call + 1) * GIVING_WAY_LOOKS);
+    }
+    assert_ptr_equal(flow_giving_way(&table, 6), find(99));
+    assert_int_equal(table.in_vain, 0);
+}
+
+static void none_gives_way_in_an_empty_table(void **state)
+{
+    (void)state;
+    assert_null(flow_giving_way(&table, 0));
+    assert_null(flow_giving_way(&table, 1));
+}
+
+/* --- leaving in time --- */
+
 static void idle_flow_is_due_to_the_second(void **state)
 {
     (void)state;
@@ -552,6 +606,10 @@ int main(void)
         CASE(hash_needs_no_seed),
         CASE(table_agrees_with_a_list),
         CASE(bound_refuses_and_recovers),
+        CASE(who_ended_gives_way),
+        CASE(who_ended_this_second_stays),
+        CASE(few_are_looked_at_for_one_that_gives_way),
+        CASE(none_gives_way_in_an_empty_table),
         CASE(idle_flow_is_due_to_the_second),
         CASE(busy_flow_is_due_after_its_last_packet),
         CASE(ended_flow_is_due_sooner),

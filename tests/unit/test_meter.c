@@ -438,6 +438,34 @@ static void over_max_flows_is_counted(void **state)
     assert_int_equal(counters()->refused_flows, 3);
 }
 
+static void play_on_all_flows(uint8_t flags, int64_t time_ns)
+{
+    for (uint16_t port = 1; port <= MAX_FLOWS; port++) {
+        struct shot shot = from_to(1, 2, flags, 1000, 0, 0);
+        shot.sport = port;
+        play(shot, time_ns);
+    }
+}
+
+static void at_max_flows_one_that_ended_gives_way(void **state)
+{
+    const struct shot data = from_to(1, 2, TCP_ACK, 1001, 6001, 50);
+
+    (void)state;
+    play_on_all_flows(TCP_SYN, S);
+    play(data, 2 * S);
+    assert_int_equal(counters()->refused_flows, 1); /* none ended */
+    play_on_all_flows(TCP_RST, 2 * S);
+    play(data, 2 * S);
+    assert_int_equal(counters()->refused_flows, 2); /* their last packets are of this second */
+    play(data, 3 * S);
+    play(from_to(2, 1, TCP_ACK, 6001, 1051, 0), 3 * S + 4 * MS);
+    assert_int_equal(counters()->refused_flows, 2);
+    assert_int_equal(counters()->flows, MAX_FLOWS + 1);
+    assert_int_equal(counters()->open_flows, MAX_FLOWS);
+    assert_int_equal(stats_of(1, 2)->last_ns, 4 * MS);
+}
+
 static void another_isn_is_a_new_flow(void **state)
 {
     (void)state;
@@ -1329,6 +1357,7 @@ int main(void)
         CASE(each_direction_has_its_own_peer),
         CASE(a_reset_opens_no_flow),
         CASE(over_max_flows_is_counted),
+        CASE(at_max_flows_one_that_ended_gives_way),
         CASE(another_isn_is_a_new_flow),
         CASE(the_same_isn_is_a_retransmission),
         CASE(a_syn_on_a_flow_picked_up_in_the_middle),

@@ -567,7 +567,7 @@ static void compare_patience(uint32_t talk_count, uint32_t max_flows)
     struct log none = new_log();
     struct meter *at_once = play_through(NONE_WAITS, talk_count, max_flows, &none, own);
 
-    assert_true(none.count > 5000);
+    assert_true(none.count > 4000);
     for (unsigned patience = ALL_WAIT; patience <= SOME_WAIT; patience++) {
         struct log log = new_log();
         struct meter *later = play_through((enum patience)patience, talk_count, max_flows, &log, own);
