@@ -3,6 +3,7 @@
 #define GO_METRO_CAPTURE_PRIVATE_H
 
 #include "capture.h"
+#include "mapped_file.h"
 
 #include <linux/filter.h>
 #include <net/if.h>
@@ -31,6 +32,7 @@ struct capture {
     struct capture_user_filter user;
     struct filter_program program;
     struct bpf_program file_filter; /* -f on a file; bf_insns NULL: none */
+    struct mapped_file mapped;      /* what the pcap_t reads; of no file: a live capture, standard input */
     bool zero_is_no_time;           /* the file is pcapng, whose simple packets have no time: libpcap gives 0 for it */
     int64_t settled_at_ns;          /* CLOCK_REALTIME: older packets came before the filter; 0: that is over */
     int64_t settle_until_ns;        /* CLOCK_MONOTONIC: however the wall clock is set meanwhile */

@@ -1,0 +1,80 @@
+/* mapped_file.c: see mapped_file.h. */
+#include "mapped_file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* 0: what has no size, as a pipe. */
+static int64_t size_now(FILE *stream)
+{
+    struct stat status;
+
+    return fstat(fileno(stream), &status) == 0 ? status.st_size : 0;
+}
+
+/* m: mapped, where it can be. */
+FILE *mapped_file_open(struct mapped_file *file, const char *path)
+{
+    memset(file, 0, sizeof *file);
+    file->stream = fopen(path, "rbme");
+    if (file->stream != NULL)
+        file->size = size_now(file->stream);
+    return file->stream;
+}
+
+bool mapped_file_is_shorter(const struct mapped_file *file)
+{
+    return file->stream != NULL && size_now(file->stream) < file->size;
+}
+
+/* A line of /proc/self/maps: whether it is a mapping as stdio makes it, that reaches as far. */
+static bool is_ours(const char *line, size_t at, uintptr_t *from, uintptr_t *to)
+{
+    uint64_t offset;
+
+    return sscanf(line, "%" SCNxPTR "-%" SCNxPTR " r--s %" SCNx64, from, to, &offset) == 3 && offset == 0 && *to - *from >= at;
+}
+
+/* stdio does not say where it is, and the name and number that are there are not on all file systems those that fstat() knows. So
+ * any mapping of that kind will do: what is shared and only read loses nothing by being released, it comes back when it is read.
+ */
+static void find_mapping(struct mapped_file *file, size_t at)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    uintptr_t from, to;
+    char *line = NULL;
+    size_t size = 0;
+
+    file->mapping = NULL;
+    file->length = 0;
+    while (maps != NULL && file->mapping == NULL && getline(&line, &size, maps) > 0) {
+        if (is_ours(line, at, &from, &to)) {
+            file->mapping = (char *)from;
+            file->length = to - from;
+        }
+    }
+    free(line);
+    if (maps != NULL)
+        fclose(maps);
+}
+
+/* stdio moves its mapping of a file that became longer, but not before it has taken the last byte of it, which is somewhere in
+ * the mapping's last page: from there on it is looked for anew. */
+void mapped_file_release(struct mapped_file *file)
+{
+    const off_t told = file->stream == NULL ? -1 : ftello(file->stream);
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), at = told < 0 ? 0 : (size_t)told / page * page;
+
+    file->passed = 0;
+    if (at <= file->released)
+        return;
+    if (at + page >= file->length)
+        find_mapping(file, at);
+    if (file->mapping != NULL)
+        (void)madvise(file->mapping + file->released, at - file->released, MADV_DONTNEED); /* else it is only more memory */
+    file->released = at;
+}

@@ -1,0 +1,265 @@
+/* mapped_file.c against what the kernel says is resident, and files that become longer and shorter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/types.h>
+
+#include "mapped_file.c"
+
+enum { MIB = 1 << 20, SIZE = 24 * MIB };
+
+static char folder[] = "/tmp/go-metro-test-mapped-XXXXXX";
+static char path[128];
+
+/* No two pages are alike. */
+static uint8_t byte_at(size_t at)
+{
+    return (uint8_t)(at * 7 + at / 4096 * 13 + at / MIB);
+}
+
+static void append_file(const char *mode, size_t from, size_t to)
+{
+    FILE *file = fopen(path, mode);
+
+    assert_non_null(file);
+    for (; from < to; from++)
+        assert_true(putc_unlocked(byte_at(from), file) != EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void write_file(size_t length)
+{
+    append_file("wb", 0, length);
+}
+
+static size_t resident_of_files(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    size_t kib = 0;
+    char line[256];
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "RssFile: %zu", &kib) != 1)
+        ;
+    fclose(file);
+    return kib << 10;
+}
+
+/* From one place to another, every byte as it was written; returns how much more was resident, at most. */
+static size_t read_on(struct mapped_file *file, size_t from, size_t to, bool says_so)
+{
+    static uint8_t piece[10007];
+    const size_t before = resident_of_files();
+    size_t most = before, wanted, now;
+
+    for (; from < to; from += wanted) {
+        wanted = to - from < sizeof piece ? to - from : sizeof piece;
+        assert_int_equal(fread(piece, 1, wanted, file->stream), wanted);
+        for (size_t i = 0; i < wanted; i++)
+            if (piece[i] != byte_at(from + i))
+                fail_msg("byte %zu: %u", from + i, piece[i]);
+        if (says_so)
+            mapped_file_passed(file, wanted);
+        now = resident_of_files();
+        most = now > most ? now : most;
+    }
+    return most - before;
+}
+
+static void stays_a_window(void **state)
+{
+    struct mapped_file file;
+
+    (void)state;
+    write_file(SIZE);
+    assert_non_null(mapped_file_open(&file, path));
+    assert_true(read_on(&file, 0, SIZE, false) > SIZE - MIB); /* what would be without */
+    assert_int_equal(fclose(file.stream), 0);
+    assert_non_null(mapped_file_open(&file, path));
+    assert_in_range(read_on(&file, 0, SIZE, true), 1, MAPPED_FILE_WINDOW + MIB);
+    assert_int_equal(fgetc(file.stream), EOF);
+    assert_int_equal(fclose(file.stream), 0);
+}
+
+/* What was released is there when it is read again, and is not released once more. */
+static void releases_and_loses_nothing(void **state)
+{
+    struct mapped_file file;
+
+    (void)state;
+    write_file(2 * MIB);
+    assert_non_null(mapped_file_open(&file, path));
+    for (unsigned i = 0; i < 2; i++) {
+        rewind(file.stream);
+        read_on(&file, 0, MIB / 2, false);
+        mapped_file_release(&file);
+        assert_int_equal(file.released, i == 0 ? MIB / 2 : MIB);
+        read_on(&file, MIB / 2, MIB + 5, false);
+        file.passed = MIB;
+        mapped_file_release(&file);
+        assert_int_equal(file.released, MIB);
+        assert_int_equal(file.passed, 0);
+        read_on(&file, MIB + 5, 2 * MIB, false);
+    }
+    assert_int_equal(fclose(file.stream), 0);
+}
+
+/* stdio moves the mapping then, if there is no room behind it; what comes to where it was is not ours to release. */
+static void moves_with_a_longer_file(void **state)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), length = 8 * MIB + 100, end = 8 * MIB + page;
+    struct mapped_file file;
+    char *before, *room;
+    uint8_t *others;
+
+    (void)state;
+    write_file(length);
+    assert_non_null(mapped_file_open(&file, path));
+    read_on(&file, 0, 4 * MIB, false);
+    mapped_file_release(&file);
+    before = file.mapping;
+    assert_non_null(before);
+    assert_int_equal(file.length, end);
+    room = mmap(before + end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    read_on(&file, 4 * MIB, length - 1, false);
+    append_file("ab", length, SIZE);
+    read_on(&file, length - 1, length + 10, false); /* it has moved, and the end is in a page that it had */
+    others = mmap(before, 8 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert_ptr_equal(others, before);
+    memset(others, 0xa5, 8 * MIB);
+    mapped_file_release(&file);
+    for (size_t i = 0; i < 8 * MIB; i += page)
+        assert_int_equal(others[i], 0xa5);
+    assert_in_range(read_on(&file, length + 10, SIZE, true), 1, MAPPED_FILE_WINDOW + MIB);
+    assert_ptr_not_equal(file.mapping, before);
+    assert_int_equal(fclose(file.stream), 0);
+    munmap(others, 8 * MIB);
+    if (room != MAP_FAILED)
+        munmap(room, page);
+}
+
+static void knows_stdios_mapping(void **state)
+{
+    static const struct {
+        const char *line;
+        bool expected;
+    } cases[] = {
+        { "7f0000000000-7f0000400000 r--s 00000000 fe:01 42                         /tmp/x.pcap\n", true },
+        { "7f0000000000-7f0000400000 r--s 00000000 00:00 0\n", true },
+        { "7f0000000000-7f00003ff000 r--s 00000000 fe:01 42                         /tmp/x.pcap\n", false },
+        { "7f0000000000-7f0000400000 r--p 00000000 fe:01 42                         /tmp/x.pcap\n", false },
+        { "7f0000000000-7f0000400000 rw-s 00000000 fe:01 42                         /tmp/x.pcap\n", false },
+        { "7f0000000000-7f0000400000 r-xs 00000000 fe:01 42                         /tmp/x.pcap\n", false },
+        { "7f0000000000-7f0000400000 r--s 00001000 fe:01 42                         /tmp/x.pcap\n", false },
+        { "7f0000000000-7f0000400000", false },
+        { "", false },
+    };
+    uintptr_t from, to;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (is_ours(cases[i].line, 4 * MIB, &from, &to) != cases[i].expected)
+            fail_msg("%s", cases[i].line);
+    assert_true(is_ours(cases[0].line, 4 * MIB, &from, &to));
+    assert_true(from == 0x7f0000000000 && to == 0x7f0000400000);
+}
+
+static void becomes_shorter(void **state)
+{
+    struct mapped_file file;
+
+    (void)state;
+    write_file(1000);
+    assert_non_null(mapped_file_open(&file, path));
+    assert_false(mapped_file_is_shorter(&file));
+    append_file("ab", 1000, 1500);
+    assert_false(mapped_file_is_shorter(&file));
+    assert_int_equal(truncate(path, 999), 0);
+    assert_true(mapped_file_is_shorter(&file));
+    assert_int_equal(fclose(file.stream), 0);
+}
+
+static void of_a_pipe(void **state)
+{
+    struct mapped_file file;
+    char text[4];
+    int fd;
+
+    (void)state;
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(write(fd, "abc", 3), 3);
+    assert_non_null(mapped_file_open(&file, path));
+    close(fd);
+    mapped_file_passed(&file, MAPPED_FILE_WINDOW);
+    assert_int_equal(fread(text, 1, 4, file.stream), 3);
+    assert_memory_equal(text, "abc", 3);
+    mapped_file_passed(&file, MAPPED_FILE_WINDOW);
+    assert_null(file.mapping);
+    assert_false(mapped_file_is_shorter(&file));
+    assert_int_equal(fclose(file.stream), 0);
+    unlink(path);
+}
+
+static void of_no_file(void **state)
+{
+    struct mapped_file file;
+
+    (void)state;
+    assert_null(mapped_file_open(&file, "/nonexistent/x"));
+    assert_int_equal(errno, ENOENT);
+    mapped_file_passed(&file, MAPPED_FILE_WINDOW);
+    assert_int_equal(file.released, 0);
+    assert_false(mapped_file_is_shorter(&file));
+}
+
+static void is_not_inherited(void **state)
+{
+    struct mapped_file file;
+
+    (void)state;
+    write_file(1);
+    assert_non_null(mapped_file_open(&file, path));
+    assert_true((fcntl(fileno(file.stream), F_GETFD) & FD_CLOEXEC) != 0);
+    assert_int_equal(fclose(file.stream), 0);
+}
+
+/* ---- */
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/file", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stays_a_window),
+        cmocka_unit_test(releases_and_loses_nothing),
+        cmocka_unit_test(moves_with_a_longer_file),
+        cmocka_unit_test(knows_stdios_mapping),
+        cmocka_unit_test(becomes_shorter),
+        cmocka_unit_test(of_a_pipe),
+        cmocka_unit_test(of_no_file),
+        cmocka_unit_test(is_not_inherited),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
