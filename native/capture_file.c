@@ -30,9 +30,8 @@ static bool is_no_frame(const struct capture *capture, const struct pcap_pkthdr 
 
 static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_char *frame)
 {
-    struct capture *capture = (struct capture *)(void *)user;
+    const struct capture *capture = (const struct capture *)(const void *)user;
 
-    mapped_file_passed(&capture->mapped, sizeof *header + header->caplen);
     if (is_no_frame(capture, header))
         return;
     if (capture->file_filter.bf_insns == NULL || pcap_offline_filter(&capture->file_filter, header, frame) != 0)
@@ -164,8 +163,11 @@ static enum capture_result take_frames(struct capture *capture, const struct ste
 enum capture_result capture_file_dispatch(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
 {
     const struct step step = { .take = take_frames, .count = count };
+    const enum capture_result result = take_step(capture, &step, message);
 
-    return take_step(capture, &step, message);
+    if (result == CAPTURE_OK)
+        mapped_file_release(&capture->mapped);
+    return result;
 }
 
 bool capture_file_progress(const struct capture *capture, uint64_t *done, uint64_t *size)

@@ -69,8 +69,7 @@ void mapped_file_release(struct mapped_file *file)
     const off_t told = file->stream == NULL ? -1 : ftello(file->stream);
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), at = told < 0 ? 0 : (size_t)told / page * page;
 
-    file->passed = 0;
-    if (at <= file->released)
+    if (at < file->released + MAPPED_FILE_WINDOW)
         return;
     if (at + page >= file->length)
         find_mapping(file, at);

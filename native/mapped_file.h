@@ -1,7 +1,7 @@
 /* mapped_file.h: a file to be read once, mapped, of which no more than a window stays with the process.
  *
- * mapped_file_open() gives a FILE like any other, whose owner closes it; while it is read mapped_file_passed() says how many
- * bytes were taken. The C library maps a regular file instead of copying it, which saves a third of what reading a capture costs;
+ * mapped_file_open() gives a FILE like any other, whose owner closes it; now and then, while it is read, mapped_file_release().
+ * The C library maps a regular file instead of copying it, which saves a third of what reading a capture costs;
  * but then what was read is memory of the process, as long as nobody says that it is not wanted any more. An own FILE that maps a
  * window at a time (fopencookie()) costs 5 ns a packet more: its fread() copies a record's header byte by byte. */
 #ifndef GO_METRO_MAPPED_FILE_H
@@ -18,7 +18,6 @@ struct mapped_file {
     char *mapping;   /* of the file from its beginning on; NULL: not looked for yet, or there is none */
     size_t length;   /* bytes of it */
     size_t released; /* bytes, from its beginning on */
-    size_t passed;   /* bytes, since then */
     int64_t size;    /* of the file when it was opened; 0: none is known (a pipe) */
 };
 
@@ -29,14 +28,7 @@ FILE *mapped_file_open(struct mapped_file *file, const char *path);
 /* Whether it has become shorter than it was. What was behind the new end in its last page is read as zeros. Not inlined, as what
  * it needs of the stack would be made for each frame that is not asked about. */
 __attribute__((noinline)) bool mapped_file_is_shorter(const struct mapped_file *file);
-__attribute__((noinline)) void mapped_file_release(struct mapped_file *file); /* for mapped_file_passed() */
-
-/* Some bytes were taken. The FILE may be in the middle of a call that does not hold on to them. */
-static inline void mapped_file_passed(struct mapped_file *file, size_t bytes)
-{
-    file->passed += bytes;
-    if (file->passed >= MAPPED_FILE_WINDOW)
-        mapped_file_release(file);
-}
+/* Gives back what was read, once that is a window. The FILE must be open (or of no file), and nobody hold on to what it gave. */
+void mapped_file_release(struct mapped_file *file);
 
 #endif

@@ -64,7 +64,7 @@ static size_t read_on(struct mapped_file *file, size_t from, size_t to, bool say
             if (piece[i] != byte_at(from + i))
                 fail_msg("byte %zu: %u", from + i, piece[i]);
         if (says_so)
-            mapped_file_passed(file, wanted);
+            mapped_file_release(file);
         now = resident_of_files();
         most = now > most ? now : most;
     }
@@ -92,19 +92,17 @@ static void releases_and_loses_nothing(void **state)
     struct mapped_file file;
 
     (void)state;
-    write_file(2 * MIB);
+    write_file(SIZE);
     assert_non_null(mapped_file_open(&file, path));
     for (unsigned i = 0; i < 2; i++) {
         rewind(file.stream);
-        read_on(&file, 0, MIB / 2, false);
+        read_on(&file, 0, MAPPED_FILE_WINDOW - 1, false);
         mapped_file_release(&file);
-        assert_int_equal(file.released, i == 0 ? MIB / 2 : MIB);
-        read_on(&file, MIB / 2, MIB + 5, false);
-        file.passed = MIB;
+        assert_int_equal(file.released, i == 0 ? 0 : 5 * MIB);
+        read_on(&file, MAPPED_FILE_WINDOW - 1, 5 * MIB + 5, false);
         mapped_file_release(&file);
-        assert_int_equal(file.released, MIB);
-        assert_int_equal(file.passed, 0);
-        read_on(&file, MIB + 5, 2 * MIB, false);
+        assert_int_equal(file.released, 5 * MIB);
+        read_on(&file, 5 * MIB + 5, SIZE, false);
     }
     assert_int_equal(fclose(file.stream), 0);
 }
@@ -197,10 +195,10 @@ static void of_a_pipe(void **state)
     assert_int_equal(write(fd, "abc", 3), 3);
     assert_non_null(mapped_file_open(&file, path));
     close(fd);
-    mapped_file_passed(&file, MAPPED_FILE_WINDOW);
+    mapped_file_release(&file);
     assert_int_equal(fread(text, 1, 4, file.stream), 3);
     assert_memory_equal(text, "abc", 3);
-    mapped_file_passed(&file, MAPPED_FILE_WINDOW);
+    mapped_file_release(&file);
     assert_null(file.mapping);
     assert_false(mapped_file_is_shorter(&file));
     assert_int_equal(fclose(file.stream), 0);
@@ -214,7 +212,7 @@ static void of_no_file(void **state)
     (void)state;
     assert_null(mapped_file_open(&file, "/nonexistent/x"));
     assert_int_equal(errno, ENOENT);
-    mapped_file_passed(&file, MAPPED_FILE_WINDOW);
+    mapped_file_release(&file);
     assert_int_equal(file.released, 0);
     assert_false(mapped_file_is_shorter(&file));
 }
