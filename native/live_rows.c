@@ -11,8 +11,9 @@
 
 /* A row at the last look. */
 struct earlier {
-    uint64_t birth; /* 0: it was not there */
-    struct peer_stats stats;
+    uint64_t birth;          /* 0: it was not there */
+    struct peer_stats stats; /* its histogram is the meter's, of now */
+    struct histogram histogram;
 };
 
 struct live_rows {
@@ -45,7 +46,7 @@ struct published {
     struct seg_histogram histogram;
 };
 
-static void publish(struct published *out, const struct peer_stats *stats)
+static void publish(struct published *out, const struct peer_stats *stats, const struct histogram *histogram)
 {
     out->row = (struct seg_row){ .samples = stats->samples,
                                  .handshake_samples = stats->handshake_samples,
@@ -54,7 +55,7 @@ static void publish(struct published *out, const struct peer_stats *stats)
                                  .last_ns = stats->last_ns,
                                  .min_ns = stats->min_ns,
                                  .max_ns = stats->max_ns };
-    memcpy(out->histogram.count, stats->histogram.count, sizeof out->histogram.count);
+    memcpy(out->histogram.count, histogram->count, sizeof out->histogram.count);
 }
 
 static uint64_t to_ns(double ms)
@@ -62,17 +63,16 @@ static uint64_t to_ns(double ms)
     return ms <= 0 ? 0 : (uint64_t)(ms * 1e6 + 0.5);
 }
 
-/* then: NULL: the whole life. */
-static void measure_bounds(struct report_row *out, const struct peer_stats *now, const struct peer_stats *then)
+static void measure_bounds(struct report_row *out, const struct peer_stats *now, const struct earlier *then)
 {
     struct published now_published, then_published;
     struct interval interval = { .now = &now_published.row };
     double ms[INTERVAL_MEASURE_COUNT];
 
-    publish(&now_published, now);
+    publish(&now_published, now, now->histogram);
     interval.now_buckets = buckets_of(now_published.histogram.count);
-    if (then != NULL) {
-        publish(&then_published, then);
+    if (then->birth != 0) {
+        publish(&then_published, &then->stats, &then->histogram);
         interval.then = &then_published.row;
         interval.then_buckets = buckets_of(then_published.histogram.count);
     }
@@ -81,7 +81,7 @@ static void measure_bounds(struct report_row *out, const struct peer_stats *now,
     out->max_ns = to_ns(ms[INTERVAL_max]);
 }
 
-static void subtract(struct report_row *row, struct histogram *histogram, const struct peer_stats *then)
+static void subtract(struct report_row *row, const struct peer_stats *then)
 {
     row->flows -= then->flows;
     row->samples -= then->samples;
@@ -91,8 +91,12 @@ static void subtract(struct report_row *row, struct histogram *histogram, const 
     row->sum_ns -= then->sum_ns;
     for (int i = 0; i < SKIP_REASON_COUNT; i++)
         row->skipped[i] -= then->skipped[i];
+}
+
+static void subtract_histogram(struct histogram *histogram, const struct histogram *now, const struct histogram *then)
+{
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
-        histogram->count[i] -= then->histogram.count[i];
+        histogram->count[i] = now->count[i] - then->count[i];
 }
 
 static bool has_news(const struct peer_stats *now, const struct peer_stats *then)
@@ -105,12 +109,13 @@ static void give(struct live_rows *rows, const struct meter_row *row, const stru
 {
     struct report_text text;
     struct report_row out;
-    struct histogram histogram = row->stats->histogram;
+    struct histogram histogram;
 
     report_meter_row(&out, row, &text);
     if (!row->other)
-        measure_bounds(&out, row->stats, earlier->birth == 0 ? NULL : &earlier->stats);
-    subtract(&out, &histogram, &earlier->stats);
+        measure_bounds(&out, row->stats, earlier);
+    subtract(&out, &earlier->stats);
+    subtract_histogram(&histogram, row->stats->histogram, &earlier->histogram);
     out.histogram = &histogram;
     rows->fn(&out, rows->arg);
 }
@@ -148,6 +153,7 @@ static void look(const struct meter_row *row, void *arg)
     give(rows, row, earlier);
     earlier->birth = row->birth;
     earlier->stats = *row->stats;
+    earlier->histogram = *row->stats->histogram;
 }
 
 int live_rows_look(struct live_rows *rows, const struct meter *meter, void (*fn)(const struct report_row *row, void *arg),

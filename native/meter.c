@@ -129,6 +129,7 @@ int meter_instance_add(struct meter *meter, const struct meter_instance *instanc
     }
     meter->instances[number]->spec = *instance;
     meter->instances[number]->other.birth = ++meter->peers.births;
+    peer_init(&meter->instances[number]->other.stats, &meter->empty);
     return number;
 }
 

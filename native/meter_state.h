@@ -54,8 +54,9 @@ struct meter {
     struct peer_table peers;
     struct pending_pool pending;
     struct metered *instances[METER_MAX_INSTANCES];
-    uint32_t now_s;       /* never goes back */
-    struct queued *place; /* in the queue, behind the last; there always is one */
+    struct histogram empty; /* of the rows that only count */
+    uint32_t now_s;         /* never goes back */
+    struct queued *place;   /* in the queue, behind the last; there always is one */
     struct queued queue[METER_QUEUE];
     bool gave_way; /* a flow has, since the queue's segments have asked for theirs */
     uint32_t bucket_count;

@@ -15,9 +15,11 @@ const char *skip_reason_name(enum skip_reason reason)
     return (size_t)reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
 }
 
-void peer_init(struct peer_stats *peer)
+void peer_init(struct peer_stats *peer, struct histogram *histogram)
 {
     memset(peer, 0, sizeof *peer);
+    memset(histogram, 0, sizeof *histogram);
+    peer->histogram = histogram;
 }
 
 /* RFC 6298 (2.2, 2.3): SRTT <- R at first, then SRTT <- 7/8 SRTT + 1/8 R. Held times eight, so that no fraction is lost. */
@@ -91,7 +93,7 @@ uint32_t *peer_sample_but_bucket(struct peer_stats *peer, uint64_t rtt_ns, uint6
         peer->handshake_sum_ns += rtt_ns;
     }
     window_add(peer, rtt_ns, now_s);
-    return &peer->histogram.count[histogram_bucket(rtt_ns)];
+    return &peer->histogram->count[histogram_bucket(rtt_ns)];
 }
 
 void peer_sample(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns, bool handshake, uint32_t now_s)

@@ -45,16 +45,17 @@ struct peer_stats {
     uint64_t window_least_ns;    /* of the newest slot, which window_min_ns[] holds once it is over; 0: none */
     uint32_t last_sample_s;      /* now_s of the newest sample */
     uint32_t window_end_s;       /* when the slot after the newest one begins; 0: none has begun */
+    struct histogram *histogram; /* apart, as it is so much larger: the statistics of many peers then lie in few pages */
     uint64_t skipped[SKIP_REASON_COUNT];
     uint64_t flows;       /* flows that were opened to this peer */
     uint64_t retransmits; /* retransmitted segments that were seen */
     uint64_t handshake_samples, handshake_sum_ns;
     uint32_t window_slot;                      /* number (time / PEER_WINDOW_SLOT_S) of the newest slot */
     uint64_t window_min_ns[PEER_WINDOW_SLOTS]; /* 0: none in that slot */
-    struct histogram histogram;
 };
 
-void peer_init(struct peer_stats *peer);
+/* Begins empty. histogram: where its round trips are counted; empty as well. */
+void peer_init(struct peer_stats *peer, struct histogram *histogram);
 
 /* One round trip. previous_ns: the sample before it of the same flow, 0 if it is the flow's first. handshake: of a SYN.
  * now_s: monotonic seconds. */

@@ -27,12 +27,15 @@ bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_
         table->size *= 2; /* at most half full, so that it never has to grow */
     }
     table->slots = calloc(table->size, sizeof *table->slots);
-    return arena_init(&table->rows, sizeof(struct peer_row), table->limit) && table->slots != NULL;
+    const bool rows = arena_init(&table->rows, sizeof(struct peer_row), table->limit);
+    const bool histograms = arena_init(&table->histograms, sizeof(struct histogram), table->limit);
+    return rows && histograms && table->slots != NULL;
 }
 
 void peer_table_destroy(struct peer_table *table)
 {
     arena_destroy(&table->rows);
+    arena_destroy(&table->histograms);
     free(table->slots);
     table->slots = NULL;
 }
@@ -77,7 +80,10 @@ static uint32_t slot_of(const struct peer_table *table, const struct peer_key *k
 
 static uint32_t take_fresh(struct peer_table *table)
 {
-    return arena_reach(&table->rows, table->high) ? table->high++ : PEER_ROW_NONE;
+    if (!arena_reach(&table->rows, table->high) || !arena_reach(&table->histograms, table->high)) {
+        return PEER_ROW_NONE;
+    }
+    return table->high++;
 }
 
 static uint32_t take_slot(struct peer_table *table)
@@ -103,6 +109,7 @@ static uint32_t row_new(struct peer_table *table, const struct peer_key *key, ui
     }
     struct peer_row *row = peer_row_at(table, index);
     memset(row, 0, sizeof *row);
+    peer_init(&row->stats, (struct histogram *)table->histograms.records + index);
     row->key = *key;
     row->birth = ++table->births;
     row->birth_time_ns = time_ns;

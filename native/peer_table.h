@@ -39,9 +39,10 @@ struct peer_row {
 };
 
 struct peer_table {
-    struct arena rows; /* struct peer_row */
-    uint32_t *slots;   /* open addressing: index plus one, 0: empty */
-    uint32_t size;     /* of slots, a power of two */
+    struct arena rows;       /* struct peer_row */
+    struct arena histograms; /* struct histogram: of the row of the same index */
+    uint32_t *slots;         /* open addressing: index plus one, 0: empty */
+    uint32_t size;           /* of slots, a power of two */
     uint32_t limit, used;
     uint32_t high; /* indexes below it were in use once */
     uint32_t unused;

@@ -164,7 +164,7 @@ static void add_row(const struct meter_row *row, void *arg)
     const size_t at = publication->count;
     size_t index = 0;
     const struct instance *source = find_source(publication, row->instance, &index);
-    const struct histogram *histogram = &row->stats->histogram;
+    const struct histogram *histogram = row->stats->histogram;
     const char *name;
 
     if (source == NULL || make_room(publication) < 0) {

@@ -40,7 +40,7 @@ void report_meter_row(struct report_row *out, const struct meter_row *row, struc
                                 .min_ns = stats->min_ns,
                                 .max_ns = stats->max_ns,
                                 .sum_ns = stats->sum_ns,
-                                .histogram = &stats->histogram };
+                                .histogram = stats->histogram };
     memcpy(out->skipped, stats->skipped, sizeof out->skipped);
 }
 

@@ -216,7 +216,7 @@ static void add_row(const struct meter_row *row, void *arg)
     if (row->other)
         return;
     for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++)
-        counted += stats->histogram.count[bucket];
+        counted += stats->histogram->count[bucket];
     require(counted == stats->samples);
     require(stats->min_ns <= stats->max_ns && stats->max_ns <= UINT64_C(120000000000));
     require(stats->samples == 0 || (stats->last_ns >= stats->min_ns && stats->last_ns <= stats->max_ns));

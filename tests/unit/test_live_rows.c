@@ -19,6 +19,7 @@ static void rows_of_the_test(const struct meter *meter, void (*fn)(const struct 
 
 static struct meter_row rows[ROWS];
 static struct peer_stats stats[ROWS];
+static struct histogram counted[ROWS];
 static size_t row_count;
 static struct live_rows *live;
 
@@ -56,7 +57,7 @@ static struct peer_stats *add_row(size_t number, uint64_t birth)
     rows[number] = (struct meter_row){ .birth = birth, .stats = &stats[number] };
     rows[number].local = address_from_v4((const uint8_t[4]){ 10, 0, 0, 1 });
     rows[number].peer = address_from_v4((const uint8_t[4]){ 10, 0, (uint8_t)(number >> 8), (uint8_t)number });
-    peer_init(&stats[number]);
+    peer_init(&stats[number], &counted[number]);
     stats[number].flows = 1;
     return &stats[number];
 }
@@ -153,12 +154,12 @@ static void times_are_those_of_the_interval(void **state)
     for (uint64_t i = 1; i < 100; i++)
         sample(peer, i * MS);
     look_again(1);
-    publish(&then, peer);
+    publish(&then, peer, peer->histogram);
     for (uint64_t i = 0; i < 100; i++)
         sample(peer, 10 * MS + i * 1000);
     sample(peer, 99 * MS);
     look_again(1);
-    publish(&now, peer);
+    publish(&now, peer, peer->histogram);
     interval_measure(&interval, ms);
     assert_true(seen[0].min_ns <= 10 * MS && seen[0].min_ns > 9 * MS);
     assert_true(seen[0].max_ns == 99 * MS); /* never outside of what the whole life says */

@@ -10,6 +10,7 @@
 #include "frame_fixture.h"
 #include "meter.h"
 #include "meter_state.h"
+#include "peer_fixture.h"
 #include "random_fixture.h"
 
 #define IDLE_S 300
@@ -451,7 +452,7 @@ static void play(struct meter *to, enum patience patience, uint32_t talk_count)
 }
 
 struct table {
-    struct peer_stats *stats;
+    struct kept_stats *stats;
     struct meter_row *rows;
     size_t count;
 };
@@ -462,7 +463,7 @@ static void keep_row(const struct meter_row *row, void *arg)
 
     table->rows[table->count] = *row;
     table->rows[table->count].stats = NULL;
-    table->stats[table->count++] = *row->stats;
+    table->stats[table->count++] = kept(row->stats);
 }
 
 static struct table table_of(const struct meter *of)

@@ -8,12 +8,15 @@
 
 #define MS UINT64_C(1000000)
 
+static struct histogram histogram;
+
 static struct peer_stats fresh(void)
 {
     struct peer_stats peer;
 
     memset(&peer, 0xa5, sizeof peer);
-    peer_init(&peer);
+    memset(&histogram, 0xa5, sizeof histogram);
+    peer_init(&peer, &histogram);
     return peer;
 }
 
@@ -118,7 +121,7 @@ static void counts_and_extremes_are_exact(void **state)
     assert_int_equal(peer.last_ns, 20);
     assert_int_equal(peer.min_ns, 10);
     assert_int_equal(peer.max_ns, 30);
-    assert_int_equal(histogram_interval(&peer.histogram, NULL, &lower, &upper), 3);
+    assert_int_equal(histogram_interval(peer.histogram, NULL, &lower, &upper), 3);
 }
 
 static void zero_is_a_sample(void **state)

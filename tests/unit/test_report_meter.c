@@ -20,6 +20,7 @@ static const struct meter_counters *counters_of_the_test(const struct meter *met
 
 static struct meter_row rows[3];
 static struct peer_stats stats[3];
+static struct histogram histograms[3];
 static size_t row_count;
 static struct meter_counters counters;
 
@@ -49,7 +50,7 @@ static int begin(void **state)
     row_count = 3;
     counters = (struct meter_counters){ .packets = 9, .tcp = 8, .flows = 3, .ignored = { [PACKET_NOT_TCP] = 1 } };
     for (size_t i = 0; i < 3; i++) {
-        peer_init(&stats[i]);
+        peer_init(&stats[i], &histograms[i]);
         stats[i].timed = 5;
         stats[i].skipped[SKIP_COVERED] = 2;
         for (int n = 0; n < 3; n++)
@@ -76,7 +77,7 @@ static void rows_and_their_total(void **state)
     assert_int_equal(found.rows[1].handshake_samples, 1);
     assert_int_equal(found.rows[1].min_ns, 2000000);
     assert_int_equal(found.rows[1].skipped[SKIP_COVERED], 2);
-    assert_ptr_equal(found.rows[1].histogram, &stats[1].histogram);
+    assert_ptr_equal(found.rows[1].histogram, &histograms[1]);
     assert_string_equal(found.rows[2].src, "");
     assert_string_equal(found.rows[2].dst, "other");
     assert_true(found.rows[2].counts_only && !found.rows[1].counts_only);
