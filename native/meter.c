@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "meter_state.h"
+#include "prefetch.h"
 #include "sides.h"
 
-#define CACHE_LINE 64
 #define ROWS_AHEAD 6
 #define PENDING_BASE 65536U /* room for a few bulk transfers besides one pending segment a flow */
 
@@ -272,14 +272,10 @@ static void give_row(const struct peer_row *row, void (*fn)(const struct meter_r
 /* Rows lie far apart and no pattern of theirs is seen by the processor: all of a row but its histogram is asked for ahead. */
 static void await_row(const struct meter *meter, uint32_t index)
 {
-    const char *row = (const char *)peer_row_at(&meter->peers, index);
+    const struct peer_row *row = peer_row_at(&meter->peers, index);
 
-    for (size_t at = 0; at < offsetof(struct peer_row, stats.histogram); at += CACHE_LINE) {
-        __builtin_prefetch(row + at);
-    }
-    for (size_t at = offsetof(struct peer_row, key); at < sizeof(struct peer_row); at += CACHE_LINE) {
-        __builtin_prefetch(row + at);
-    }
+    prefetch_range(row, offsetof(struct peer_row, stats.histogram));
+    prefetch_range(&row->key, sizeof *row - offsetof(struct peer_row, key));
 }
 
 void meter_each_row(const struct meter *meter, void (*fn)(const struct meter_row *row, void *arg), void *arg)
