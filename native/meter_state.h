@@ -53,6 +53,7 @@ struct meter {
     struct pending_pool pending;
     struct metered *instances[METER_MAX_INSTANCES];
     uint32_t now_s;       /* never goes back */
+    uint64_t changes;     /* of flows and rows, but for what packets changed */
     struct queued *place; /* in the queue, behind the last; there always is one */
     struct queued queue[METER_QUEUE];
     uint32_t bucket_count;

@@ -31,8 +31,8 @@
 
 #define OPEN_ATTEMPTS 100 /* each but the last was overtaken by another helper */
 #define OPEN_PAUSE_NS 1000000L
-#define WHOLE_EVERY 8 /* of how many times that a slot is written each row is stored whole once, changed or not */
-#define FETCH_AHEAD 4 /* rows */
+#define WHOLE_EVERY 16 /* of how many times that a slot is written each row is stored whole once, changed or not */
+#define FETCH_AHEAD 4  /* rows */
 #define COUNTS_SIZE offsetof(struct seg_row, peer_name) /* of a row; the rest of it hardly ever changes */
 #define HISTOGRAM_WORDS (sizeof(struct seg_histogram) / sizeof(uint32_t))
 #define NS_PER_S UINT64_C(1000000000)
@@ -340,12 +340,16 @@ static bool has_counts(const struct slot *slot, const struct segment_contents *c
     return !is_whole(slot, contents, place) && slot->stored[place].version.counts == contents->versions[place].counts;
 }
 
-/* Histograms lie far apart in memory, each beside its own row of the meter, and far from where they go. To wait for them one by
- * one would be most of the work. Which part of one is in use its row says, which so is fetched before it. */
-static void fetch_place(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
+static void fetch_row(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
 {
-    if (place + FETCH_AHEAD < contents->row_count && !has_counts(slot, contents, place + FETCH_AHEAD))
-        prefetch_range(&contents->rows[place + FETCH_AHEAD], COUNTS_SIZE);
+    if (place < contents->row_count && !has_counts(slot, contents, place))
+        prefetch_range(&contents->rows[place], COUNTS_SIZE);
+}
+
+/* Histograms lie far apart in memory, each beside its own row of the meter, and far from where they go. To wait for them one by
+ * one would be most of the work. Which part of one is in use its row says, which so has to be fetched before. */
+static void fetch_histogram(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
+{
     if (place >= contents->row_count || has_counts(slot, contents, place))
         return;
     const struct words used = used_words(&contents->rows[place]);
@@ -380,7 +384,8 @@ static void store_changed_rows(const struct segment_writer *writer, const struct
 {
     uint32_t rows_crc = 0, histograms_crc = 0;
     for (uint32_t n = 0; n < contents->row_count; n++) {
-        fetch_place(slot, contents, n + FETCH_AHEAD);
+        fetch_row(slot, contents, n + 2 * FETCH_AHEAD);
+        fetch_histogram(slot, contents, n + FETCH_AHEAD);
         store_place(writer, slot, contents, n);
         rows_crc = crc32c_item_append(&writer->counts, rows_crc, slot->stored[n].counts_crc);
         rows_crc = crc32c_item_append(&writer->name, rows_crc, slot->stored[n].name_crc);
@@ -398,8 +403,11 @@ static void store_changed_rows(const struct segment_writer *writer, const struct
 static void store_rows_in_turn(const struct segment_writer *writer, const struct slot *slot,
                                const struct segment_contents *contents)
 {
-    for (uint32_t n = (uint32_t)(-slot->turn % WHOLE_EVERY); n < contents->row_count; n += WHOLE_EVERY)
+    for (uint32_t n = (uint32_t)(-slot->turn % WHOLE_EVERY); n < contents->row_count; n += WHOLE_EVERY) {
+        fetch_row(slot, contents, n + 2 * WHOLE_EVERY);
+        fetch_histogram(slot, contents, n + WHOLE_EVERY);
         store_place(writer, slot, contents, n);
+    }
 }
 
 static void store_rows(const struct segment_writer *writer, const struct slot *slot, const struct segment_contents *contents)
