@@ -136,6 +136,11 @@ void instance_warning(const struct instance *instance, uint32_t now_s, char out[
             verdict_add_cause(out, undone[i]);
 }
 
+uint64_t instance_revision(const struct instance *instance)
+{
+    return targets_revision(instance->targets);
+}
+
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)
 {
     uint32_t value;

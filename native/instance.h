@@ -51,6 +51,9 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 /* "" or what its owner should know although it measures: names that do not resolve, what this version does not do. */
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX]);
 
+/* As long as it is the same, so is what instance_peer_name() says of a row. */
+uint64_t instance_revision(const struct instance *instance);
+
 /* What the tag dst: says of a row: a configured or resolved name; NULL: the address or block itself. */
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row);
 

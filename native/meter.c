@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "meter_state.h"
+#include "prefetch.h"
 #include "sides.h"
 
-#define FLOWS_AHEAD 16U     /* when all of them are gone through */
+#define FLOWS_AHEAD 16U /* when all of them are gone through */
+#define ROWS_AHEAD 6U
 #define PENDING_BASE 65536U /* room for a few bulk transfers besides one pending segment a flow */
 
 /* --- life --- */
@@ -62,6 +64,7 @@ static struct metered *metered_at(const struct meter *meter, int number)
 /* Calls fn for each open flow of the instances (bit n); fn may close it. */
 static void each_flow(struct meter *meter, uint64_t instances, void (*fn)(struct meter *meter, struct flow *flow))
 {
+    meter->changes++;
     for (uint32_t index = 0; index < meter->flows.high; index++) {
         struct flow *flow = flow_at(&meter->flows, index);
         if (index + FLOWS_AHEAD < meter->flows.high) {
@@ -77,6 +80,7 @@ static void each_flow(struct meter *meter, uint64_t instances, void (*fn)(struct
 
 static void remove_row(struct meter *meter, uint32_t index)
 {
+    meter->changes++;
     meter->instances[peer_row_at(&meter->peers, index)->key.instance]->counters.open_peers--;
     peer_row_remove(&meter->peers, index);
 }
@@ -91,6 +95,7 @@ void meter_expire(struct meter *meter, uint32_t now_s)
         meter->now_s = now_s;
     }
     while ((flow = flow_due(&meter->flows, meter->now_s)) != NULL) {
+        meter->changes++;
         meter_close_flow(meter, flow);
     }
     while ((row = peer_row_due(&meter->peers, meter->now_s)) != PEER_ROW_NONE) {
@@ -194,6 +199,7 @@ void meter_instance_remove(struct meter *meter, int number)
             remove_row(meter, index);
         }
     }
+    meter->changes += metered->counters.packets; /* which no longer are among those that meter_changes() adds */
     free(metered);
     meter->instances[number] = NULL;
 }
@@ -216,6 +222,16 @@ const struct meter_counters *meter_counters(const struct meter *meter, int numbe
     const struct metered *metered = metered_at(meter, number);
 
     return metered == NULL ? &none : &metered->counters;
+}
+
+uint64_t meter_changes(const struct meter *meter)
+{
+    uint64_t changes = meter->changes;
+
+    for (int number = 0; number < METER_MAX_INSTANCES; number++) {
+        changes += meter->instances[number] == NULL ? 0 : meter->instances[number]->counters.packets;
+    }
+    return changes;
 }
 
 uint64_t meter_pending(const struct meter *meter, int number)
@@ -275,6 +291,9 @@ void meter_each_row(const struct meter *meter, void (*fn)(const struct meter_row
 {
     for (uint32_t index = 0; index < meter->peers.high; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);
+        if (index + ROWS_AHEAD < meter->peers.high) {
+            prefetch_range(peer_row_at(&meter->peers, index + ROWS_AHEAD), sizeof(struct peer_row));
+        }
         if (row->birth != 0) {
             give_row(row, fn, arg);
         }

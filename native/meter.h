@@ -116,6 +116,8 @@ void meter_clock_step(struct meter *meter);
 /* The capture of these instances ends (or has a gap): everything pending -> unacked, flows are forgotten, rows stay. */
 void meter_finish(struct meter *meter, uint64_t instances);
 
+/* As long as it and meter_births() are the same, so is each row of this meter. */
+uint64_t meter_changes(const struct meter *meter);
 const struct meter_counters *meter_counters(const struct meter *meter, int number);
 size_t meter_row_count(const struct meter *meter);
 /* Calls fn for each row in a stable order (a row keeps its place); `other` rows last, only where they count anything. */

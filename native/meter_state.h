@@ -56,6 +56,7 @@ struct meter {
     struct metered *instances[METER_MAX_INSTANCES];
     struct histogram empty; /* of the rows that only count */
     uint32_t now_s;         /* never goes back */
+    uint64_t changes;       /* of flows and rows, but for what packets changed */
     struct queued *place;   /* in the queue, behind the last; there always is one */
     struct queued queue[METER_QUEUE];
     bool gave_way; /* a flow has, since the queue's segments have asked for theirs */

@@ -101,6 +101,16 @@ void peer_sample(struct peer_stats *peer, uint64_t rtt_ns, uint64_t previous_ns,
     (*peer_sample_but_bucket(peer, rtt_ns, previous_ns, handshake, now_s))++;
 }
 
+uint64_t peer_activity(const struct peer_stats *peer)
+{
+    uint64_t sum = peer->timed + peer->samples + peer->flows + peer->retransmits;
+
+    for (unsigned reason = 0; reason < SKIP_REASON_COUNT; reason++) {
+        sum += peer->skipped[reason];
+    }
+    return sum;
+}
+
 uint64_t peer_srtt_ns(const struct peer_stats *peer)
 {
     return (peer->srtt_x8 + 4) / 8;

@@ -69,6 +69,10 @@ static inline void peer_await(const struct peer_stats *peer)
     __builtin_prefetch((const char *)peer + 64, 1);
 }
 
+/* Grows whenever anything of the row is counted: as long as it is the same, so is all but the windowed minimum, which time
+ * changes too. */
+uint64_t peer_activity(const struct peer_stats *peer);
+
 uint64_t peer_srtt_ns(const struct peer_stats *peer);
 uint64_t peer_jitter_ns(const struct peer_stats *peer);
 /* The least sample of the last 300 s (to a slot's precision: of the last 270 to 300 s); 0 if there was none. */

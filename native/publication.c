@@ -8,14 +8,38 @@
 
 #define ROWS_A_STEP 256
 
+/* By what a row that was published is known to be as it was. */
+struct known_row {
+    uint64_t birth; /* 0: not known */
+    uint64_t activity;
+};
+
+/* The same for an instance. */
+struct known_instance {
+    int64_t number;
+    uint64_t revision;
+};
+
+/* What all rows follow from, but for time within a slot of the windowed minimum. Without padding: it is compared as bytes. */
+struct basis {
+    const struct meter *meter;
+    uint64_t births, changes;
+    uint64_t window; /* number of the slot */
+    uint64_t source_count;
+    struct known_instance sources[SEG_MAX_INSTANCES];
+};
+
 struct publication {
     struct seg_instance instances[SEG_MAX_INSTANCES];
     /* Kept for the next call, as are the numbers of versions given out. */
     struct seg_row *rows;
     const struct histogram **histograms; /* the meter's */
     struct segment_version *versions;
+    struct known_row *known;
     bool *shows_address; /* [n]: rows[n].peer_name is the text of its own peer and peer_bits */
-    uint64_t version;
+    uint64_t version, rows_version;
+    struct basis basis;                    /* of the rows */
+    bool are_sources_same, is_window_same; /* as the last time */
     size_t capacity, count, missing;
     /* for the row callback */
     const struct instance *sources;
@@ -23,6 +47,7 @@ struct publication {
     const struct publication_time *time;
 };
 
+_Static_assert(sizeof(struct basis) == 40 + SEG_MAX_INSTANCES * sizeof(struct known_instance), "no padding");
 _Static_assert(SKIP_REASON_COUNT <= SEG_SKIPS, "every skip counter has its place in a row");
 _Static_assert(PACKET_REASON_COUNT - 1 <= SEG_REASONS, "every reason has its place in an instance");
 _Static_assert(METER_MAX_INSTANCES <= SEG_MAX_INSTANCES, "every instance can be published");
@@ -39,6 +64,7 @@ void publication_free(struct publication *publication)
     free(publication->rows);
     free(publication->histograms);
     free(publication->versions);
+    free(publication->known);
     free(publication->shows_address);
     free(publication);
 }
@@ -49,6 +75,7 @@ static int make_room(struct publication *publication)
     const struct histogram **histograms;
     struct seg_row *rows;
     struct segment_version *versions;
+    struct known_row *known;
     bool *shows_address;
 
     if (publication->count < had)
@@ -59,13 +86,16 @@ static int make_room(struct publication *publication)
         publication->histograms = histograms;
     if ((versions = realloc(publication->versions, capacity * sizeof *versions)) != NULL)
         publication->versions = versions;
+    if ((known = realloc(publication->known, capacity * sizeof *known)) != NULL)
+        publication->known = known;
     if ((shows_address = realloc(publication->shows_address, capacity * sizeof *shows_address)) != NULL)
         publication->shows_address = shows_address;
-    if (rows == NULL || histograms == NULL || versions == NULL || shows_address == NULL)
+    if (rows == NULL || histograms == NULL || versions == NULL || known == NULL || shows_address == NULL)
         return -1;
     memset(rows + had, 0, (capacity - had) * sizeof *rows);
     memset(histograms + had, 0, (capacity - had) * sizeof *histograms);
     memset(versions + had, 0, (capacity - had) * sizeof *versions);
+    memset(known + had, 0, (capacity - had) * sizeof *known);
     memset(shows_address + had, 0, (capacity - had) * sizeof *shows_address);
     publication->capacity = capacity;
     return 0;
@@ -158,15 +188,44 @@ static bool fill_counts(struct seg_row *out, const struct meter_row *row, size_t
     return true;
 }
 
+/* The row at a place, in all its parts. Each that is another gets the version of this publication. */
+static void fill_row(struct publication *publication, size_t at, const struct meter_row *row, size_t index, const char *name)
+{
+    const struct histogram *histogram = row->stats->histogram;
+    struct segment_version *version = &publication->versions[at];
+
+    if (fill_name(&publication->rows[at], name, row, &publication->shows_address[at]))
+        version->name = publication->version;
+    if (fill_counts(&publication->rows[at], row, index, (uint32_t)(publication->time->boottime_ns / 1000000000u))
+        || publication->histograms[at] != histogram)
+        version->counts = publication->version;
+    publication->histograms[at] = histogram;
+    if (version->name == publication->version || version->counts == publication->version)
+        publication->rows_version = publication->version;
+}
+
+/* Most rows of a second are those of the one before it: two numbers say so, and no more of them is looked at. */
+static bool is_known(const struct publication *publication, const struct known_row *now)
+{
+    const struct known_row *known = &publication->known[publication->count];
+
+    return publication->are_sources_same && publication->is_window_same && publication->count < publication->capacity
+           && known->birth == now->birth && known->activity == now->activity;
+}
+
 static void add_row(const struct meter_row *row, void *arg)
 {
     struct publication *publication = arg;
-    const size_t at = publication->count;
-    size_t index = 0;
-    const struct instance *source = find_source(publication, row->instance, &index);
-    const struct histogram *histogram = row->stats->histogram;
+    const struct known_row now = { row->birth, peer_activity(row->stats) };
+    const struct instance *source;
     const char *name;
+    size_t index = 0;
 
+    if (is_known(publication, &now)) {
+        publication->count++;
+        return;
+    }
+    source = find_source(publication, row->instance, &index);
     if (source == NULL || make_room(publication) < 0) {
         publication->missing++;
         return;
@@ -174,13 +233,53 @@ static void add_row(const struct meter_row *row, void *arg)
     name = instance_peer_name(source, row);
     if (row->shared != 0 && name == NULL)
         return; /* of a host that the configuration does not name any more; it leaves when it is idle */
-    if (fill_name(&publication->rows[at], name, row, &publication->shows_address[at]))
-        publication->versions[at].name = publication->version;
-    if (fill_counts(&publication->rows[at], row, index, (uint32_t)(publication->time->boottime_ns / 1000000000u))
-        || publication->histograms[at] != histogram)
-        publication->versions[at].counts = publication->version;
-    publication->histograms[at] = histogram;
-    publication->count++;
+    fill_row(publication, publication->count, row, index, name);
+    publication->known[publication->count++] = now;
+}
+
+static void fill_basis(struct basis *out, const struct publication *publication, const struct meter *meter)
+{
+    memset(out, 0, sizeof *out);
+    out->meter = meter;
+    out->births = meter == NULL ? 0 : meter_births(meter);
+    out->changes = meter == NULL ? 0 : meter_changes(meter);
+    out->window = publication->time->boottime_ns / 1000000000u / PEER_WINDOW_SLOT_S;
+    out->source_count = publication->source_count;
+    for (size_t i = 0; i < publication->source_count; i++) {
+        out->sources[i].number = publication->sources[i].number;
+        out->sources[i].revision = instance_revision(&publication->sources[i]);
+    }
+}
+
+/* What the places from this one on held. */
+static void forget(struct publication *publication, size_t from)
+{
+    for (size_t at = from; at < publication->capacity && publication->known[at].birth != 0; at++)
+        publication->known[at].birth = 0;
+}
+
+static void build_rows(struct publication *publication, const struct meter *meter)
+{
+    const struct basis *before = &publication->basis;
+    const size_t count_before = publication->count;
+    struct basis now;
+
+    fill_basis(&now, publication, meter);
+    if (publication->missing == 0 && publication->rows_version != 0 && memcmp(&now, before, sizeof now) == 0)
+        return;
+    if (now.meter != before->meter || now.births < before->births)
+        forget(publication, 0); /* births may come again */
+    publication->are_sources_same = now.source_count == before->source_count
+                                    && memcmp(now.sources, before->sources, sizeof now.sources) == 0;
+    publication->is_window_same = now.window == before->window;
+    publication->basis = now;
+    publication->count = 0;
+    publication->missing = 0;
+    if (meter != NULL)
+        meter_each_row(meter, add_row, publication);
+    if (publication->count != count_before)
+        publication->rows_version = publication->version;
+    forget(publication, publication->count);
 }
 
 static void fill_ignored(struct seg_instance *out, const struct meter_counters *counters)
@@ -240,13 +339,10 @@ size_t publication_build(struct publication *publication, const struct meter *me
     publication->sources = instances;
     publication->source_count = count;
     publication->time = time;
-    publication->count = 0;
-    publication->missing = 0;
     publication->version++;
     for (size_t i = 0; i < count; i++)
         fill_instance(&publication->instances[i], &instances[i], meter, now_s);
-    if (meter != NULL)
-        meter_each_row(meter, add_row, publication);
+    build_rows(publication, meter);
     *out = (struct segment_contents){
         .boottime_ns = time->boottime_ns,
         .realtime_ns = time->realtime_ns,
@@ -256,6 +352,7 @@ size_t publication_build(struct publication *publication, const struct meter *me
         .histograms = publication->histograms,
         .versions = publication->versions,
         .row_count = (uint32_t)publication->count,
+        .version = publication->rows_version,
     };
     return publication->missing;
 }

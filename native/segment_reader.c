@@ -4,7 +4,7 @@
  * then the older one, which is whole, is the answer, at once. An even sequence says "finished": if its CRC fails nevertheless, in
  * all tries, somebody other than the writer changed the file. That is SEGMENT_CORRUPT even when the other snapshot is whole: a
  * damaged head cannot say which of the two is the newer, and to serve the other quietly would hide the damage. A helper that is
- * alive has written over all of it within sixteen intervals, so little is lost by saying so. */
+ * alive has written over all of it within 32 intervals, so little is lost by saying so. */
 #include "segment_reader.h"
 
 #include <errno.h>

@@ -17,21 +17,22 @@
 
 #include "clock.h"
 #include "crc32c.h"
+#include "prefetch.h"
 #include "segment_check.h"
 #include "segment_layout.h"
 #include "segment_place.h"
+#include "stream.h"
 
 #ifndef STORE /* the unit test stops inside and after each of them */
-#define STORE(to, from, size) memcpy(to, from, size)
+#define STORE(to, from, size) stream_copy(to, from, size)
 #define STORE_ZEROS(to, size) memset(to, 0, size)
 #define STORED() ((void)0)
 #endif
 
 #define OPEN_ATTEMPTS 100 /* each but the last was overtaken by another helper */
 #define OPEN_PAUSE_NS 1000000L
-#define WHOLE_EVERY 8 /* of how many times that a slot is written each row is stored whole once, changed or not */
-#define FETCH_AHEAD 4 /* rows */
-#define CACHE_LINE 64
+#define WHOLE_EVERY 16 /* of how many times that a slot is written each row is stored whole once, changed or not */
+#define FETCH_AHEAD 4  /* rows */
 #define COUNTS_SIZE offsetof(struct seg_row, peer_name) /* of a row; the rest of it hardly ever changes */
 #define HISTOGRAM_WORDS (sizeof(struct seg_histogram) / sizeof(uint32_t))
 #define NS_PER_S UINT64_C(1000000000)
@@ -48,8 +49,16 @@ struct stored {
     struct words used;
 };
 
+/* What the rows of a slot are all together. */
+struct all_stored {
+    uint64_t version; /* 0: not known */
+    uint64_t boottime_ns;
+    uint32_t instance_count, row_count, rows_crc, histograms_crc;
+};
+
 struct slot {
     struct stored *stored;
+    struct all_stored *all;
     uint8_t *rows, *histograms; /* in the mapping */
     uint64_t turn;              /* how many times it was written before, by this helper */
 };
@@ -61,6 +70,7 @@ struct segment_writer {
     /* Our own: what is in the mapping is not read back. */
     struct seg_header header;
     struct stored *stored[2];
+    struct all_stored all[2];
     struct crc32c_item counts, name, histogram;
     uint8_t *map;
     uint64_t generation, sequence[2];
@@ -215,17 +225,35 @@ static bool row_ok(const struct seg_row *row, const struct segment_contents *con
            && row->last_sample_boottime_ns <= contents->boottime_ns;
 }
 
-/* What every reader would refuse, or what is no range of buckets, is refused here, before anything is stored. */
-static bool contents_ok(const struct segment_writer *writer, const struct segment_contents *contents)
+/* Whether nothing of the rows has to be looked at: they are as they were, and within bounds that are no closer than they were. */
+static bool has_all(const struct slot *slot, const struct segment_contents *contents)
 {
-    if (contents->instance_count > writer->header.instance_capacity || contents->row_count > writer->header.row_capacity)
-        return false;
-    bool ok = state_ok(contents->state) && contents->boottime_ns >= writer->header.start_boottime_ns;
-    for (uint32_t n = 0; n < contents->instance_count; n++)
-        ok = ok && state_ok(contents->instances[n].state);
+    return contents->version != 0 && slot->all->version == contents->version && slot->all->row_count == contents->row_count
+           && contents->instance_count >= slot->all->instance_count && contents->boottime_ns >= slot->all->boottime_ns;
+}
+
+static bool rows_ok(const struct segment_contents *contents)
+{
+    bool ok = true;
     for (uint32_t n = 0; n < contents->row_count; n++)
         ok = ok && row_ok(&contents->rows[n], contents);
     return ok;
+}
+
+static bool instances_ok(const struct segment_contents *contents)
+{
+    bool ok = true;
+    for (uint32_t n = 0; n < contents->instance_count; n++)
+        ok = ok && state_ok(contents->instances[n].state);
+    return ok;
+}
+
+/* What every reader would refuse, or what is no range of buckets, is refused here, before anything is stored. */
+static bool contents_ok(const struct segment_writer *writer, const struct slot *slot, const struct segment_contents *contents)
+{
+    return contents->instance_count <= writer->header.instance_capacity && contents->row_count <= writer->header.row_capacity
+           && state_ok(contents->state) && contents->boottime_ns >= writer->header.start_boottime_ns && instances_ok(contents)
+           && (has_all(slot, contents) || rows_ok(contents));
 }
 
 static void store_sequence(uint8_t *base, uint64_t sequence)
@@ -312,18 +340,23 @@ static bool has_counts(const struct slot *slot, const struct segment_contents *c
     return !is_whole(slot, contents, place) && slot->stored[place].version.counts == contents->versions[place].counts;
 }
 
+static void fetch_row(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
+{
+    if (place < contents->row_count && !has_counts(slot, contents, place))
+        prefetch_range(&contents->rows[place], COUNTS_SIZE);
+}
+
 /* Histograms lie far apart in memory, each beside its own row of the meter, and far from where they go. To wait for them one by
- * one would be most of the work. */
+ * one would be most of the work. Which part of one is in use its row says, which so has to be fetched before. */
 static void fetch_histogram(const struct slot *slot, const struct segment_contents *contents, uint32_t place)
 {
     if (place >= contents->row_count || has_counts(slot, contents, place))
         return;
     const struct words used = used_words(&contents->rows[place]);
-    const uint8_t *from = (const uint8_t *)contents->histograms[place]->count, *to = place_of_histogram(slot, place);
-    for (size_t at = used.from * sizeof(uint32_t); at < used.end * sizeof(uint32_t); at += CACHE_LINE) {
-        __builtin_prefetch(from + at);
-        __builtin_prefetch(to + at, 1);
-    }
+    const size_t before = used.from * sizeof(uint32_t), size = (used.end - used.from) * sizeof(uint32_t);
+    prefetch_range(&contents->histograms[place]->count[used.from], size);
+    stream_await(slot->rows + place * sizeof(struct seg_row), COUNTS_SIZE);
+    stream_await(place_of_histogram(slot, place) + before, size);
 }
 
 /* What the slot has already stays as it is. */
@@ -346,16 +379,43 @@ static void store_place(const struct segment_writer *writer, const struct slot *
     stored->version = version;
 }
 
-static void store_rows(const struct segment_writer *writer, const struct slot *slot, const struct segment_contents *contents,
-                       struct seg_snapshot *head)
+static void store_changed_rows(const struct segment_writer *writer, const struct slot *slot,
+                               const struct segment_contents *contents)
 {
+    uint32_t rows_crc = 0, histograms_crc = 0;
     for (uint32_t n = 0; n < contents->row_count; n++) {
+        fetch_row(slot, contents, n + 2 * FETCH_AHEAD);
         fetch_histogram(slot, contents, n + FETCH_AHEAD);
         store_place(writer, slot, contents, n);
-        head->rows_crc = crc32c_item_append(&writer->counts, head->rows_crc, slot->stored[n].counts_crc);
-        head->rows_crc = crc32c_item_append(&writer->name, head->rows_crc, slot->stored[n].name_crc);
-        head->histograms_crc = crc32c_item_append(&writer->histogram, head->histograms_crc, slot->stored[n].histogram_crc);
+        rows_crc = crc32c_item_append(&writer->counts, rows_crc, slot->stored[n].counts_crc);
+        rows_crc = crc32c_item_append(&writer->name, rows_crc, slot->stored[n].name_crc);
+        histograms_crc = crc32c_item_append(&writer->histogram, histograms_crc, slot->stored[n].histogram_crc);
     }
+    *slot->all = (struct all_stored){ .version = contents->version,
+                                      .boottime_ns = contents->boottime_ns,
+                                      .instance_count = contents->instance_count,
+                                      .row_count = contents->row_count,
+                                      .rows_crc = rows_crc,
+                                      .histograms_crc = histograms_crc };
+}
+
+/* Only those whose turn it is to be stored whole. */
+static void store_rows_in_turn(const struct segment_writer *writer, const struct slot *slot,
+                               const struct segment_contents *contents)
+{
+    for (uint32_t n = (uint32_t)(-slot->turn % WHOLE_EVERY); n < contents->row_count; n += WHOLE_EVERY) {
+        fetch_row(slot, contents, n + 2 * WHOLE_EVERY);
+        fetch_histogram(slot, contents, n + WHOLE_EVERY);
+        store_place(writer, slot, contents, n);
+    }
+}
+
+static void store_rows(const struct segment_writer *writer, const struct slot *slot, const struct segment_contents *contents)
+{
+    if (has_all(slot, contents))
+        store_rows_in_turn(writer, slot, contents);
+    else
+        store_changed_rows(writer, slot, contents);
 }
 
 static void store_head(uint8_t *base, struct seg_snapshot *head, const struct segment_contents *contents)
@@ -373,20 +433,26 @@ static void store_head(uint8_t *base, struct seg_snapshot *head, const struct se
 
 int segment_writer_publish(struct segment_writer *writer, const struct segment_contents *contents)
 {
-    if (!contents_ok(writer, contents)) {
-        errno = EINVAL;
-        return -1;
-    }
     struct seg_snapshot head = { .generation = writer->generation + 1 };
     const unsigned number = head.generation % 2;
     uint8_t *base = writer->map + writer->header.snapshot_offset[number];
-    const struct slot slot = { writer->stored[number], base + writer->header.rows_offset, base + writer->header.histograms_offset,
-                               head.generation / 2 };
+    const struct slot slot = { .stored = writer->stored[number],
+                               .all = &writer->all[number],
+                               .rows = base + writer->header.rows_offset,
+                               .histograms = base + writer->header.histograms_offset,
+                               .turn = head.generation / 2 };
+    if (!contents_ok(writer, &slot, contents)) {
+        errno = EINVAL;
+        return -1;
+    }
     store_sequence(base, writer->sequence[number] + 1);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* odd before anything else is seen to change */
     head.instances_crc = store_instances(base + writer->header.instances_offset, contents);
-    store_rows(writer, &slot, contents, &head);
+    store_rows(writer, &slot, contents);
+    head.rows_crc = slot.all->rows_crc;
+    head.histograms_crc = slot.all->histograms_crc;
     store_head(base, &head, contents);
+    stream_finish();
     store_sequence(base, writer->sequence[number] + 2); /* a release store: even after everything else */
     writer->sequence[number] += 2;
     writer->generation = head.generation;

@@ -57,6 +57,7 @@ struct segment_contents {
     const struct histogram *const *histograms;
     const struct segment_version *versions; /* [i]: of rows[i] and its histogram; NULL: not known */
     uint32_t row_count;
+    uint64_t version; /* of rows, histograms and versions together: as long as it is the same, so is all of them; 0: not known */
 };
 
 struct segment_writer;

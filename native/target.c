@@ -32,6 +32,7 @@ struct targets {
     struct target **sorted; /* by kind and what an answer names: 100,000 targets are found without a walk */
     size_t count;
     uint32_t next_id;
+    uint64_t revision;
     bool resolve_names;
     bool are_names_new; /* is_name_shared is out of date */
 };
@@ -172,6 +173,7 @@ static void find_shared_names(struct targets *targets)
     }
     free(order);
     targets->are_names_new = false;
+    targets->revision++;
 }
 
 void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s)
@@ -237,6 +239,7 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
     bool complete = true;
 
     targets->next_id = old->next_id;
+    targets->revision = old->revision + 1;
     for (size_t i = 0; i < targets->count; i++) {
         struct target *target = &targets->items[i];
         size_t place = find_first(old, target);
@@ -266,6 +269,7 @@ static void take_name(struct targets *targets, struct target *target, const stru
     snprintf(target->name, sizeof target->name, "%s", answer->name);
     target->is_name_shared = true; /* until that has been looked at */
     targets->are_names_new = true;
+    targets->revision++;
 }
 
 bool targets_answer(struct targets *targets, const struct resolve_answer *answer)
@@ -285,6 +289,7 @@ bool targets_answer(struct targets *targets, const struct resolve_answer *answer
         else
             take_name(targets, targets->sorted[place], answer);
     }
+    targets->revision += changed;
     return changed;
 }
 
@@ -316,6 +321,11 @@ struct netset *targets_whitelist(const struct targets *targets)
         }
     }
     return set;
+}
+
+uint64_t targets_revision(const struct targets *targets)
+{
+    return targets->revision;
 }
 
 static const char *host_name(const struct targets *targets, uint32_t id)

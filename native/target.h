@@ -34,6 +34,9 @@ bool targets_answer(struct targets *targets, const struct resolve_answer *answer
  * with METER_SHARED_ROW, the same as long as the host is there, over reloads too. NULL: out of memory. */
 struct netset *targets_whitelist(const struct targets *targets);
 
+/* Another whenever an address or a name of a target became another, over targets_inherit() too. */
+uint64_t targets_revision(const struct targets *targets);
+
 /* What the tag dst: says for a peer that the whitelist gave `value` for: the host's name, the address's own name if no other
  * address of the instance has the same, or NULL (then the address itself is the name). */
 const char *targets_name(const struct targets *targets, uint32_t value);

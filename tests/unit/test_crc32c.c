@@ -91,10 +91,11 @@ static void test_hardware_is_right_at_any_length(void **state)
     skip();
 }
 
-/* Around the joints: the last byte of a word, of a lane, of a round of three lanes. */
+/* Around the joints: the last byte of a word, of a lane, of a round of three lanes, of the shortest that has lanes. */
 static void test_every_joint(void **state)
 {
-    static const size_t joints[] = { 8, LANE, 2 * LANE, 3 * LANE, 6 * LANE };
+    enum { LANE = 8 * 255 };
+    static const size_t joints[] = { 8, 96, 768, LANE, 2 * LANE, 3 * LANE, 6 * LANE };
     static uint8_t data[6 * LANE + 16];
     uint32_t seed = 1;
     (void)state;
@@ -126,6 +127,13 @@ static void test_zeros_are_as_bytes(void **state)
         for (size_t size = joints[n] - 8; size <= joints[n] + 8; size++)
             assert_int_equal(~pass_zeros(~7u, size), reference(7, zeros, size));
     assert_int_equal(~pass_zeros(~7u, sizeof zeros), reference(7, zeros, sizeof zeros));
+}
+
+static void test_both_ways_over_zeros_are_one(void **state)
+{
+    (void)state;
+    for (size_t words = 0; words <= RUN_WORDS; words++)
+        assert_int_equal(pass(0x12345678u + (uint32_t)words, words), table_pass(0x12345678u + (uint32_t)words, words));
 }
 
 static void test_items_give_the_whole(void **state)
@@ -173,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_every_joint),
         cmocka_unit_test(test_parts_give_the_whole),
         cmocka_unit_test(test_zeros_are_as_bytes),
+        cmocka_unit_test(test_both_ways_over_zeros_are_one),
         cmocka_unit_test(test_items_give_the_whole),
         cmocka_unit_test(test_an_item_within_zeros),
     };

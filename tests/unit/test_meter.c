@@ -77,7 +77,7 @@ static struct netset *set_of(const char *first, const char *second)
 
     assert_non_null(set);
     for (size_t n = 0; n < 2; n++) {
-        struct ip_prefix prefix;
+        struct ip_prefix prefix = { .bits = 0 };
         if (texts[n] != NULL) {
             assert_true(prefix_parse(texts[n], &prefix, NULL));
             assert_int_equal(netset_add(set, &prefix, 1), 0);

@@ -204,7 +204,7 @@ static void a_clock_step_takes_them(void **state)
 static struct netset *set_of(const char *text)
 {
     struct netset *set = netset_new();
-    struct ip_prefix prefix;
+    struct ip_prefix prefix = { .bits = 0 };
 
     assert_non_null(set);
     assert_true(prefix_parse(text, &prefix, NULL));

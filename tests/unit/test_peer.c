@@ -165,6 +165,26 @@ static void window_survives_time_that_goes_back(void **state)
     assert_int_equal(peer_window_min_ns(&peer, UINT32_MAX), 0);
 }
 
+static void whatever_is_counted_is_activity(void **state)
+{
+    struct peer_stats peer = fresh();
+    uint64_t *const counters[] = { &peer.timed, &peer.flows, &peer.retransmits };
+    uint64_t before = peer_activity(&peer);
+
+    (void)state;
+    assert_int_equal(before, 0);
+    for (size_t n = 0; n < sizeof counters / sizeof counters[0]; n++) {
+        ++*counters[n];
+        assert_int_equal(peer_activity(&peer), ++before);
+    }
+    for (unsigned reason = 0; reason < SKIP_REASON_COUNT; reason++) {
+        peer.skipped[reason]++;
+        assert_int_equal(peer_activity(&peer), ++before);
+    }
+    peer_sample(&peer, 10 * MS, 0, true, 0);
+    assert_int_equal(peer_activity(&peer), ++before);
+}
+
 static void skip_reasons_have_names(void **state)
 {
     (void)state;
@@ -186,6 +206,7 @@ int main(void)
         cmocka_unit_test(zero_is_a_sample),
         cmocka_unit_test(window_forgets_after_300_s),
         cmocka_unit_test(window_survives_time_that_goes_back),
+        cmocka_unit_test(whatever_is_counted_is_activity),
         cmocka_unit_test(skip_reasons_have_names),
     };
 

@@ -9,6 +9,7 @@
 #include <pcap/dlt.h>
 
 #include "publication.c"
+#include "tests/unit/random_fixture.h"
 
 static char *ips[] = { (char *)"192.0.0.0/16" };
 static struct ip_prefix prefixes[1];
@@ -56,7 +57,9 @@ struct scene {
 
 static struct scene set_up(uint32_t max_peers, const char *refusal)
 {
-    const struct meter_options options = { .max_flows = 1000, .max_peers = max_peers, .idle_ttl_s = 300, .exp_ttl_s = 60 };
+    const struct meter_options options = {
+        .max_flows = 1000, .max_peers = max_peers, .idle_ttl_s = 300, .row_ttl_s = 600, .exp_ttl_s = 60
+    };
     struct scene scene = { .meter = meter_new(&options), .own = netset_new(), .publication = publication_new() };
     struct ip_prefix own;
     struct instance_host host;
@@ -236,6 +239,157 @@ static void versions_say_what_changed(void **state)
     tear_down(&second);
 }
 
+/* The number of all rows together, at a time. */
+static uint64_t rows_version_at(struct scene *scene, uint64_t time_s)
+{
+    const struct publication_time time = { time_s * UINT64_C(1000000000), 1 };
+    struct segment_contents contents;
+
+    assert_int_equal(publication_build(scene->publication, scene->meter, &scene->instance, 1, &time, &contents), 0);
+    return contents.version;
+}
+
+static void one_number_says_that_no_row_changed(void **state)
+{
+    enum { NOW_S = 20, LATER_S = 200, LAST_S = 2 * PEER_WINDOW_SLOTS * PEER_WINDOW_SLOT_S };
+    struct scene scene = set_up(10, NULL);
+    const struct instance_host host = { .own = scene.own };
+    uint64_t before;
+
+    (void)state;
+    rows_version_at(&scene, NOW_S);
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    before = rows_version_at(&scene, NOW_S);
+    assert_true(before != 0);
+    assert_int_equal(rows_version_at(&scene, NOW_S + 1), before);
+    handshake(&scene, "198.51.100.1", 4000, 16000000000, 1000); /* a packet, but nobody's row */
+    assert_int_equal(rows_version_at(&scene, NOW_S), before);
+    put_segment(scene.meter, scene.instance.number, "10.0.0.1", "192.0.2.7", 4001, 80, TCP_SYN, 1, 0, 17000000000);
+    assert_true(rows_version_at(&scene, NOW_S) > before);
+    before = rows_version_at(&scene, NOW_S);
+    meter_clock_step(scene.meter); /* without a packet: what was pending was skipped */
+    assert_true(rows_version_at(&scene, NOW_S) > before);
+    before = rows_version_at(&scene, NOW_S);
+    assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0); /* the same */
+    assert_int_equal(rows_version_at(&scene, LATER_S), before);
+    assert_true(rows_version_at(&scene, LAST_S) > before); /* the windowed minimum is over */
+    before = rows_version_at(&scene, LAST_S);
+    meter_expire(scene.meter, 10 * LAST_S);
+    meter_expire(scene.meter, 20 * LAST_S);
+    assert_int_equal(meter_row_count(scene.meter), 0);
+    assert_true(rows_version_at(&scene, LAST_S) > before);
+    tear_down(&scene);
+}
+
+/* What a place held must not be taken for what it holds when the same row comes back to it. */
+static void a_place_that_was_left_is_not_known(void **state)
+{
+    static const char *const peers[] = { "192.0.2.7", "192.0.2.8", "192.0.2.9" };
+    struct scene scene = set_up(10, NULL);
+    const struct publication_time time = { UINT64_C(20000000000), 1 };
+    struct segment_contents contents;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        handshake(&scene, peers[i], (uint16_t)(4000 + i), 15000000000, 2500000);
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(scene.publication->known[2].birth, contents.rows[2].birth);
+    meter_instance_remove(scene.meter, scene.instance.number);
+    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
+    assert_int_equal(contents.row_count, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(scene.publication->known[i].birth, 0);
+    scene.instance.number = -1;
+    tear_down(&scene);
+}
+
+/* Publishes what `kept` knows from before, and the same by one that knows nothing. */
+static void assert_as_new(struct scene *scene, uint64_t time_s)
+{
+    const struct publication_time time = { time_s * UINT64_C(1000000000), 1 };
+    struct publication *fresh = publication_new();
+    struct segment_contents kept, new;
+
+    assert_int_equal(publication_build(scene->publication, scene->meter, &scene->instance, 1, &time, &kept), 0);
+    assert_int_equal(publication_build(fresh, scene->meter, &scene->instance, 1, &time, &new), 0);
+    assert_int_equal(kept.row_count, new.row_count);
+    for (uint32_t n = 0; n < new.row_count; n++) {
+        assert_memory_equal(&kept.rows[n], &new.rows[n], offsetof(struct seg_row, peer_name));
+        assert_string_equal(kept.rows[n].peer_name, new.rows[n].peer_name);
+        assert_ptr_equal(kept.histograms[n], new.histograms[n]);
+    }
+    publication_free(fresh);
+}
+
+/* Rows come, go and change, names too, in any order: what is skipped is what would be the same. */
+static void what_is_skipped_would_be_the_same(void **state)
+{
+    enum { TURNS = 20000, PEERS = 12 };
+    static char *singles[] = { (char *)"192.0.2.1", (char *)"192.0.2.2", (char *)"192.0.0.0/16" };
+    static char *hosts[] = { (char *)"db.example" };
+    static struct ip_prefix prefixes_of_singles[3];
+    static const struct config naming = { .resolve_names = true };
+    static const struct config_instance named = {
+        .interface = (char *)"eth0", .ips = { singles, 3 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes_of_singles
+    };
+    struct scene scene = set_up(10, NULL); /* fewer than there are peers: a row `other` */
+    const struct instance_host host = { .own = scene.own };
+    struct resolve_answer answers[2] = { { .kind = RESOLVE_FORWARD, .name = "db.example" }, { .kind = RESOLVE_REVERSE } };
+    struct ip_address address;
+    uint64_t now_s = 15, published_s = now_s;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(prefix_parse(singles[i], &prefixes_of_singles[i], NULL));
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        char peer[32];
+
+        snprintf(peer, sizeof peer, "192.0.2.%u", 1 + draw(PEERS));
+        assert_true(address_parse(peer, &address));
+        switch (draw(8)) {
+        case 0:
+            handshake(&scene, peer, (uint16_t)(1024 + turn % 60000), (int64_t)now_s * 1000000000, 1000 * (1 + (int64_t)draw(9)));
+            break;
+        case 1:
+            put_segment(scene.meter, scene.instance.number, "10.0.0.1", peer, (uint16_t)(1024 + draw(9)), 80, TCP_SYN, turn, 0,
+                        (int64_t)now_s * 1000000000);
+            break;
+        case 2:
+            now_s += draw(20) == 0 ? 700 : draw(40);
+            meter_expire(scene.meter, (uint32_t)now_s);
+            break;
+        case 3:
+            if (draw(10) == 0)
+                meter_clock_step(scene.meter);
+            break;
+        case 4:
+            answers[0].addresses = &address;
+            answers[0].count = draw(2);
+            instance_answer(&scene.instance, &answers[0], scene.meter, &host);
+            break;
+        case 5:
+            answers[1].address = address;
+            snprintf(answers[1].name, sizeof answers[1].name, "name%u.example", draw(3));
+            instance_answer(&scene.instance, &answers[1], scene.meter, &host);
+            break;
+        case 6:
+            if (draw(4) == 0)
+                assert_int_equal(instance_change(&scene.instance, &naming, draw(2) ? &named : &wanted, scene.meter, &host), 0);
+            break;
+        default:
+            if (draw(30) == 0) {
+                instance_stop(&scene.instance, scene.meter);
+                assert_int_equal(instance_start(&scene.instance, &naming, &named, NULL, NULL, scene.meter, &host), 0);
+            }
+        }
+        if (draw(16) == 0)
+            published_s = now_s; /* else nothing is new by the time alone */
+        if (draw(3) > 0)
+            assert_as_new(&scene, published_s);
+    }
+    tear_down(&scene);
+}
+
 /* As after a reload that makes the meter anew: places and births begin again. */
 static void a_row_never_has_the_name_of_the_one_before_it(void **state)
 {
@@ -395,6 +549,9 @@ int main(void)
         cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
         cmocka_unit_test(a_name_comes_and_goes),
         cmocka_unit_test(versions_say_what_changed),
+        cmocka_unit_test(one_number_says_that_no_row_changed),
+        cmocka_unit_test(a_place_that_was_left_is_not_known),
+        cmocka_unit_test(what_is_skipped_would_be_the_same),
         cmocka_unit_test(a_row_never_has_the_name_of_the_one_before_it),
         cmocka_unit_test(a_block_is_not_its_first_address),
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),

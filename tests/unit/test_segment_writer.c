@@ -309,7 +309,7 @@ static size_t stores_for(struct segment_writer *writer, const struct fixture *fi
 
 static void test_what_did_not_change_is_not_stored(void **state)
 {
-    enum { ROWS = 800, CHANGED = 8 };
+    enum { ROWS = 800, CHANGED = WHOLE_EVERY };
     struct segment_writer *writer = open_for(ROWS);
     struct fixture first, next;
     const size_t row = (sizeof(struct seg_row) + sizeof(struct seg_histogram)) / 8;
@@ -341,6 +341,44 @@ static void test_what_did_not_change_is_not_stored(void **state)
     segment_writer_close(writer);
     fixture_free(&first);
     fixture_free(&next);
+}
+
+static void assert_einval(struct segment_writer *writer, const struct segment_contents *contents)
+{
+    errno = 0;
+    assert_int_equal(segment_writer_publish(writer, contents), -1);
+    assert_int_equal(errno, EINVAL);
+}
+
+/* One number says that nothing of the rows is another: only those whose turn it is are stored, and none else is looked at. */
+static void test_rows_that_are_as_they_were_together(void **state)
+{
+    enum { ROWS = 10 * WHOLE_EVERY, INSTANCES = 2 };
+    struct segment_writer *writer = open_for(ROWS);
+    const size_t row = (sizeof(struct seg_row) + sizeof(struct seg_histogram)) / 8;
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture, 1, INSTANCES, ROWS);
+    fixture_give_versions(&fixture, 1);
+    const size_t head = stores_for(writer, &fixture) - ROWS * row;
+    fixture.contents.version = 7;
+    for (unsigned slot = 0; slot < 2; slot++)
+        stores_for(writer, &fixture);
+    for (unsigned turn = 0; turn < 2 * WHOLE_EVERY; turn++) {
+        fixture.contents.boottime_ns++;
+        assert_int_equal(stores_for(writer, &fixture), head + ROWS / WHOLE_EVERY * row);
+    }
+    fixture.rows[3].timed = fixture.versions[3].counts = 2;
+    fixture.contents.version = 8;
+    for (unsigned slot = 0; slot < 2; slot++)
+        assert_in_range(stores_for(writer, &fixture), head + ROWS / WHOLE_EVERY * row + 1, head + ROWS * row);
+    fixture.contents.row_count--; /* the publisher's: for want of room */
+    for (unsigned slot = 0; slot < 2; slot++)
+        stores_for(writer, &fixture);
+    fixture.contents.instance_count--;
+    assert_einval(writer, &fixture.contents);
+    segment_writer_close(writer);
+    fixture_free(&fixture);
 }
 
 /* Places are left and taken again, ranges of buckets move, numbers are missing: what is read is always what was published. */
@@ -395,13 +433,6 @@ static void test_a_spoilt_file_heals(void **state)
     assert_published(writer, &fixture);
     segment_writer_close(writer);
     fixture_free(&fixture);
-}
-
-static void assert_einval(struct segment_writer *writer, const struct segment_contents *contents)
-{
-    errno = 0;
-    assert_int_equal(segment_writer_publish(writer, contents), -1);
-    assert_int_equal(errno, EINVAL);
 }
 
 static void test_what_readers_would_refuse_is_not_stored(void **state)
@@ -1050,6 +1081,7 @@ int main(void)
         cmocka_unit_test_setup(test_used_buckets_are_stored_over_zeros, fresh),
         cmocka_unit_test_setup(test_many_rows, fresh),
         cmocka_unit_test_setup(test_what_did_not_change_is_not_stored, fresh),
+        cmocka_unit_test_setup(test_rows_that_are_as_they_were_together, fresh),
         cmocka_unit_test_setup(test_any_changes, fresh),
         cmocka_unit_test_setup(test_a_spoilt_file_heals, fresh),
         cmocka_unit_test_setup(test_what_readers_would_refuse_is_not_stored, fresh),

@@ -243,6 +243,39 @@ static void a_name_that_two_addresses_have_names_neither(void **state)
     targets_free(targets);
 }
 
+/* Whoever keeps names must hear of each that is another: also of those that only a look at all others settles. */
+static void a_new_name_is_a_new_revision(void **state)
+{
+    struct targets *targets = make(true), *next = make(true);
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .name = "web.example", .address = prefix_of("192.0.2.1").base };
+    struct ip_address address = prefix_of("203.0.113.1").base;
+    struct resolve_answer host = forward("db.example", &address, 1, NULL);
+    uint64_t before = targets_revision(targets);
+
+    (void)state;
+    room = asked_count = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_int_equal(targets_revision(targets), before);
+    targets_answer(targets, &answer);
+    assert_true(targets_revision(targets) > before);
+    before = targets_revision(targets);
+    targets_ask(targets, NULL, 101, 300); /* nobody else has it: only now it is in use */
+    assert_true(targets_revision(targets) > before);
+    before = targets_revision(targets);
+    targets_answer(targets, &answer);
+    targets_ask(targets, NULL, 102, 300);
+    assert_int_equal(targets_revision(targets), before);
+    targets_answer(targets, &host);
+    assert_true(targets_revision(targets) > before);
+    before = targets_revision(targets);
+    targets_answer(targets, &host);
+    assert_int_equal(targets_revision(targets), before);
+    assert_true(targets_inherit(next, targets));
+    assert_true(targets_revision(next) > before);
+    targets_free(targets);
+    targets_free(next);
+}
+
 static void a_name_that_fails_is_asked_again_soon(void **state)
 {
     struct targets *targets = make(false);
@@ -286,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_name_without_an_answer_is_warned_of),
         cmocka_unit_test(an_address_takes_its_reverse_name),
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
+        cmocka_unit_test(a_new_name_is_a_new_revision),
         cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
         cmocka_unit_test(a_reload_inherits),
     };
