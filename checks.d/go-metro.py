@@ -231,6 +231,7 @@ class GoMetroCheck(AgentCheck):
         overflow = 0
         # After a pause the newest sample may be of before it, and a gauge says that it is of now.
         may_be_old = previous is None or self._position(instance) in self._interrupted
+        all_gauges = GAUGES + EXTENDED_GAUGES
         for row in snapshot.rows(since=previous, instance=mine['index'], names=EXTENDED_VALUES if extended else VALUES,
                                  counted=True):
             old = may_be_old and (row['age_s'] is None or row['age_s'] > first_interval_s)
@@ -241,22 +242,23 @@ class GoMetroCheck(AgentCheck):
             # A first run knows the interval's statistics only of rows that are younger than the interval.
             young = row['life_s'] is not None and row['life_s'] <= first_interval_s
             has_interval = extended and (previous is not None or young)
-            self._submit_row(row, tags, () if old else GAUGES + EXTENDED_GAUGES if has_interval else GAUGES,
+            self._submit_row(row, tags, () if old else all_gauges if has_interval else GAUGES,
                              EXTENDED_COUNTS if has_interval else ())
         return overflow
 
     def _submit_row(self, row, tags, gauges, counts):
-        row_tags = ['dst:' + row['dst']] + tags
-        if row['src'] is not None:
-            row_tags.insert(0, 'src:' + row['src'])
+        src, gauge, count = row['src'], self.gauge, self.count  # there may be ten thousand rows: no look-up is made twice
+        row_tags = ([] if src is None else ['src:' + src]) + ['dst:' + row['dst']] + tags
         if row['dst_port']:
             row_tags.append('dst_port:%d' % row['dst_port'])
         for metric, name in gauges:
-            if row[name] is not None:
-                self.gauge(metric, row[name], tags=row_tags)
+            value = row[name]
+            if value is not None:
+                gauge(metric, value, tags=row_tags)
         for metric, name in counts:
-            if row[name]:
-                self.count(metric, row[name], tags=row_tags)
+            value = row[name]
+            if value:
+                count(metric, value, tags=row_tags)
 
     def _losses(self, snapshot, mine, previous, fingerprint, overflow):
         losses = [cause for cause in mine['warning'].split(ALSO) if cause]
