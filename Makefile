@@ -274,10 +274,11 @@ bench-run: setup-demo ## Print what publishing, reading, the check and an idle h
 	@$(AT_ROOT) $(PYTHON3) tests/bench/run.py $(if $(QUICK),--quick) $(if $(AGENT5),--agent $(AGENT5)) \
 	    $(if $(WRITE),--write docs/publishing.md)
 
-bench-live: setup-demo ## Print what a live capture costs and loses, beside libpcap alone and tcpdump: LIVE_SECONDS (60) of each, QUICK=1 in short
+bench-live: setup-demo ## Print what a live capture costs and loses, beside libpcap alone and tcpdump: LIVE_SECONDS (60) of each, QUICK=1, WRITE=1 as above
 	@$(PACKAGES) bench || echo "bench-live: goes on without what could not be installed" >&2
 	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/go-metro $(BUILD)/live_sender $(BUILD)/live_reader
-	@$(AT_ROOT) $(PYTHON3) tests/bench/live.py $(if $(QUICK),--quick,--seconds $(LIVE_SECONDS))
+	@$(AT_ROOT) $(PYTHON3) tests/bench/live.py $(if $(QUICK),--quick,--seconds $(LIVE_SECONDS)) \
+	    $(if $(WRITE),--write docs/performance.md)
 
 $(BUILD)/bench-filter: tests/bench/filter.c $(BUILD)/libgometro.a $(BUILD)/.flags
 	$(call say,CC,$@)

@@ -13,6 +13,7 @@
 #include <pcap/pcap.h>
 
 #define BLOCK_TIMEOUT_MS 100 /* as the helper */
+#define SNAPLEN 256          /* as much of a packet as the helper captures */
 
 struct seen {
     uint64_t packets, sum;
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
         { "snaplen", required_argument, NULL, 's' },
         { NULL, 0, NULL, 0 },
     };
-    int option, buffer_mib = 64, snaplen = 512, status;
+    int option, buffer_mib = 64, snaplen = SNAPLEN, status;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
         switch (option) {

@@ -82,7 +82,7 @@ class Hosts(contextlib.ExitStack):
 
 
 class Nobody:
-    pid, refused = None, 0
+    pid, refused = None, None
 
     @contextlib.contextmanager
     def at_work(self, _hosts):
@@ -95,7 +95,7 @@ class Nobody:
 class Bare:
     """Nothing but libpcap."""
 
-    refused = 0
+    refused = None  # it has no bound
 
     @contextlib.contextmanager
     def at_work(self, hosts):
@@ -113,7 +113,7 @@ class Bare:
 class Tcpdump:
     """As it is used for this."""
 
-    refused = 0
+    refused = None  # it has no bound
 
     @contextlib.contextmanager
     def at_work(self, hosts):
@@ -163,8 +163,8 @@ class Helper:
 
 # --- traffic; each returns a Sent ---
 
-# cpu_ns: what the sender itself took, None where that is not one process.
-Sent = collections.namedtuple("Sent", "packets connections seconds cpu_ns note")
+# packets and cpu_ns, what the sender itself took: None of iperf3, whose rate is gbit; that is None of the others.
+Sent = collections.namedtuple("Sent", "packets connections seconds cpu_ns gbit")
 
 
 def flood(hosts, seconds, *options, during=None):
@@ -177,16 +177,16 @@ def flood(hosts, seconds, *options, during=None):
         if sender.wait(seconds + 30) != 0:
             raise HarnessError(sender.err)
         out = json.loads(sender.out.splitlines()[-1])
-    return Sent(out["packets"], out["connections"], out["elapsed_ns"] / 1e9, out["cpu_ns"], "")
+    return Sent(out["packets"], out["connections"], out["elapsed_ns"] / 1e9, out["cpu_ns"], None)
 
 
-def bulk(hosts, seconds):
-    """iperf3 from near to far, at its full rate, in the super-segments that the kernel makes."""
+def bulk(hosts, seconds, gbit=0):
+    """iperf3 from near to far, in the super-segments that the kernel makes; at its full rate, or held to so many Gbit/s."""
     with hosts.far.start("iperf3", "-s", "-1", "--forceflush") as server:
         server.wait_for_output("listening")
-        out = json.loads(hosts.near.run("iperf3", "-c", FAR, "-t", seconds, "-J", timeout=seconds + 60))
+        out = json.loads(hosts.near.run("iperf3", "-c", FAR, "-t", seconds, "-b", "%dG" % gbit, "-J", timeout=seconds + 60))
     end = out["end"]["sum_sent"]
-    return Sent(None, 1, end["seconds"], None, "%.1f Gbit/s" % (end["bits_per_second"] / 1e9))
+    return Sent(None, 1, end["seconds"], None, end["bits_per_second"] / 1e9)
 
 
 def have(program):
@@ -195,8 +195,8 @@ def have(program):
 
 # --- one run ---
 
-# seen, dropped, refused (what it saw and did not measure for want of room): what the reader says; cpu_ns: of the reader; wakeups: of
-# the reader, a second.
+# seen, dropped, refused (what it saw and did not measure for want of room; None: it knows no such thing): what the reader says;
+# cpu_ns: of the reader; wakeups: of the reader, a second.
 Run = collections.namedtuple("Run", "sent seen dropped refused cpu_ns wakeups")
 
 
@@ -204,7 +204,7 @@ def run(hosts, reader, traffic):
     """The traffic once, with this reader."""
     with reader.at_work(hosts):
         if reader.pid is None:
-            return Run(traffic(hosts), 0, 0, 0, 0, 0)
+            return Run(traffic(hosts), 0, 0, None, 0, 0)
         before, woken = cpu_ns(reader.pid), wakeups(reader.pid)
         begin = time.monotonic()
         sent = traffic(hosts)
