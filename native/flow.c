@@ -4,8 +4,8 @@
 #include <string.h>
 
 #define NO_FLOW UINT32_MAX
-#define FRESH_AHEAD 8U      /* records */
-#define GIVING_WAY_LOOKS 16 /* records a call: a bound for what a flow costs that finds no room */
+#define FRESH_AHEAD 8U       /* records */
+#define GIVING_WAY_LOOKS 256 /* records a call: a bound for what a flow costs that finds no room */
 
 static struct wheel_link *link_of(void *owner, uint32_t index)
 {
