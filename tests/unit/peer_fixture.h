@@ -2,6 +2,9 @@
 #ifndef GO_METRO_PEER_FIXTURE_H
 #define GO_METRO_PEER_FIXTURE_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "peer.h"
 
 struct kept_stats {
@@ -9,12 +12,13 @@ struct kept_stats {
     struct histogram histogram;
 };
 
-static inline struct kept_stats kept(const struct peer_stats *stats)
+/* Padding and all, so that two can be compared as bytes. */
+static inline void keep_stats(struct kept_stats *out, const struct peer_stats *stats)
 {
-    struct kept_stats out = { *stats, *stats->histogram };
-
-    out.stats.histogram = NULL;
-    return out;
+    memset(out, 0, sizeof *out);
+    memcpy(&out->stats, stats, sizeof out->stats);
+    out->stats.histogram = NULL;
+    memcpy(&out->histogram, stats->histogram, sizeof out->histogram);
 }
 
 #endif

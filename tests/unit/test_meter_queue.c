@@ -463,7 +463,7 @@ static void keep_row(const struct meter_row *row, void *arg)
 
     table->rows[table->count] = *row;
     table->rows[table->count].stats = NULL;
-    table->stats[table->count++] = kept(row->stats);
+    keep_stats(&table->stats[table->count++], row->stats);
 }
 
 static struct table table_of(const struct meter *of)
