@@ -51,9 +51,20 @@ struct buckets buckets_of(const uint32_t count[static HISTOGRAM_BUCKETS])
     return buckets;
 }
 
+/* In coarse steps: from one snapshot to the next the ranges widen a little, and an allocator that has only just been given back
+ * somewhat less has to ask the kernel for new pages, which takes longer than to fill them. */
+static size_t rounded(size_t count)
+{
+    size_t step = HISTOGRAM_BUCKETS;
+
+    while (step < count / 8)
+        step *= 2;
+    return (count + step - 1) / step * step;
+}
+
 bool buckets_reserve(struct bucket_store *store, size_t count)
 {
-    const size_t room = count > HISTOGRAM_BUCKETS ? count : HISTOGRAM_BUCKETS;
+    const size_t room = rounded(count > 0 ? count : 1);
     uint32_t *counts = realloc(store->counts, room * sizeof *counts);
 
     if (counts == NULL)

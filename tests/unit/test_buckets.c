@@ -159,12 +159,34 @@ static void they_say_the_same_as_the_whole(void **state)
     }
 }
 
+/* As from one snapshot to the next, whose histograms have become a little wider. */
+static void a_little_more_is_the_same_room(void **state)
+{
+    struct bucket_store store = { NULL, 0, 0 };
+
+    (void)state;
+    for (size_t count = 1000; count <= 4000000; count *= 2) {
+        size_t rooms = 0, before = 0;
+
+        for (size_t more = 0; more <= 10; more++) {
+            const size_t wanted = count + count * more / 100;
+
+            assert_true(buckets_reserve(&store, wanted));
+            assert_in_range(store.room, wanted, wanted + wanted / 4 + HISTOGRAM_BUCKETS);
+            rooms += store.room != before;
+            before = store.room;
+        }
+        assert_in_range(rooms, 1, 2);
+    }
+    free(store.counts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_ends_are_not_in_use),           cmocka_unit_test(what_is_kept_is_what_was_there),
         cmocka_unit_test(nothing_in_use_is_not_nothing_known), cmocka_unit_test(out_of_memory_is_said),
-        cmocka_unit_test(they_say_the_same_as_the_whole),
+        cmocka_unit_test(they_say_the_same_as_the_whole),      cmocka_unit_test(a_little_more_is_the_same_room),
     };
 
     return cmocka_run_group_tests_name("buckets", tests, NULL, NULL);
