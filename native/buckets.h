@@ -39,7 +39,8 @@ struct buckets buckets_difference(const struct buckets *now, const struct bucket
 
 uint64_t buckets_total(const struct buckets *buckets);
 
-/* As histogram_quantile_ns(); total (above 0): of the buckets, q: from above 0 to 1. */
+/* The quantile q (from above 0 to 1): linear interpolation inside the bucket that holds rank ceil(q * total). total (above 0): of
+ * the buckets. */
 uint64_t buckets_quantile_ns(const struct buckets *buckets, uint64_t total, double q);
 
 #endif

@@ -18,6 +18,7 @@
 #include "flow_slots.h"
 #include "hash.h"
 #include "packet.h"
+#include "prefetch.h"
 #include "rtt.h"
 #include "wheel.h"
 
@@ -25,7 +26,6 @@
 #define FLOW_COPY_NS 1000000          /* how late a copy may come, where a retransmission could look the same */
 #define FLOW_UNIQUE_COPY_NS 100000000 /* and where none should: below an RTO, as some hosts send one IP ID in all packets */
 #define FLOW_MAX (UINT32_C(3) << (FLOW_SLOTS_MAX_BITS - 2)) /* what the slots hold */
-#define FLOW_CACHE_LINE 64
 #define FLOW_LEAST_LOOK_S 5U /* an ended flow is not looked for more often: where exp_ttl is shorter, it leaves up to so late */
 
 enum flow_flag {
@@ -69,7 +69,7 @@ struct flow {
 _Static_assert(sizeof(struct flow_key) == 40, "no padding");
 _Static_assert(sizeof(struct flow_recent) == 28, "no padding");
 _Static_assert(FLOW_RECENT == 4, "flow_is_unseen() looks at so many");
-_Static_assert(sizeof(struct flow) == 3 * FLOW_CACHE_LINE, "three cache lines");
+_Static_assert(sizeof(struct flow) == 3 * CACHE_LINE, "three cache lines");
 
 struct flow_table {
     struct flow_slots slots;
@@ -151,8 +151,8 @@ static inline void flow_await_record(const struct flow_table *table, uint32_t in
     const char *flow = (const char *)flow_at(table, index);
 
     __builtin_prefetch(flow, 1);
-    __builtin_prefetch(flow + FLOW_CACHE_LINE, 1);
-    __builtin_prefetch(flow + 2 * FLOW_CACHE_LINE, 1);
+    __builtin_prefetch(flow + CACHE_LINE, 1);
+    __builtin_prefetch(flow + 2 * CACHE_LINE, 1);
 }
 
 /* The segment's flow, and which of its ends sent it; NULL: there is none. */

@@ -1,8 +1,6 @@
 /* histogram.c: see histogram.h. */
 #include "histogram.h"
 
-#include <stddef.h>
-
 uint64_t histogram_lower_ns(uint32_t bucket)
 {
     if (bucket == 0) {
@@ -20,31 +18,6 @@ uint64_t histogram_lower_ns(uint32_t bucket)
 uint64_t histogram_upper_ns(uint32_t bucket)
 {
     return histogram_lower_ns(bucket < HISTOGRAM_BUCKETS ? bucket + 1 : HISTOGRAM_BUCKETS);
-}
-
-static uint32_t difference(const struct histogram *now, const struct histogram *then, uint32_t bucket)
-{
-    return now->count[bucket] - (then == NULL ? 0 : then->count[bucket]);
-}
-
-uint64_t histogram_interval(const struct histogram *now, const struct histogram *then, uint64_t *lower_ns, uint64_t *upper_ns)
-{
-    uint64_t total = 0;
-
-    *lower_ns = 0;
-    *upper_ns = 0;
-    for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
-        const uint32_t count = difference(now, then, bucket);
-        if (count == 0) {
-            continue;
-        }
-        if (total == 0) {
-            *lower_ns = histogram_lower_ns(bucket);
-        }
-        *upper_ns = histogram_upper_ns(bucket);
-        total += count;
-    }
-    return total;
 }
 
 uint64_t histogram_rank(double q, uint64_t total)
@@ -67,24 +40,4 @@ uint64_t histogram_within_ns(uint32_t bucket, uint64_t nth, uint32_t count)
     const double width = (double)(histogram_upper_ns(bucket) - histogram_lower_ns(bucket));
 
     return histogram_lower_ns(bucket) + (uint64_t)(width * (((double)nth - 0.5) / (double)count));
-}
-
-uint64_t histogram_quantile_ns(const struct histogram *now, const struct histogram *then, double q)
-{
-    uint64_t lower, upper;
-    const uint64_t total = histogram_interval(now, then, &lower, &upper);
-    uint64_t left = total == 0 ? 0 : histogram_rank(q, total);
-
-    if (left == 0) {
-        return 0;
-    }
-    for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
-        const uint32_t count = difference(now, then, bucket);
-        if (left > count) {
-            left -= count;
-            continue;
-        }
-        return histogram_within_ns(bucket, left, count);
-    }
-    return upper;
 }

@@ -40,16 +40,9 @@ static inline void histogram_add(struct histogram *histogram, uint64_t ns)
 uint64_t histogram_lower_ns(uint32_t bucket); /* inclusive */
 uint64_t histogram_upper_ns(uint32_t bucket); /* exclusive */
 
-/* The quantile q (0..1) of the samples counted in `now` and not in `then` (NULL: none), differences modulo 2^32: linear
- * interpolation inside the bucket that holds rank ceil(q * n). 0 when there is none. */
-uint64_t histogram_quantile_ns(const struct histogram *now, const struct histogram *then, double q);
-
 /* ceil(q * total), kept within 1..total whatever q is (NaN included); total above 0. */
 uint64_t histogram_rank(double q, uint64_t total);
 /* Where the nth (from 1) of the bucket's `count` samples is: they are taken as spread evenly, each in the middle of its share. */
 uint64_t histogram_within_ns(uint32_t bucket, uint64_t nth, uint32_t count);
-
-/* The number of samples in that difference, and the lower bound of its first and the upper bound of its last bucket. */
-uint64_t histogram_interval(const struct histogram *now, const struct histogram *then, uint64_t *lower_ns, uint64_t *upper_ns);
 
 #endif

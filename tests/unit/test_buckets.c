@@ -16,6 +16,7 @@ static void *test_realloc_or_not(void *old, size_t size)
 
 #define realloc(old, size) test_realloc_or_not(old, size)
 #include "buckets.c"
+#include "histogram_fixture.h"
 #undef realloc
 
 #define LAST (HISTOGRAM_BUCKETS - 1)

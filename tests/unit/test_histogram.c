@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "histogram.c"
+#include "histogram_fixture.h"
 
 static void buckets_are_seamless_and_narrow(void **state)
 {

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "peer.c"
+#include "histogram_fixture.h"
 
 #define MS UINT64_C(1000000)
 
