@@ -19,6 +19,7 @@
 
 #include <pcap/pcap.h>
 #include "namespace_fixture.h"
+#include "resident_fixture.h"
 
 /* The largest ring that libpcap was asked for. */
 static int largest_buffer;
@@ -46,10 +47,11 @@ static int noted_ungetc(int byte, FILE *file)
 
 #define ungetc noted_ungetc
 #include "capture_file.c"
+
+#include "folder_fixture.h" /* behind the modules, which have a name of their own for what this one calls path */
 #undef ungetc
 #include "packet.h"
 
-static char folder[] = "/tmp/go-metro-test-capture-XXXXXX";
 static char message[CAPTURE_ERROR_MAX];
 
 /* ---- what was captured ---- */
@@ -888,8 +890,6 @@ static void test_time_of(void **state)
 
 /* ---- files ---- */
 
-static char path[128];
-
 static void write_file(const void *data, size_t length)
 {
     FILE *file = fopen(path, "wb");
@@ -1132,19 +1132,6 @@ static void test_becomes_shorter_at_once(void **state)
     capture_free(capture);
 }
 
-static size_t resident_of_files(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    size_t kib = 0;
-    char line[256];
-
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "RssFile: %zu", &kib) != 1)
-        ;
-    fclose(file);
-    return kib << 10;
-}
-
 /* Also when no frame passes the filter. */
 static void test_memory(void **state)
 {
@@ -1243,24 +1230,6 @@ static void test_standard_input(void **state)
     assert_int_equal(read_all("-", NULL, &seen), CAPTURE_END);
     assert_int_equal(seen.count, 2);
     assert_int_equal(fcntl(0, F_GETFD) >= 0, 1);
-}
-
-/* ---- */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(path, sizeof path, "%s/file", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
 }
 
 int main(void)

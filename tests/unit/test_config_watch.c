@@ -11,8 +11,8 @@
 
 #include "config_watch.c"
 
-static char folder[] = "/tmp/go-metro-watch-XXXXXX";
-static char path[64];
+#define FOLDER_FILE "go-metro.yaml" /* as errors name it */
+#include "folder_fixture.h"
 
 static void put(const char *text)
 {
@@ -78,22 +78,6 @@ static void a_file_replaced_by_one_of_the_same_length_is_seen(void **state)
     put(RIGHT);
     assert_true(config_watch_changed(&watch));
     unlink(other);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(path, sizeof path, "%s/go-metro.yaml", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
 }
 
 int main(void)

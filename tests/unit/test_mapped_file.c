@@ -10,11 +10,11 @@
 #include <sys/types.h>
 
 #include "mapped_file.c"
+#include "resident_fixture.h"
+
+#include "folder_fixture.h" /* behind the module, which has a name of its own for what this one calls path */
 
 enum { MIB = 1 << 20, SIZE = 24 * MIB };
-
-static char folder[] = "/tmp/go-metro-test-mapped-XXXXXX";
-static char path[128];
 
 /* No two pages are alike. */
 static uint8_t byte_at(size_t at)
@@ -35,19 +35,6 @@ static void append_file(const char *mode, size_t from, size_t to)
 static void write_file(size_t length)
 {
     append_file("wb", 0, length);
-}
-
-static size_t resident_of_files(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    size_t kib = 0;
-    char line[256];
-
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "RssFile: %zu", &kib) != 1)
-        ;
-    fclose(file);
-    return kib << 10;
 }
 
 /* From one place to another, every byte as it was written; returns how much more was resident, at most. */
@@ -226,24 +213,6 @@ static void is_not_inherited(void **state)
     assert_non_null(mapped_file_open(&file, path));
     assert_true((fcntl(fileno(file.stream), F_GETFD) & FD_CLOEXEC) != 0);
     assert_int_equal(fclose(file.stream), 0);
-}
-
-/* ---- */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(path, sizeof path, "%s/file", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
 }
 
 int main(void)
