@@ -10,8 +10,10 @@
 
 #include "capture_private.h"
 #include "clock.h"
+#include "prefetch.h"
 #include "privilege.h"
 
+#define AHEAD 1024           /* bytes of the ring that are asked for before it is their turn: a few frames */
 #define PROGRAM_PATH_MAX 160 /* so that it leaves room for the rest of a message */
 
 enum capture_result capture_say(char message[static CAPTURE_ERROR_MAX], enum capture_result result, const char *format, ...)
@@ -131,6 +133,24 @@ static enum capture_result check_interface(const struct capture *capture, char m
     return CAPTURE_OK;
 }
 
+/* What lies behind a frame in the ring was written by another processor and is in no cache of this one; it is asked for while there
+ * is something else to do. Frames follow each other without gaps, but not evenly: all lines are, in order. */
+static void await_next(struct capture *capture, const u_char *frame)
+{
+    const uintptr_t from = (uintptr_t)frame, until = from + AHEAD;
+
+    if (capture->awaited - from > AHEAD) /* another block, also where it lies before this one */
+        capture->awaited = from + CACHE_LINE;
+    for (; capture->awaited < until; capture->awaited += CACHE_LINE)
+        prefetch((const void *)capture->awaited);
+}
+
+static void hand_over_live(u_char *user, const struct pcap_pkthdr *header, const u_char *frame)
+{
+    await_next((struct capture *)(void *)user, frame);
+    capture_hand_over(user, header, frame);
+}
+
 static enum capture_result dispatch_live(struct capture *capture, int count, char message[static CAPTURE_ERROR_MAX])
 {
     enum capture_result result = CAPTURE_OK;
@@ -138,7 +158,7 @@ static enum capture_result dispatch_live(struct capture *capture, int count, cha
 
     if (capture->settled_at_ns != 0 && (int64_t)clock_ns(CLOCK_MONOTONIC) > capture->settle_until_ns)
         capture->settled_at_ns = 0;
-    status = pcap_dispatch(capture->pcap, count, capture_hand_over, (u_char *)capture);
+    status = pcap_dispatch(capture->pcap, count, hand_over_live, (u_char *)capture);
     if (status <= 0)
         result = check_interface(capture, message);
     if (status < 0 && result == CAPTURE_OK)

@@ -38,6 +38,7 @@ struct capture {
     int64_t settle_until_ns;        /* CLOCK_MONOTONIC: however the wall clock is set meanwhile */
     struct capture_statistics total;
     struct pcap_stat last; /* of this pcap_t, whose 32-bit counters wrap */
+    uintptr_t awaited;     /* until where the ring's memory was asked for */
     capture_frame_fn fn;   /* during capture_dispatch() */
     void *arg;
 };

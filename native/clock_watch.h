@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define CLOCK_STEP_NS INT64_C(5000000)    /* a smaller change of the distance is no step */
-#define CLOCK_QUIET_NS INT64_C(200000000) /* twice the time after which the kernel hands over a block of the ring */
+#define CLOCK_QUIET_NS INT64_C(200000000) /* longer than the kernel holds back a block of the ring and that is left alone */
 #define CLOCK_SAMPLE_NS INT64_C(1000000)  /* a sample that took longer says nothing: the process was off the CPU within it */
 #define CLOCK_SAY_NS INT64_C(60000000000) /* a clock that is set all the time is spoken of once a minute */
 

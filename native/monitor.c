@@ -290,9 +290,10 @@ static void turn(struct monitor *monitor)
         [POLL_LINKS] = { .fd = links_fd(monitor->links), .events = POLLIN },
         [POLL_RESOLVER] = { .fd = monitor->resolver == NULL ? -1 : resolver_fd(monitor->resolver), .events = POLLIN },
     };
-    size_t taps = roster_poll(monitor->roster, &fds[POLL_FIXED]);
+    int timeout_ms;
+    size_t taps = roster_poll(monitor->roster, &fds[POLL_FIXED], &timeout_ms);
 
-    if (poll(fds, POLL_FIXED + (nfds_t)taps, -1) < 0)
+    if (poll(fds, POLL_FIXED + (nfds_t)taps, timeout_ms) < 0)
         return; /* EINTR; anything else would be ENOMEM, and the next turn tries again */
     take_frames(monitor, &fds[POLL_FIXED]);
     if (fds[POLL_SIGNAL].revents != 0)

@@ -190,10 +190,17 @@ void roster_clock_step(struct roster *roster)
         meter_clock_step(roster->meter);
 }
 
-size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX])
+size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms)
 {
-    for (size_t i = 0; i < roster->tap_count; i++)
-        out[i] = (struct pollfd){ .fd = tap_fd(roster->taps[i].tap), .events = POLLIN };
+    *timeout_ms = -1;
+    for (size_t i = 0; i < roster->tap_count; i++) {
+        struct tap *tap = roster->taps[i].tap;
+        const int rest_ms = (int)tap_rest_ms(tap);
+
+        out[i] = (struct pollfd){ .fd = rest_ms == 0 ? tap_fd(tap) : -1, .events = POLLIN };
+        if (rest_ms > 0 && (*timeout_ms < 0 || rest_ms < *timeout_ms))
+            *timeout_ms = rest_ms;
+    }
     return roster->tap_count;
 }
 

@@ -15,7 +15,9 @@
 #define MAX_BACKOFF_S 30
 #define SNAPLEN_MOST 256 /* bytes: all headers, and room for a few of IPv6's; what is behind them nobody reads */
 #define LAST_BLOCK_NS (150 * UINT64_C(1000000)) /* longer than the kernel holds back a block of the ring */
-#define FRAMES_A_TURN 4096                      /* then the other interfaces, the timer and the signals have theirs */
+#define FRAMES_A_TURN 4096U                     /* then the other interfaces, the timer and the signals have theirs */
+#define NS_PER_MS UINT64_C(1000000)
+#define MOST_REST_MS 64U /* with what the kernel holds back it is less than CLOCK_QUIET_NS */
 
 /* What of `wanted` and `ours` is not in the kernel's filter. */
 enum left { LEFT_NOTHING, LEFT_OURS, LEFT_ALL };
@@ -33,6 +35,7 @@ struct tap {
     uint64_t down_ns;   /* monotonic: since when the open capture's interface is down; 0: it is not */
     uint32_t retry_s;   /* when to open again after a failure, and how long that was waited for */
     uint32_t backoff_s; /* 0: no failure */
+    uint64_t rest_ns;   /* monotonic: until when the ring is left alone; 0: it is not */
     enum seg_state state;
     char error[SEG_ERROR_MAX];
 };
@@ -84,6 +87,29 @@ const char *tap_error(const struct tap *tap)
     return tap->error;
 }
 
+/* What a wake-up costs, with the caches full of others' work, is as much as what many frames cost: so the ring is left to fill. A
+ * millisecond for each of its MiB: at a million frames of any size a second that is a third of it. */
+static void begin_rest(struct tap *tap)
+{
+    const size_t mib = capture_ring_bytes(tap->capture) >> 20;
+    const uint64_t rest_ms = mib < MOST_REST_MS ? mib : MOST_REST_MS;
+
+    tap->rest_ns = rest_ms == 0 ? 0 : clock_ns(CLOCK_MONOTONIC) + rest_ms * NS_PER_MS;
+}
+
+unsigned tap_rest_ms(struct tap *tap)
+{
+    uint64_t now_ns;
+
+    if (tap->rest_ns == 0)
+        return 0;
+    now_ns = clock_ns(CLOCK_MONOTONIC);
+    if (now_ns < tap->rest_ns)
+        return (unsigned)((tap->rest_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+    tap->rest_ns = 0;
+    return 0;
+}
+
 void tap_statistics(struct tap *tap, struct capture_statistics *out)
 {
     capture_statistics(tap->capture, out);
@@ -102,6 +128,7 @@ static void close_lost(struct tap *tap, const char *message)
 {
     capture_close(tap->capture);
     tap->down_ns = 0;
+    tap->rest_ns = 0;
     fail(tap, message);
 }
 
@@ -292,10 +319,17 @@ bool tap_check(struct tap *tap, uint32_t now_s)
     return closed;
 }
 
+struct turn {
+    struct tap_sink sink;
+    unsigned frames;
+};
+
 static void on_frame(void *arg, const struct captured_frame *frame)
 {
-    const struct tap_sink *sink = arg;
+    struct turn *turn = arg;
+    const struct tap_sink *sink = &turn->sink;
 
+    turn->frames++;
     if (sink->skip)
         meter_ignore(sink->meter, sink->instances, PACKET_CLOCK_STEP);
     else
@@ -304,16 +338,18 @@ static void on_frame(void *arg, const struct captured_frame *frame)
 
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
 {
-    struct tap_sink copy = *sink;
+    struct turn turn = { .sink = *sink };
     char message[CAPTURE_ERROR_MAX];
     enum capture_result result;
 
     if (tap_fd(tap) < 0)
         return false;
-    result = capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &copy, message);
+    result = capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &turn, message);
     meter_flush(sink->meter);
     switch (result) {
     case CAPTURE_OK:
+        if (turn.frames > 0 && turn.frames < FRAMES_A_TURN)
+            begin_rest(tap);
         return false;
     case CAPTURE_DOWN: /* tap_check() closes it */
         begin_draining(tap, message);
@@ -328,6 +364,7 @@ void tap_close(struct tap *tap)
 {
     capture_close(tap->capture);
     tap->down_ns = 0;
+    tap->rest_ns = 0;
     tap->state = SEG_STARTING;
     tap->backoff_s = 0;
     tap->error[0] = '\0';

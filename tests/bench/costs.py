@@ -68,6 +68,11 @@ def ratios(costs, to):
     return spread([cost.cpu_ns / base.cpu_ns for cost, base in zip(costs, to)])
 
 
+def differences(costs, less):
+    """What the runs of each round cost more than the others of it; the memory is the former's."""
+    return [cost._replace(cpu_ns=cost.cpu_ns - other.cpu_ns) for cost, other in zip(costs, less)]
+
+
 def per_packet_ns(costs, packets):
     return statistics.median(cost.cpu_ns for cost in costs) / packets
 

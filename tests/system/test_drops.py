@@ -1,12 +1,15 @@
 """What happens when the helper does not come round to reading: nothing is lost as long as its ring holds it, and what is lost is
 counted, published, shown and warned of."""
 
+import concurrent.futures
 import contextlib
 import json
 import signal
+import time
 
 import pytest
 
+import usage
 from network import Namespace
 from processes import BUILD, REPOSITORY, HarnessError, wait_until
 from stage import CHECK, CONFIGURATION, PROGRAM, USER, Stage
@@ -70,6 +73,27 @@ def stopped(helper):
         yield
     finally:
         helper.signal(signal.SIGCONT)
+
+
+SECONDS = 3
+
+
+def flood_until(place, end):
+    packets = 0
+    while time.monotonic() < end:
+        packets += place.flood(STOP)
+    return packets
+
+
+def test_it_does_not_wake_for_each_block_of_the_ring(place):
+    """A ring of 64 MiB is left to fill for 64 ms: as many packets as may come, there are 16 looks a second at most."""
+    with place.helper() as helper, concurrent.futures.ThreadPoolExecutor(1) as beside:
+        flooding = beside.submit(flood_until, place, time.monotonic() + SECONDS)
+        used = usage.watch(helper.target(), SECONDS)
+        packets = flooding.result()
+        instance = place.wait_until_all_is_counted(packets)
+    assert instance["dropped"] == 0 and packets / 1200 > 40 * SECONDS  # so many would be a block's
+    assert used.wakes <= 25 * SECONDS, used
 
 
 @pytest.fixture

@@ -211,6 +211,42 @@ static void test_down_and_up_again(void **state)
     meter_free(meter);
 }
 
+/* A millisecond for each of the ring's MiB; not where frames are left in it. */
+static void test_a_ring_that_was_emptied_is_left_alone(void **state)
+{
+    const int mib = (int)(settings.buffer_bytes >> 20);
+    struct meter *meter;
+    struct tap *tap;
+    struct pollfd fd;
+    uint64_t begin_ns;
+
+    (void)state;
+    NEED_NAMESPACE();
+    meter = new_meter();
+    tap = open_tap();
+    assert_int_equal(tap_rest_ms(tap), 0);
+    send_frames(FRAMES_A_TURN + 1, 60);
+    fd = (struct pollfd){ .fd = tap_fd(tap), .events = POLLIN };
+    assert_int_equal(poll(&fd, 1, 1000), 1);
+    while (received(tap) < FRAMES_A_TURN + 1) {
+        const struct tap_sink sink = { .meter = meter, .now_s = 100, .skip = true };
+        const uint64_t before = received(tap);
+
+        assert_int_equal(tap_rest_ms(tap), 0);
+        begin_ns = clock_ns(CLOCK_MONOTONIC);
+        assert_false(tap_dispatch(tap, &sink));
+        if (received(tap) == before || received(tap) - before == FRAMES_A_TURN)
+            continue;
+        assert_in_range(tap_rest_ms(tap) + (unsigned)((clock_ns(CLOCK_MONOTONIC) - begin_ns) / NS_PER_MS), mib - 1, UINT32_MAX);
+        assert_in_range(tap_rest_ms(tap), 0, mib);
+        while (tap_rest_ms(tap) > 0)
+            usleep(1000);
+        assert_in_range(clock_ns(CLOCK_MONOTONIC) - begin_ns, (unsigned)mib * NS_PER_MS, UINT64_MAX);
+    }
+    tap_free(tap);
+    meter_free(meter);
+}
+
 static size_t seen_caplen;
 
 static void note_caplen(void *arg, const struct captured_frame *frame)
@@ -248,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_what_came_before_the_interface_went_down),
         cmocka_unit_test(test_what_is_not_taken_yet_is_not_closed),
         cmocka_unit_test(test_down_and_up_again),
+        cmocka_unit_test(test_a_ring_that_was_emptied_is_left_alone),
         cmocka_unit_test(test_no_more_than_the_headers),
     };
 
