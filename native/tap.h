@@ -59,7 +59,7 @@ struct tap_sink {
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink);
 
-/* For how long nobody need look whether tap_fd() is readable, as the ring was emptied just now and has room: milliseconds, rounded
+/* For how long nobody need look whether tap_fd() is readable, as the ring was emptied just now: milliseconds, rounded
  * up; 0: look. */
 unsigned tap_rest_ms(struct tap *tap);
 
