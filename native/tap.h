@@ -1,8 +1,8 @@
 /* tap.h: the capture of one live interface, shared by the instances that name it: open, lost, open again.
  *
  * tap_new(); tap_check() about once a second and when a link changed: it opens what can be opened and closes what is gone;
- * tap_dispatch() when tap_fd() is readable, unless tap_rest_ms() leaves that time; tap_wanted() when the whitelist changed; tap_free(). What cannot be opened is a state
- * and a text that says what to do, not the end. */
+ * tap_dispatch() when tap_fd() is readable, unless tap_rest_ms() leaves that time; tap_wanted() when the whitelist changed;
+ * tap_free(). What cannot be opened is a state and a text that says what to do, not the end. */
 #ifndef GO_METRO_TAP_H
 #define GO_METRO_TAP_H
 
@@ -59,8 +59,8 @@ struct tap_sink {
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink);
 
-/* For how long nobody need look whether tap_fd() is readable, as the ring was emptied just now: milliseconds, rounded
- * up; 0: look. */
+/* For how long nobody need look whether tap_fd() is readable, as the ring was emptied just now: milliseconds, rounded up; 0:
+ * look. */
 unsigned tap_rest_ms(struct tap *tap);
 
 /* Closes the capture, for tap_check() to open anew. */
