@@ -39,8 +39,8 @@ void roster_links_changed(struct roster *roster);
 void roster_answer(struct roster *roster, const struct resolve_answer *answer);
 void roster_clock_step(struct roster *roster);
 
-/* One entry a tap (fd -1 while it is closed or left alone); the number of them. *timeout_ms: for how long poll(2) may wait, as one
- * is left alone until then; -1: for ever. */
+/* One entry a tap (fd -1 while it is closed or left alone); the number of them. *timeout_ms: for how long poll(2) may wait, as
+ * one is left alone until then; -1: for ever. */
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms);
 /* Dispatches what poll() found, or everything when polled is NULL. skip: frames are counted as ignored (`clock_step`) and not
  * measured. */
