@@ -133,8 +133,8 @@ static enum capture_result check_interface(const struct capture *capture, char m
     return CAPTURE_OK;
 }
 
-/* What lies behind a frame in the ring was written by another processor and is in no cache of this one; it is asked for while there
- * is something else to do. Frames follow each other without gaps, but not evenly: all lines are, in order. */
+/* What lies behind a frame in the ring was written by another processor and is in no cache of this one; it is asked for while
+ * there is something else to do. Frames follow each other without gaps, but not evenly: all lines are, in order. */
 static void await_next(struct capture *capture, const u_char *frame)
 {
     const uintptr_t from = (uintptr_t)frame, until = from + AHEAD;
