@@ -117,13 +117,21 @@ def test_the_generators_errors_are_said(tmp_path):
 
 
 def growth(nanoseconds, peak_mib):
-    """Lines and misses, of captures with 4 packets, the first 2 of which take 1,000 ns: these many are a packet's after that."""
-    files, halves = ([(pathlib.Path("%d of %d" % (packets, flows)), packets) for flows in bench.GROWTH] for packets in (4, 2))
-    found = {(costs.BARE.name, path): [Cost(200, 0)] for path, _ in files}
-    found.update({(costs.OURS.name, path): [Cost(1000, MIB)] for path, _ in halves})
-    found.update({(costs.OURS.name, path): [Cost(1000 + 2 * ns, mib * MIB)]
-                  for (path, _), ns, mib in zip(files, nanoseconds, peak_mib)})
-    return bench.lines_of_growth(bench.WHOLE, files, halves, found, MIB)
+    """Lines and misses, of captures whose 4 packets take 1,500 ns, with the fewest flows 1,200; 4 more take so much each."""
+    first = nanoseconds[0]
+    return bench.lines_of_growth(
+        [bench.Growth(flows, 4, [Cost(200, 0)], [Cost(1500, mib * MIB)], [Cost(4 * ns, 0)], 4, [Cost(1200, 0)], [Cost(4 * first, 0)])
+         for flows, ns, mib in zip(bench.GROWTH, nanoseconds, peak_mib)], MIB)
+
+
+def test_growth_is_what_a_packet_costs_once_all_are_open(monkeypatch):
+    """Half of 8 packets open them all and take 5,000 ns; the other half 400."""
+    monkeypatch.setattr(costs, "make_capture", lambda _, path, flows, packets: packets)
+    monkeypatch.setattr(costs, "in_turn", lambda programs, paths, rounds: {
+        (programs[0].name, path): [Cost(5000 + 400 * (number % 2), MIB)] for number, path in enumerate(paths)})
+    found = bench.measure_growth(1000000, bench.WHOLE._replace(growth_packets=4))
+    assert (found.packets, found.behind_packets) == (4, 4)
+    assert found.ours == [Cost(5000, MIB)] and found.behind == found.behind_few == [Cost(400, MIB)]
 
 
 def test_growth_within_the_goals():
