@@ -11,6 +11,8 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS  ?= -Wl,-z,relro,-z,now
 CPPFLAGS += -D_GNU_SOURCE -Inative
 LIBS     := -lpcap -lyaml -lcap -pthread
+# Of `go-metro top` alone: inside the program, so that the running helper has no library more to load.
+CURSES   ?= -Wl,-Bstatic -lncursesw -ltinfo -Wl,-Bdynamic
 PYTHON3  ?= python3
 PREFIX   ?= /opt/datadog-agent
 CONFDIR  ?= /etc/dd-agent
@@ -63,7 +65,7 @@ extensions: $(BUILD)/python2/.built $(BUILD)/python3/.built
 
 $(BUILD)/go-metro: $(BUILD)/obj/main.o $(BUILD)/libgometro.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LIBS) $(CURSES)
 
 $(BUILD)/libgometro.a: $(OBJECTS)
 	$(call say,AR,$@)
@@ -133,8 +135,8 @@ $(BUILD)/.flags: FORCE
 	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || echo '$(COMPILE) $(LDFLAGS)' >$@
 
 probe:
-	@printf '#include <%s>\n' pcap/pcap.h yaml.h sys/capability.h | $(CC) -fsyntax-only -x c - 2>/dev/null || \
-	{ echo "make: the headers of libpcap, libyaml or libcap are missing: 'make setup' installs them (root or sudo)" >&2; exit 1; }
+	@printf '#include <%s>\n' pcap/pcap.h yaml.h sys/capability.h curses.h | $(CC) -fsyntax-only -x c - 2>/dev/null || \
+	{ echo "make: the headers of libpcap, libyaml, libcap or ncurses are missing: 'make setup' installs them (root or sudo)" >&2; exit 1; }
 
 # --- the extension --------------------------------------------------------------------------------
 
@@ -221,7 +223,7 @@ test-setup: $(CPYTHON2) ## Run the tests of the set-up and of the runners
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages \
 	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/setup
 
-test-system: all $(BUILD)/relay $(BUILD)/live_sender ## Run the system tests: supervisord, namespaces, a path with a delay
+test-system: all $(BUILD)/relay $(BUILD)/live_sender $(BUILD)/run_peers ## Run the system tests: supervisord, namespaces, a path with a delay
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
 
 test-accuracy: $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay ## Hold round trips against the simulator's truth, tcptrace, tshark and the kernel, in short

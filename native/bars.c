@@ -58,15 +58,15 @@ static void spread(uint64_t count, uint32_t bucket, uint32_t buckets, unsigned c
 }
 
 /* A single sample is seen beside a million. */
-static uint8_t level_of(uint64_t weight, uint64_t most)
+static uint8_t level_of(uint64_t weight, uint64_t most, unsigned top)
 {
-    const uint64_t level = (weight * BARS_LEVELS + most / 2) / most;
+    const uint64_t level = (weight * top + most / 2) / most;
 
     return weight == 0 ? 0 : level == 0 ? 1 : (uint8_t)level;
 }
 
-void bars_levels(const struct bars_scale *scale, const struct histogram *histogram, unsigned cells,
-                 uint8_t levels[static BARS_MAX_CELLS])
+void bars_heights(const struct bars_scale *scale, const struct histogram *histogram, unsigned cells, unsigned lines,
+                  uint8_t levels[static BARS_MAX_CELLS])
 {
     uint64_t weights[BARS_MAX_CELLS] = { 0 }, most = 1;
 
@@ -79,15 +79,38 @@ void bars_levels(const struct bars_scale *scale, const struct histogram *histogr
         if (weights[i] > most)
             most = weights[i];
     for (unsigned i = 0; i < cells; i++)
-        levels[i] = level_of(weights[i], most);
+        levels[i] = level_of(weights[i], most, lines * BARS_LEVELS);
 }
 
-void bars_draw(FILE *stream, const uint8_t *levels, unsigned cells, bool is_utf8)
+void bars_levels(const struct bars_scale *scale, const struct histogram *histogram, unsigned cells,
+                 uint8_t levels[static BARS_MAX_CELLS])
+{
+    bars_heights(scale, histogram, cells, 1, levels);
+}
+
+void bars_line(const uint8_t *heights, unsigned cells, unsigned line, uint8_t levels[static BARS_MAX_CELLS])
+{
+    const unsigned below = line * BARS_LEVELS;
+
+    for (unsigned i = 0; i < cells; i++)
+        levels[i] = heights[i] <= below ? 0 : heights[i] - below < BARS_LEVELS ? (uint8_t)(heights[i] - below) : BARS_LEVELS;
+}
+
+const char *bars_text(char out[static BARS_TEXT_STRLEN], const uint8_t *levels, unsigned cells, bool is_utf8)
 {
     static const char *const blocks[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
     static const char *const ascii[] = { " ", ".", ":", "-", "=", "+", "*", "#", "@" };
 
     _Static_assert(sizeof blocks / sizeof blocks[0] == BARS_LEVELS + 1, "a block a level");
-    for (unsigned i = 0; i < cells; i++)
-        fputs((is_utf8 ? blocks : ascii)[levels[i]], stream);
+    out[0] = '\0';
+    for (char *at = out; cells > 0; cells--)
+        at = stpcpy(at, (is_utf8 ? blocks : ascii)[*levels++]);
+    return out;
+}
+
+void bars_draw(FILE *stream, const uint8_t *levels, unsigned cells, bool is_utf8)
+{
+    char text[BARS_TEXT_STRLEN];
+
+    fputs(bars_text(text, levels, cells, is_utf8), stream);
 }

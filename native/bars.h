@@ -14,6 +14,8 @@
 #define BARS_MAX_CELLS 48
 #define BARS_LEVELS 8
 #define BARS_LABEL_STRLEN 8
+#define BARS_TEXT_STRLEN (3 * BARS_MAX_CELLS + 1) /* a block is three bytes of UTF-8 */
+#define BARS_MAX_LINES 16
 
 struct bars_scale {
     uint64_t low_ns, high_ns;     /* round: 1, 2 or 5 of a power of ten; low_ns < high_ns */
@@ -30,7 +32,14 @@ const char *bars_label(char out[static BARS_LABEL_STRLEN], uint64_t ns);
 void bars_levels(const struct bars_scale *scale, const struct histogram *histogram, unsigned cells,
                  uint8_t levels[static BARS_MAX_CELLS]);
 
-/* Eighth blocks, or ASCII; one column a cell. */
+/* The same for bars of several lines (1 to BARS_MAX_LINES): the fullest is lines * BARS_LEVELS high. */
+void bars_heights(const struct bars_scale *scale, const struct histogram *histogram, unsigned cells, unsigned lines,
+                  uint8_t levels[static BARS_MAX_CELLS]);
+/* The part of such bars that lies in a line; 0 is the lowest. */
+void bars_line(const uint8_t *heights, unsigned cells, unsigned line, uint8_t levels[static BARS_MAX_CELLS]);
+
+/* Eighth blocks, or ASCII; one column a cell. cells: at most BARS_MAX_CELLS. */
+const char *bars_text(char out[static BARS_TEXT_STRLEN], const uint8_t *levels, unsigned cells, bool is_utf8);
 void bars_draw(FILE *stream, const uint8_t *levels, unsigned cells, bool is_utf8);
 
 #endif

@@ -103,14 +103,13 @@ static double clamp(double value, double low, double high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* The samples of the interval; all empty where one of its ends was read without histograms. */
-static struct buckets buckets_between(const struct interval *in, uint32_t room[static HISTOGRAM_BUCKETS])
+struct buckets interval_buckets(const struct interval *interval, uint32_t room[static HISTOGRAM_BUCKETS])
 {
     static const struct buckets none;
 
-    if (in->now_buckets.count == NULL || (in->then != NULL && in->then_buckets.count == NULL))
+    if (interval->now_buckets.count == NULL || (interval->then != NULL && interval->then_buckets.count == NULL))
         return none;
-    return buckets_difference(&in->now_buckets, in->then == NULL ? NULL : &in->then_buckets, room);
+    return buckets_difference(&interval->now_buckets, interval->then == NULL ? NULL : &interval->then_buckets, room);
 }
 
 static void measure_bounds(const struct interval *in, const struct buckets *buckets, double ms[static INTERVAL_MEASURE_COUNT])
@@ -160,7 +159,7 @@ void interval_measure(const struct interval *interval, double ms[static INTERVAL
         ms[INTERVAL_window_min] = to_ms(now->window_min_ns);
     if (handshakes != 0)
         ms[INTERVAL_handshake] = to_ms(now->handshake_sum_ns - then->handshake_sum_ns) / (double)handshakes;
-    buckets = buckets_between(interval, room);
+    buckets = interval_buckets(interval, room);
     measure_bounds(interval, &buckets, ms);
     measure_quantiles(&buckets, ms);
 }

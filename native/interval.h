@@ -53,6 +53,9 @@ int interval_find(struct interval_index *index, const struct segment_copy *later
 /* The counters at the beginning of the interval: all zero when it is the whole life. */
 const struct seg_row *interval_start(const struct interval *interval);
 
+/* The samples of the interval; all empty where one of its ends was read without histograms. room: for their counts. */
+struct buckets interval_buckets(const struct interval *interval, uint32_t room[static HISTOGRAM_BUCKETS]);
+
 void interval_measure(const struct interval *interval, double ms[static INTERVAL_MEASURE_COUNT]);
 
 #endif

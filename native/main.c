@@ -8,6 +8,7 @@
 #include "options.h"
 #include "read.h"
 #include "status.h"
+#include "top.h"
 #include "version.h"
 
 static int check_config(const struct options *options)
@@ -47,6 +48,8 @@ int main(int argc, char *argv[])
         return live_run(&options);
     case COMMAND_STATUS:
         return status_run(&options);
+    case COMMAND_TOP:
+        return top_run(&options);
     case COMMAND_CHECK_CONFIG:
         return check_config(&options);
     case COMMAND_VERSION:

@@ -12,6 +12,7 @@ enum {
     FOR_READ = 1 << COMMAND_READ,
     FOR_LIVE = 1 << COMMAND_LIVE,
     FOR_STATUS = 1 << COMMAND_STATUS,
+    FOR_TOP = 1 << COMMAND_TOP,
     FOR_CHECK = 1 << COMMAND_CHECK_CONFIG
 };
 
@@ -20,9 +21,13 @@ static const struct {
     enum command command;
     bool operands;
 } commands[] = {
-    { "read", COMMAND_READ, true },        { "live", COMMAND_LIVE, false },
-    { "status", COMMAND_STATUS, false },   { "check-config", COMMAND_CHECK_CONFIG, false },
-    { "version", COMMAND_VERSION, false }, { "help", COMMAND_HELP, false },
+    { "read", COMMAND_READ, true },
+    { "live", COMMAND_LIVE, false },
+    { "status", COMMAND_STATUS, false },
+    { "top", COMMAND_TOP, false },
+    { "check-config", COMMAND_CHECK_CONFIG, false },
+    { "version", COMMAND_VERSION, false },
+    { "help", COMMAND_HELP, false },
 };
 
 enum flag_type { FLAG_TEXT, FLAG_ONCE /* a text that must not be given twice */, FLAG_BOOL, FLAG_LOCAL };
@@ -33,7 +38,7 @@ static const struct flag {
     enum flag_type type;
     size_t offset; /* of its field in struct options */
 } flags[] = {
-    { "cfg", FOR_RUN | FOR_STATUS | FOR_CHECK, FLAG_TEXT, offsetof(struct options, cfg) },
+    { "cfg", FOR_RUN | FOR_STATUS | FOR_TOP | FOR_CHECK, FLAG_TEXT, offsetof(struct options, cfg) },
     { "log", FOR_RUN, FLAG_TEXT, offsetof(struct options, log) },
     { "f", FOR_RUN | FOR_READ | FOR_LIVE, FLAG_TEXT, offsetof(struct options, filter) },
     { "i", FOR_LIVE, FLAG_ONCE, offsetof(struct options, interface) },
@@ -41,7 +46,7 @@ static const struct flag {
     { "json", FOR_READ | FOR_LIVE | FOR_STATUS, FLAG_BOOL, offsetof(struct options, json) },
     { "samples", FOR_READ | FOR_LIVE, FLAG_BOOL, offsetof(struct options, samples) },
     { "prometheus", FOR_STATUS, FLAG_BOOL, offsetof(struct options, prometheus) },
-    { "segment", FOR_STATUS, FLAG_TEXT, offsetof(struct options, segment) },
+    { "segment", FOR_STATUS | FOR_TOP, FLAG_TEXT, offsetof(struct options, segment) },
     { "local", FOR_READ | FOR_LIVE, FLAG_LOCAL, 0 },
 };
 
@@ -55,6 +60,8 @@ void options_usage(FILE *stream)
           "           the same from an interface, anew every second, until ^C; needs no configuration\n"
           "       go-metro status [-cfg FILE] [--json|--prometheus] [--segment FILE]\n"
           "           what a running go-metro says now\n"
+          "       go-metro top [-cfg FILE] [--segment FILE]\n"
+          "           the same, live on a terminal; ? shows the keys, q ends it\n"
           "       go-metro check-config [-cfg FILE]\n"
           "           say what is wrong with a configuration, with line and column\n"
           "       go-metro version\n"

@@ -6,44 +6,21 @@
 #include <string.h>
 
 #include "bars.h"
+#include "cells.h"
 #include "report_layout.h"
 #include "report_private.h"
 
-#define NUMBER_STRLEN 24
-
-/* ---- cells ---- */
-
-/* ns in the unit that leaves three significant digits: "312 us", "4.83 ms", "1.20 s "; digits stand under digits whatever the
- * unit. */
-static const char *format_time(char out[static NUMBER_STRLEN], uint64_t ns)
-{
-    static const struct {
-        uint64_t below_ns; /* from there on three digits would round up to a thousand */
-        double divisor;
-        const char *unit;
-    } units[] = { { 999500, 1e3, "us" }, { 999500000, 1e6, "ms" }, { UINT64_MAX, 1e9, "s" } };
-    size_t i = 0;
-    double value;
-
-    while (ns >= units[i].below_ns && i + 1 < sizeof units / sizeof units[0])
-        i++;
-    value = (double)ns / units[i].divisor;
-    snprintf(out, NUMBER_STRLEN, "%.*f %-2s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value, units[i].unit);
-    return out;
-}
-
 /* ---- rows ---- */
 
-/* An address is known by its beginning and its end, so it is cut in the middle; where there is no width to keep, it is not. */
+/* Where there is no width to keep, nothing is cut. */
 static void put_text(FILE *stream, const char *text, unsigned width, const struct terminal *terminal)
 {
-    const unsigned tail = (width - 1) / 2, head = width - 1 - tail;
-    const size_t length = strlen(text);
+    char cell[REPORT_TEXT_STRLEN + CELLS_MARK_BYTES];
 
-    if (terminal->width == 0 || length <= width)
+    if (terminal->width == 0 || strlen(text) <= width)
         fprintf(stream, "%-*s", (int)width, text);
     else
-        fprintf(stream, "%.*s%s%s", (int)head, text, terminal->is_utf8 ? "…" : "~", text + length - tail);
+        fputs(cells_shorten(cell, sizeof cell, text, width, terminal->is_utf8), stream);
 }
 
 static void put_bars(FILE *stream, const struct report_layout *layout, unsigned width, const struct report_row *row)
@@ -62,7 +39,7 @@ static void put_cell(FILE *stream, const struct report_layout *layout, size_t i,
                      const uint64_t times[static REPORT_TIME_COUNT])
 {
     const struct report_column *column = &report_columns[i];
-    char text[REPORT_TEXT_STRLEN], number[NUMBER_STRLEN];
+    char text[REPORT_TEXT_STRLEN], number[CELLS_NUMBER_STRLEN];
 
     switch (column->kind) {
     case REPORT_COLUMN_TEXT:
@@ -72,7 +49,7 @@ static void put_cell(FILE *stream, const struct report_layout *layout, size_t i,
         fprintf(stream, "%*" PRIu64, (int)layout->width[i], report_column_count(column, row));
         break;
     case REPORT_COLUMN_TIME:
-        fprintf(stream, "%*s", (int)layout->width[i], report_has_times(row) ? format_time(number, times[column->time]) : "-   ");
+        fprintf(stream, "%*s", (int)layout->width[i], report_has_times(row) ? cells_time(number, times[column->time]) : "-   ");
         break;
     case REPORT_COLUMN_BARS:
         put_bars(stream, layout, layout->width[i], row);

@@ -2,15 +2,14 @@
 #include "status.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "address.h"
-#include "config.h"
 #include "report.h"
+#include "segment_choice.h"
 #include "segment_reader.h"
 
 struct status_view {
@@ -21,42 +20,6 @@ struct status_view {
     struct histogram *histograms;
     char (*src)[ADDRESS_STRLEN];
 };
-
-/* The helper's configuration, for its path and user. NULL when it cannot be used or is not needed: then the defaults hold. */
-static struct config *load_config(const struct options *options)
-{
-    struct config *config = NULL;
-    struct config_report *report;
-
-    if (options->segment != NULL)
-        return NULL;
-    report = calloc(1, sizeof *report);
-    if (report == NULL)
-        return NULL;
-    (void)config_load(options->cfg, &config, report);
-    free(report);
-    return config;
-}
-
-static const char *path_of(const struct options *options, const struct config *config)
-{
-    if (options->segment != NULL)
-        return options->segment;
-    return config == NULL ? SEG_DEFAULT_PATH : config->segment_path;
-}
-
-/* A path that the caller chose may be anybody's; the helper's own must be its user's, root's or the caller's. */
-static struct segment_read_options read_options(const struct options *options, const struct config *config)
-{
-    struct segment_read_options out = { .histograms = true, .any_owner = options->segment != NULL };
-    const struct passwd *user = getpwnam(config == NULL ? CONFIG_DEFAULT_USER : config->user);
-
-    if (user != NULL) {
-        out.has_owner = true;
-        out.owner = user->pw_uid;
-    }
-    return out;
-}
 
 static void fill_row(struct report_row *out, const struct status_view *view, uint32_t index, char src[static ADDRESS_STRLEN])
 {
@@ -225,14 +188,14 @@ static void print_view(const struct options *options, const struct status_view *
 
 int status_run(const struct options *options)
 {
-    struct config *config = load_config(options);
-    const char *path = path_of(options, config);
-    struct segment_read_options how = read_options(options, config);
     struct status_view view = { .rows = NULL };
+    struct segment_choice choice;
     char message[SEG_ERROR_MAX];
-    enum segment_status result = segment_read_now(path, &how, &view.copy, &view.time, message);
+    enum segment_status result;
     int status = 1;
 
+    segment_choice_make(&choice, options);
+    result = segment_read_now(choice.path, &choice.how, &view.copy, &view.time, message);
     if (result != SEGMENT_OK) {
         if (options->json)
             json_helper(segment_status_name(result), message, NULL);
@@ -252,6 +215,6 @@ out:
     free(view.histograms);
     free(view.src);
     segment_copy_free(&view.copy);
-    config_free(config);
+    segment_choice_free(&choice);
     return status;
 }

@@ -120,6 +120,36 @@ static void a_wide_line_has_no_gaps(void **state)
         assert_int_equal(levels[i], 8);
 }
 
+static void bars_of_several_lines(void **state)
+{
+    struct histogram histogram = { { 0 } };
+    uint8_t heights[BARS_MAX_CELLS], levels[BARS_MAX_CELLS];
+    struct bars_scale scale;
+    char text[BARS_TEXT_STRLEN];
+
+    (void)state;
+    bars_scale_init(&scale, MS, 1000 * MS);
+    histogram.count[histogram_bucket(2 * MS)] = 1000000;
+    histogram.count[histogram_bucket(30 * MS)] = 500000;
+    histogram.count[histogram_bucket(900 * MS)] = 1;
+    bars_heights(&scale, &histogram, 10, 3, heights);
+    assert_int_equal(heights[1], 24);
+    assert_int_equal(heights[4], 12);
+    assert_int_equal(heights[9], 1);
+    bars_line(heights, 10, 0, levels);
+    assert_string_equal(bars_text(text, levels, 10, true), " █  █    ▁");
+    bars_line(heights, 10, 1, levels);
+    assert_string_equal(bars_text(text, levels, 10, true), " █  ▄     ");
+    bars_line(heights, 10, 2, levels);
+    assert_string_equal(bars_text(text, levels, 10, true), " █        ");
+    bars_heights(&scale, &histogram, BARS_MAX_CELLS, BARS_MAX_LINES, heights);
+    for (unsigned i = 0; i < BARS_MAX_CELLS; i++)
+        assert_true(heights[i] <= BARS_MAX_LINES * BARS_LEVELS);
+    for (unsigned i = 0; i < BARS_MAX_CELLS; i++)
+        levels[i] = BARS_LEVELS;
+    assert_int_equal(strlen(bars_text(text, levels, BARS_MAX_CELLS, true)), BARS_TEXT_STRLEN - 1);
+}
+
 static void drawn(bool is_utf8, const char *text)
 {
     static const uint8_t levels[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -146,6 +176,7 @@ int main(void)
         cmocka_unit_test(the_scale_has_round_ends), cmocka_unit_test(labels),
         cmocka_unit_test(a_time_has_its_place),     cmocka_unit_test(heights_follow_the_counts_and_one_sample_is_seen),
         cmocka_unit_test(a_wide_line_has_no_gaps),  cmocka_unit_test(blocks_or_ascii),
+        cmocka_unit_test(bars_of_several_lines),
     };
 
     return cmocka_run_group_tests_name("bars", tests, NULL, NULL);

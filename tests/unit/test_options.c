@@ -124,6 +124,22 @@ static void live_takes_an_interface(void **state)
     assert_true(options.json);
 }
 
+static void top_takes_a_segment(void **state)
+{
+    struct options options;
+    char message[256];
+
+    (void)state;
+    assert_int_equal(parse(ARGS("top"), &options, message), 0);
+    assert_int_equal(options.command, COMMAND_TOP);
+    assert_null(options.segment);
+    assert_int_equal(parse(ARGS("top", "--segment", "/s", "-cfg=/c"), &options, message), 0);
+    assert_string_equal(options.segment, "/s");
+    assert_string_equal(options.cfg, "/c");
+    assert_int_equal(parse(ARGS("top", "--json"), &options, message), -1);
+    assert_int_equal(parse(ARGS("top", "x"), &options, message), -1);
+}
+
 static void the_usage_names_every_command_and_flag(void **state)
 {
     char *text;
@@ -220,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_bool_takes_no_separate_value),
         cmocka_unit_test(read_takes_files_and_locals),
         cmocka_unit_test(live_takes_an_interface),
+        cmocka_unit_test(top_takes_a_segment),
         cmocka_unit_test(the_usage_names_every_command_and_flag),
         cmocka_unit_test(wrong_usage_says_what),
         cmocka_unit_test(too_many_locals_are_refused),

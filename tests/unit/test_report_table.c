@@ -81,26 +81,6 @@ static size_t place_of(const char *line, const char *what)
     return (size_t)(at - line);
 }
 
-static void times_have_three_digits_and_a_unit(void **state)
-{
-    static const struct {
-        uint64_t ns;
-        const char *text;
-    } cases[] = {
-        { 0, "0.00 us" },          { 999, "1.00 us" },         { 9994, "9.99 us" },      { 9996, "10.0 us" },
-        { 312345, "312 us" },      { 999499, "999 us" },       { 999500, "1.00 ms" },    { 999999, "1.00 ms" },
-        { 1000000, "1.00 ms" },    { 48312345, "48.3 ms" },    { 999949999, "1.00 s " }, { 1000000000, "1.00 s " },
-        { 9994999999, "9.99 s " }, { 120000000000, "120 s " },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char text[NUMBER_STRLEN];
-
-        assert_string_equal(format_time(text, cases[i].ns), cases[i].text);
-    }
-}
-
 static void on_paper_every_column_is_there_and_nothing_is_drawn(void **state)
 {
     struct report_row row = example();
@@ -378,7 +358,6 @@ static void totals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(times_have_three_digits_and_a_unit),
         cmocka_unit_test_teardown(on_paper_every_column_is_there_and_nothing_is_drawn, let_go),
         cmocka_unit_test_teardown(it_is_sorted_by_samples, let_go),
         cmocka_unit_test_teardown(ports_are_shown_where_there_are_any, let_go),

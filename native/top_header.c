@@ -1,0 +1,258 @@
+/* top_header.c: how the helper and its instances are, and what is wrong and how to mend it. */
+#include "top_view_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG "/var/log/datadog/go-metro.log"
+#define RESTART "restart the Agent, which starts it (service datadog-agent restart)"
+#define NS_PER_S UINT64_C(1000000000)
+
+/* ---- the helper ---- */
+
+static bool is_of_another_boot(const struct top_status *status)
+{
+    return status->age_ns == UINT64_MAX;
+}
+
+static const char *state_of(const struct top_status *status)
+{
+    if (status->later == NULL)
+        return segment_status_name(status->result);
+    if (is_of_another_boot(status))
+        return "not running";
+    return segment_is_stale(status->later, status->age_ns) ? "stale" : segment_state_name(status->later->snapshot.state);
+}
+
+static enum canvas_style style_of(const char *state)
+{
+    static const struct {
+        const char *state;
+        enum canvas_style style;
+    } styles[] = { { "capturing", CANVAS_GOOD }, { "starting", CANVAS_WARNING }, { "degraded", CANVAS_WARNING } };
+
+    for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++)
+        if (strcmp(styles[i].state, state) == 0)
+            return styles[i].style;
+    return CANVAS_BAD;
+}
+
+static unsigned put_age(const struct canvas *canvas, unsigned column, uint64_t age_ns)
+{
+    if (age_ns < 100 * NS_PER_S)
+        return canvas_print(canvas, 0, column, canvas->width, CANVAS_PLAIN, "  age %.1f s", (double)age_ns / (double)NS_PER_S);
+    return canvas_print(canvas, 0, column, canvas->width, CANVAS_PLAIN, "  age %" PRIu64 ":%02" PRIu64 ":%02" PRIu64,
+                        age_ns / NS_PER_S / 3600, age_ns / NS_PER_S / 60 % 60, age_ns / NS_PER_S % 60);
+}
+
+static void put_helper(const struct canvas *canvas, const struct top_status *status)
+{
+    const char *state = state_of(status);
+    unsigned column = canvas_text(canvas, 0, 0, canvas->width, CANVAS_BOLD, "go-metro ");
+
+    column = canvas_text(canvas, 0, column, canvas->width, style_of(state), state);
+    if (status->later == NULL)
+        return;
+    if (!is_of_another_boot(status))
+        column = put_age(canvas, column, status->age_ns);
+    canvas_print(canvas, 0, column, canvas->width, CANVAS_PLAIN, "  pid %" PRIu32 "  version %s", status->later->header.pid,
+                 status->later->header.version);
+}
+
+/* ---- its instances ---- */
+
+static uint64_t lost_by(const struct seg_instance *instance)
+{
+    return instance->dropped_kernel + instance->dropped_interface;
+}
+
+static bool is_in_trouble(const struct seg_instance *instance)
+{
+    return instance->state != SEG_CAPTURING || instance->error[0] != '\0' || instance->warning[0] != '\0'
+           || lost_by(instance) > 0;
+}
+
+/* The same instance in the earlier copy; NULL: it was not there. */
+static const struct seg_instance *instance_then(const struct top_status *status, uint32_t n)
+{
+    const struct segment_copy *then = status->earlier;
+
+    if (then == NULL || n >= then->snapshot.instance_count
+        || then->instances[n].fingerprint != status->later->instances[n].fingerprint)
+        return NULL;
+    return &then->instances[n];
+}
+
+static void print_packets(char *out, size_t size, const struct top_status *status, uint32_t n)
+{
+    const struct seg_instance *now = &status->later->instances[n], *then = instance_then(status, n);
+    const double seconds = top_seconds_between(status->earlier, status->later);
+    char number[CELLS_NUMBER_STRLEN];
+
+    if (then != NULL && seconds > 0)
+        snprintf(out, size, " %s packets/s", cells_rate(number, (double)(now->received - then->received) / seconds));
+    else
+        snprintf(out, size, " %s packets", cells_count(number, now->received));
+}
+
+struct piece {
+    enum canvas_style style;
+    char text[96];
+};
+
+#define PIECES 4
+
+/* "eth0", " degraded", " 12.0 packets/s", " lost 3" */
+static void describe_instance(struct piece pieces[static PIECES], const struct top_status *status, uint32_t n)
+{
+    const struct seg_instance *instance = &status->later->instances[n];
+    const char *state = segment_state_name(instance->state);
+    char number[CELLS_NUMBER_STRLEN];
+
+    memset(pieces, 0, PIECES * sizeof *pieces);
+    snprintf(pieces[0].text, sizeof pieces[0].text, "%s", instance->interface);
+    if (instance->state != SEG_CAPTURING) {
+        pieces[1].style = style_of(state);
+        snprintf(pieces[1].text, sizeof pieces[1].text, " %s", state);
+    }
+    print_packets(pieces[2].text, sizeof pieces[2].text, status, n);
+    if (lost_by(instance) > 0) {
+        pieces[3].style = CANVAS_WARNING;
+        snprintf(pieces[3].text, sizeof pieces[3].text, " lost %s", cells_count(number, lost_by(instance)));
+    }
+}
+
+/* False: there is no room for it. */
+static bool put_instance(const struct canvas *canvas, const struct top_status *status, uint32_t n, unsigned *column, unsigned end)
+{
+    struct piece pieces[PIECES];
+    unsigned width = *column > 0 ? TOP_GAP : 0;
+
+    describe_instance(pieces, status, n);
+    for (size_t i = 0; i < PIECES; i++)
+        width += canvas_columns(pieces[i].text);
+    if (*column > 0 && *column + width > end)
+        return false;
+    *column += *column > 0 ? TOP_GAP : 0;
+    for (size_t i = 0; i < PIECES; i++)
+        *column = canvas_text(canvas, 1, *column, end, pieces[i].style, pieces[i].text);
+    return true;
+}
+
+#define MORE_WIDTH 10 /* "  +63 more" */
+
+/* Those in trouble come first: there may be no room for all. */
+static void put_instances(const struct canvas *canvas, const struct top_status *status)
+{
+    const uint32_t count = status->later->snapshot.instance_count;
+    const unsigned end = count > 1 && canvas->width > MORE_WIDTH ? canvas->width - MORE_WIDTH : canvas->width;
+    unsigned column = 0, put = 0;
+    bool fits = true;
+
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t n = 0; n < count && fits; n++)
+            if (is_in_trouble(&status->later->instances[n]) == (pass == 0)) {
+                fits = put_instance(canvas, status, n, &column, end);
+                put += fits;
+            }
+    if (put < count)
+        canvas_print(canvas, 1, column, canvas->width, CANVAS_PLAIN, "  +%u more", count - put);
+}
+
+/* ---- what is wrong ---- */
+
+static void print_problem_of_helper(FILE *out, const struct top_status *status)
+{
+    const struct seg_snapshot *snapshot = status->later == NULL ? NULL : &status->later->snapshot;
+    const uint64_t age_s = status->age_ns / NS_PER_S;
+
+    if (snapshot == NULL)
+        fprintf(out, "%s\n", status->message);
+    else if (is_of_another_boot(status))
+        fprintf(out, "It has not run since this host was booted: see " LOG " and " RESTART ".\n");
+    else if (segment_is_stale(status->later, status->age_ns))
+        fprintf(out, "It has published nothing for %" PRIu64 " s: see " LOG " and " RESTART ".\n", age_s);
+    else if (snapshot->state == SEG_STOPPED)
+        fprintf(out, "It was stopped %" PRIu64 " s ago%s%s: " RESTART ".\n", age_s, snapshot->error[0] != '\0' ? ": " : "",
+                snapshot->error);
+    else if (snapshot->error[0] != '\0')
+        fprintf(out, "%s\n", snapshot->error);
+}
+
+static void print_problems_of_instance(FILE *out, const struct seg_instance *instance, const char *said)
+{
+    if (instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
+        fprintf(out, "%s: %s\n", instance->interface, instance->error);
+    if (instance->warning[0] != '\0' && strstr(said, instance->warning) == NULL)
+        fprintf(out, "%s: %s\n", instance->interface, instance->warning);
+    if (instance->refused_flows > 0 || instance->refused_peers > 0)
+        fprintf(out, "%s: %" PRIu64 " packets turned away by max_flows, %" PRIu64 " flows summed up by max_peers\n",
+                instance->interface, instance->refused_flows, instance->refused_peers);
+}
+
+/* A line for each; NULL: out of memory. The caller's. */
+static char *describe_problems(const struct top_status *status)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out == NULL)
+        return NULL;
+    print_problem_of_helper(out, status);
+    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
+        print_problems_of_instance(out, &status->later->instances[n], status->later->snapshot.error);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* The bytes of the line that fit, cut behind a word where there is one. */
+static size_t wrapped_length(const char *text, unsigned width)
+{
+    const size_t length = strcspn(text, "\n");
+    size_t cut = width;
+
+    if (length <= width)
+        return length;
+    while (cut > 0 && text[cut] != ' ')
+        cut--;
+    return cut > 0 ? cut : width;
+}
+
+/* Returns the row behind it. What there is no room for is said to be there. */
+static unsigned put_wrapped(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style, const char *text)
+{
+    while (*text != '\0' && row < end) {
+        const size_t length = wrapped_length(text, canvas->width);
+        const unsigned column = canvas_print(canvas, row++, 0, canvas->width, style, "%.*s", (int)length, text);
+
+        text += length;
+        text += *text == '\n' || *text == ' ' ? 1 : 0; /* not of a word that is longer than the line */
+        if (*text != '\0' && row == end)
+            canvas_text(canvas, row - 1, column + 3 < canvas->width ? column : canvas->width - 3, canvas->width, style, "...");
+    }
+    return row;
+}
+
+unsigned top_header_draw(const struct canvas *canvas, const struct top_model *model, const struct top_status *status)
+{
+    const enum canvas_style style = style_of(state_of(status)) == CANVAS_BAD ? CANVAS_BAD : CANVAS_WARNING;
+    unsigned row = 1, most = 1 + canvas->height / 6;
+    char *problems = describe_problems(status);
+
+    put_helper(canvas, status);
+    if (status->later != NULL && status->later->snapshot.instance_count > 0) {
+        put_instances(canvas, status);
+        row++;
+    }
+    if (model->all.count == 0)
+        most = canvas->height;
+    if (problems != NULL)
+        row = put_wrapped(canvas, row, row + most < canvas->height ? row + most : canvas->height, style, problems);
+    free(problems);
+    return row;
+}

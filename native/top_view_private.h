@@ -1,0 +1,17 @@
+/* top_view_private.h: the parts of top_view.c that have a file each. */
+#ifndef GO_METRO_TOP_VIEW_PRIVATE_H
+#define GO_METRO_TOP_VIEW_PRIVATE_H
+
+#include "top_view.h"
+
+/* How the helper and its instances are, and what is wrong and how to mend it. Returns how many lines it took. */
+unsigned top_header_draw(const struct canvas *canvas, const struct top_model *model, const struct top_status *status);
+
+/* What the selected peer has measured, from this line on. least: there is no room for less. */
+#define TOP_DETAIL_LEAST 9
+void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, const struct top_model *model);
+
+/* In place of all else. */
+void top_help_draw(const struct canvas *canvas);
+
+#endif

@@ -1,0 +1,459 @@
+"""`go-metro top`: driven by keys and read from the screen of an emulator, on the segments of a real helper and of our own."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+import usage
+from emulator import Emulator
+from network import Network
+from processes import BUILD, PREFIX, PYTHON3, REPOSITORY, SYSTEM, Process, children_of, complete, wait_until
+from stage import PROGRAM, SEGMENT, USER, Stage
+from terminal import OnTerminal
+
+sys.path.insert(0, str(REPOSITORY / "tests" / "python"))
+from segment_builder import FAILED, STOPPED, Instance, Row, Segment  # noqa: E402
+
+TOP = [BUILD / "go-metro", "top"]
+BLOCKS = "▁▂▃▄▅▆▇█"
+NEAR, FAR = Network.NEAR[4], Network.FAR[4]
+
+
+@pytest.fixture
+def folder():
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
+        yield pathlib.Path(name)
+
+
+class Publisher:
+    """A helper's place, by hand: publish() is what it would do once a second."""
+
+    def __init__(self, path, *names, **fields):
+        rows = [Row(dst=name, dst_address="10.0.1.%d" % n, birth=n + 1, samples_ms=[n + 1.0] * (n + 1))
+                for n, name in enumerate(names)]
+        self.path, self.segment = path, Segment(rows=rows, **fields)
+        self.publish()
+
+    def publish(self, **samples_ms):
+        """row0=5.0 is a round trip more of the first row."""
+        for name, value in samples_ms.items():
+            self.segment.rows[int(name[3:])].add(value)
+        self.segment.write(self.path)
+
+
+def top_on(path, *arguments, **how):
+    return Emulator([*TOP, "--segment", path, *arguments], **how)
+
+
+def peers_of(text):
+    """The peers of the table, from above."""
+    return [line.split()[2] for line in text.splitlines() if re.match(r"eth\d ", line) and " packets" not in line]
+
+
+# --- terminals ---
+
+def test_without_a_terminal_it_names_the_way_to_go():
+    for arguments in (TOP, [*TOP, "--segment", "/nonexistent"]):
+        result = complete(arguments)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.count("\n") == 1 and "terminal" in result.stderr and "`go-metro status`" in result.stderr
+
+
+@pytest.mark.parametrize("terminal", ["dumb", "", "no-such-terminal"])
+def test_a_terminal_that_cannot_be_drawn_on(terminal):
+    with OnTerminal(TOP, TERM=terminal) as process:
+        assert process.wait() == 1
+        text = process.wait_for_screen(lambda text: "go-metro status" in text)
+        assert "TERM" in text and b"\033" not in process.log
+
+
+def test_the_terminal_is_left_as_it_was(folder):
+    Publisher(folder / "s", "a", "b", "c")
+    for key in ("q", "C-c", "C-\\"):
+        with top_on(folder / "s") as screen:
+            screen.wait_for("3 peers")
+            assert screen.is_alternate() and not screen.is_cursor_shown()
+            screen.press("Down", key)
+            assert screen.wait_for("status") == "before\nstatus 0"
+            assert not screen.is_alternate() and screen.is_cursor_shown()
+            before, after = wait_until(lambda: len(set(screen.modes_before_and_after())) == 1 and screen.modes_before_and_after())
+            assert before == after != ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_however_it_is_asked_to_end(folder, number):
+    Publisher(folder / "s", "a")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("1 peer,")
+        os.kill(top_of(screen), number)
+        assert screen.wait_for("status") == "before\nstatus 0"
+        assert not screen.is_alternate() and screen.is_cursor_shown()
+
+
+def top_of(screen):
+    """Its pid."""
+    return next(pid for pid in children_of(screen.pane()))
+
+
+def test_the_terminal_that_is_gone_ends_it(folder):
+    """Also where no signal says so, as under nohup."""
+    Publisher(folder / "s", "a")
+    with top_on(folder / "s", shell='trap "" HUP; "$@"; echo $? >"$0/status"') as screen:
+        screen.wait_for("1 peer,")
+        screen.signal(signal.SIGKILL)
+        wait_until(lambda: (screen.modes / "status").exists() and (screen.modes / "status").read_text() == "0\n")
+
+
+def test_stopped_and_continued(folder):
+    """^Z gives the terminal back to the shell, and fg takes it again; so it is when somebody else stops it."""
+    shell = 'set -m; "$@"; echo it is stopped; stty -a >"$0/modes"; read line; fg >/dev/null; echo status $?; sleep 3600'
+    Publisher(folder / "s", "a")
+    for stop in ("C-z", signal.SIGSTOP):
+        with top_on(folder / "s", shell=shell) as screen:
+            screen.wait_for("1 peer,")
+            if stop == "C-z":
+                screen.press(stop)
+                screen.wait_for(lambda text: "it is stopped" in text and "peer" not in text)
+                assert not screen.is_alternate() and screen.is_cursor_shown()
+                wait_until(lambda: " echo " in (screen.modes / "modes").read_text())
+            else:
+                os.kill(top_of(screen), stop)
+                wait_until(lambda: (screen.modes / "modes").exists())
+            screen.press("C-j")  # the terminal may still be as it was left
+            screen.wait_for("1 peer,")
+            screen.press("Down", "Enter")
+            screen.wait_for("since birth")
+            screen.press("q")
+            screen.wait_for("status 0")
+
+
+@pytest.mark.parametrize("environment, coloured, blocks", [
+    ({}, True, True),
+    ({"NO_COLOR": "1"}, False, True),
+    ({"LC_ALL": "C"}, True, False),
+    ({"LC_ALL": "xx_YY.UTF-8"}, True, True),
+    ({"TERM": "vt100"}, False, True),
+    ({"TERM": "vt220", "LC_ALL": "C"}, False, False),
+], ids=["all", "NO_COLOR", "ASCII", "locale that is not installed", "vt100", "vt220"])
+def test_what_the_terminal_can_do(folder, environment, coloured, blocks):
+    Publisher(folder / "s", "a", "b", "c")
+    with top_on(folder / "s", **environment) as screen:
+        screen.wait_for("3 peers")
+        screen.press("Down")
+        styled = wait_until(lambda: "\033[7m" in screen.styled() and screen.styled(), what="what is selected is seen")
+        assert bool(re.search(r"\033\[[0-9;]*3[1-7]m", styled)) == coloured
+        assert any(block in styled for block in BLOCKS) == blocks
+        assert ("@" in styled) != blocks
+
+
+def test_a_size_from_the_environment_is_not_believed(folder):
+    Publisher(folder / "s", "a")
+    with top_on(folder / "s", LINES="5", COLUMNS="20") as screen:
+        assert "q quit" in screen.wait_for("1 peer,").splitlines()[23]
+
+
+def test_it_has_no_rights():
+    """What the program's file gives to anybody is not for this."""
+    with Stage() as stage:
+        stage.configure("init_config: {}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n")
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            with Emulator(stage.enter(PROGRAM, "top", user=USER)) as screen:
+                screen.wait_for("capturing")
+                pids = [p for p in stage.run("pidof", PROGRAM).split() if " top" in command_of(stage, p)]
+                assert len(pids) == 1
+                status = stage.read("/proc/%s/status" % pids[0])
+                assert {line.split()[1] for line in status.splitlines() if line.startswith(("CapPrm", "CapEff"))} == {"0" * 16}
+
+
+def command_of(stage, pid):
+    return stage.read("/proc/%s/cmdline" % pid).replace("\0", " ")
+
+
+# --- sizes ---
+
+def test_every_size(folder):
+    publisher = Publisher(folder / "s", "alpha", "beta", "gamma")
+    with top_on(folder / "s") as screen:
+        text = screen.wait_for("3 peers")
+        lines = text.splitlines()
+        assert len(lines) == 24 and lines[0].startswith("go-metro capturing  age 0.") and "q quit" in lines[23]
+        assert peers_of(text) == ["gamma", "beta", "alpha"]
+        publisher.publish()
+        screen.resize(200, 50)
+        lines = screen.wait_for(lambda text: len(text.splitlines()) == 50 and "JITTER" in text).splitlines()
+        titles = next(line for line in lines if line.startswith("IFACE")).split()
+        assert titles[:15] == "IFACE SRC DST FLOWS SAMPLES RTT/s LAST AVG JITTER MIN P50 P95 P99 MAX RETX".split()
+        screen.resize(40, 10)
+        text = screen.wait_for(lambda text: re.search(r"^DST .*P95$", text, re.MULTILINE) and text.splitlines()[-1].startswith("? help"))
+        assert "gamma" in text and len(text.splitlines()) == 10 and all(len(line) <= 40 for line in text.splitlines())
+        for width, height in ((10, 3), (1, 1), (80, 2), (300, 60)):
+            screen.resize(width, height)
+            time.sleep(0.2)
+        screen.resize(80, 24)
+        screen.wait_for(lambda text: len(text.splitlines()) == 24 and len(peers_of(text)) == 3)
+        screen.press("q")
+        screen.wait_for("status 0")
+
+
+def test_no_rows(folder):
+    Publisher(folder / "s")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("No peer has been measured yet.")
+        screen.press("Down", "Enter", "End", "PPage", "t", "r")
+        screen.wait_for("0 peers, since birth")
+
+
+@contextlib.contextmanager
+def many_peers(path, count):
+    """A helper of so many; publish() has them all measured and published."""
+    with Process([BUILD / "run_peers", path, "1", str(count), "6"], stdin=subprocess.PIPE) as process:
+        def publish():
+            lines = process.out.count("\n")
+            process.popen.stdin.write(b"%d\n" % count)
+            process.popen.stdin.flush()
+            wait_until(lambda: process.out.count("\n") > lines, what=lambda: process.err)
+
+        wait_until(lambda: process.out.count("\n") == 1, what=lambda: process.err)
+        yield publish
+        process.popen.stdin.close()
+
+
+def test_ten_thousand_rows(folder):
+    with many_peers(folder / "s", 10000) as publish:
+        publish()
+        with top_on(folder / "s", width=120, height=40) as screen:
+            screen.wait_for("of 10000 peers, since birth")
+            publish()
+            screen.wait_for("of 10000 peers, last ")
+            screen.press("D", "End")
+            screen.wait_for("9966-10000 of 10000 peers")
+            wait_until(lambda: "172.16.39.15 " in screen.text().splitlines()[-2], what=screen.text)
+            screen.press("PPage", "PPage")
+            screen.wait_for(lambda text: re.search(r"\d-99\d\d of 10000", text) or re.search(r"99\d\d-", text))
+            screen.press("Home", "/", "172.16.7.7", "Enter")
+            text = screen.wait_for(lambda text: "only /172.16.7.7" in text and " peers," in text and "10000" not in text)
+            assert all("172.16.7.7" in line for line in text.splitlines() if line.startswith("bench  "))
+            screen.press("Escape")
+            screen.wait_for("10000 peers")
+            pid = top_of(screen)
+            publish()
+            used = usage.watch(pid, 5)
+            assert used.cpu_s < 0.3 * 5, "a look a second, and nothing between"
+            assert usage.memory_kib(pid)["VmRSS"] < 200 * 1024
+
+
+# --- keys ---
+
+def test_the_order(folder):
+    publisher = Publisher(folder / "s", "alpha", "beta", "gamma")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("by RTT/s, most first")
+        for key, listing, order in (
+                ("D", "by DST, A to Z", "alpha beta gamma"), ("D", "by DST, Z to A", "gamma beta alpha"),
+                ("A", "by AVG, most first", "gamma beta alpha"), ("r", "by AVG, least first", "alpha beta gamma"),
+                ("5", "by P95, most first", "gamma beta alpha"), ("Right", "by P99, most first", "gamma beta alpha"),
+                ("<", "by P95, most first", "gamma beta alpha")):
+            screen.press(key)
+            assert peers_of(screen.wait_for(listing)) == order.split()
+        publisher.publish(row0=9.0)  # the others have no time now, and are the last
+        screen.press("r")
+        assert peers_of(screen.wait_for(lambda text: "last " in text and "least first" in text)) == ["alpha", "beta", "gamma"]
+        assert "9.00 ms" in screen.text()
+
+
+def selected_in(styled):
+    """The peer in the line that is reversed."""
+    found = re.search(r"\033\[(?:\d+;)*7m(?:\033\[[\d;]*m)*eth\d +\S+ +(\S+)", styled)
+    return found and found[1]
+
+
+def test_the_selection_goes_with_its_peer(folder):
+    publisher = Publisher(folder / "s", "alpha", "beta", "gamma")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("3 peers")
+        screen.press("X", "Down", "Down")
+        wait_until(lambda: selected_in(screen.styled()) == "beta", what=screen.styled)
+        publisher.publish(row0=60.0, row1=50.0)
+        screen.wait_for(lambda text: peers_of(text) == ["alpha", "beta", "gamma"])
+        wait_until(lambda: selected_in(screen.styled()) == "beta", what=screen.styled)
+        del publisher.segment.rows[0]
+        publisher.publish()
+        screen.wait_for(lambda text: peers_of(text) == ["beta", "gamma"])
+        wait_until(lambda: selected_in(screen.styled()) == "beta", what=screen.styled)
+        screen.press("Escape")
+        wait_until(lambda: selected_in(screen.styled()) is None, what=screen.styled)
+
+
+def test_a_filter(folder):
+    Publisher(folder / "s", "alpha.example", "beta.example", "gamma")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("3 peers")
+        screen.press("/", "EXAMPLE")
+        assert sorted(peers_of(screen.wait_for("only /EXAMPLE"))) == ["alpha.example", "beta.example"]
+        screen.press("BSpace", "BSpace", "x", "y")
+        screen.wait_for("No peer is shown with this filter")
+        screen.press("BSpace", "Enter")
+        screen.wait_for("No peer")
+        screen.press("Escape")
+        assert len(peers_of(screen.wait_for("3 peers"))) == 3
+
+
+def test_the_detail(folder):
+    publisher = Publisher(folder / "s", "alpha", "beta", "gamma")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("3 peers")
+        screen.press("D", "Down", "Enter")
+        screen.wait_for("of an interval: not yet")
+        publisher.segment.rows[0].skipped["covered"] = 4
+        publisher.segment.rows[0].retransmits = 2
+        publisher.publish(row0=7.0)
+        text = screen.wait_for("of the last ")
+        assert "── 10.0.0.1 → alpha on eth0 ──" in text
+        assert "1 round trip, 0 flows, 2 retx" in text and "2 round trips, 1 flow, 2 retx" in text
+        assert text.count("skipped: 4 covered") == 2 and re.search(r"p50  [67]\.\d\d ms", text) and "min  1.00 ms" in text
+        assert "since birth, 0:00:0" in text and len(text.splitlines()) == 24
+        screen.press("Down")
+        screen.wait_for("10.0.0.1 → beta on eth0")
+        screen.resize(40, 10)
+        screen.wait_for(lambda text: "beta" in text and "3 peers" not in text)
+        screen.press("Escape")
+        screen.wait_for("3 peers")
+
+
+def test_totals_and_pause(folder):
+    publisher = Publisher(folder / "s", "alpha")
+    with top_on(folder / "s", width=200) as screen:
+        screen.wait_for("1 peer, since birth")
+        publisher.publish(row0=5.0)
+        screen.wait_for("1 peer, last ")
+        screen.press("p")
+        screen.wait_for("PAUSED")
+        publisher.publish(row0=6.0)
+        time.sleep(1.5)
+        text = screen.text()
+        assert "5.00 ms" in text and "6.00 ms" not in text
+        screen.press("t")
+        assert samples_of(screen.wait_for("since birth")) == 2
+        screen.press("t", "Space")
+        assert samples_of(screen.wait_for("6.00 ms")) == 1
+        publisher.publish()
+        screen.wait_for(lambda text: "6.00 ms" not in text, what="no value is shown twice")
+        screen.press("i")
+        screen.wait_for("idle hidden")
+
+
+def test_a_pause_makes_no_helper_stale(folder):
+    """Nobody looks then."""
+    publisher = Publisher(folder / "s", "alpha")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("1 peer, ")
+        publisher.segment.age_s = 8.5
+        publisher.publish()
+        screen.wait_for(lambda text: re.search(r"age [89]\.", text))
+        screen.press("p")
+        screen.wait_for("PAUSED")
+        time.sleep(2.5)
+        assert "go-metro capturing" in screen.text()
+        screen.press("p")
+        screen.wait_for("go-metro stale")
+
+
+def samples_of(text):
+    line = next(line for line in text.splitlines() if line.startswith("eth0   "))
+    return int(line.split()[4])
+
+
+def test_help(folder):
+    Publisher(folder / "s", "alpha")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("1 peer")
+        for key in ("h", "?"):
+            screen.press(key)
+            text = screen.wait_for("any key goes back")
+            assert "filter" in text or "contains a text" in text and "JITTER" in text
+            screen.press("q")
+            screen.wait_for("1 peer")
+
+
+# --- what is wrong ---
+
+def test_hostile_names(folder):
+    evil = ["%s%n%99999d", "$(reboot)`id`", "x" * 255, "'\"\\<b>&", "~" * 100]
+    Publisher(folder / "s", *evil, instances=[Instance(interface="%s" * 31, error="%n" * 100, state=FAILED)])
+    for width, height in ((80, 24), (200, 50), (40, 10)):
+        with top_on(folder / "s", width=width, height=height) as screen:
+            screen.wait_for(lambda text: "5 peers" in text and len(text.splitlines()) == height)
+            screen.press("Down", "Enter", "Down")
+            screen.wait_for("round trips")
+            screen.press("q")
+            screen.wait_for("status 0")
+    publisher = Publisher(folder / "s", "\033[2J\033]0;title\a")
+    publisher.publish()
+    with top_on(folder / "s") as screen:
+        text = screen.wait_for("go-metro corrupt")
+        assert "is not printable" in text
+
+
+def test_each_state_says_what_to_do(folder):
+    publisher = Publisher(folder / "s", "alpha", "beta")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("go-metro capturing")
+        publisher.segment.state, publisher.segment.error = FAILED, "eth0 is down; bring it up"
+        publisher.publish()
+        assert "eth0 is down; bring it up" in screen.wait_for("go-metro failed")
+        publisher.segment.state = STOPPED
+        publisher.publish()
+        assert "restart the Agent" in screen.wait_for("go-metro stopped").replace("\n", " ")
+        (folder / "s").write_bytes(b"nonsense " * 100)
+        screen.wait_for("go-metro bad_magic")
+        (folder / "s").unlink()
+        text = screen.wait_for("go-metro missing")
+        assert "go-metro.log" in text.replace("\n", "") and "0 peers" in text
+        Publisher(folder / "s", "gamma")
+        assert peers_of(screen.wait_for("go-metro capturing")) == ["gamma"]
+
+
+@pytest.fixture
+def network():
+    with Network("20ms") as network, network.serve():
+        yield network
+
+
+def test_a_real_helper_that_stops_and_comes_back(network):
+    configuration = "init_config: {resolve_names: false}\ninstances:\n  - interface: near0\n    ips: [%s]\n" % FAR
+    client = [PYTHON3, SYSTEM / "traffic.py", "client", FAR, "5000", "--count", "0", "--interval", "0.01"]
+    with Stage(network.near) as stage, Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
+        assert SEGMENT in screen.wait_for("go-metro missing")
+        stage.configure(configuration)
+        with stage.helper() as helper, network.near.start(*client):
+            text = screen.wait_for(lambda text: "go-metro capturing" in text and "last 1.0 s" in text and FAR in text)
+            assert NEAR in text and re.search(r"near0 [\d.]+ packets/s", text)
+            text = screen.wait_for(lambda text: re.search(r" 2\d\.\d ms", text))
+            row = next(line for line in text.splitlines() if line.startswith("near0  "))
+            assert any(block in row for block in BLOCKS) and 20 < float(row.split()[3]) < 60
+            screen.press("Down", "Enter")
+            screen.wait_for("since birth, 0:00:")
+            helper.stop()
+            screen.wait_for("go-metro stopped")
+        screen.press("Enter")
+        assert "restart the Agent" in screen.text()
+        with stage.helper() as helper, network.near.start(*client):
+            screen.wait_for(lambda text: "go-metro capturing" in text and "last 1.0 s" in text and re.search(r" 2\d\.\d ms", text))
+            pid = stage.status()["helper"]["pid"]
+            stage.kill("KILL", pid)
+            helper.wait()
+            text = screen.wait_for("go-metro stale", timeout=30)
+            assert "It has published nothing for 1" in text
+        with stage.helper():
+            screen.wait_for("go-metro capturing")
+            screen.press("q")
+            screen.wait_for("status 0")

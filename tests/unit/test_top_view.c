@@ -1,0 +1,362 @@
+/* What `go-metro top` shows, at every size of the window. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "peer.h"
+#include "top_fixture.h"
+#include "top_keys.h"
+#include "top_view.c"
+
+#define ROWS 40
+
+static struct top_scene before, after, last;
+static struct top_model model;
+static struct top_status status;
+static struct paper paper;
+
+static int begin(void **state)
+{
+    (void)state;
+    top_scene_init(&before, ROWS);
+    before.instances[0].received = 1000;
+    top_scene_next(&after, &before);
+    after.instances[0].received = 3000;
+    for (uint32_t n = 1; n < ROWS; n++)
+        top_scene_measure(&after, n, n * TOP_MS, n);
+    top_model_init(&model);
+    status = (struct top_status){ .message = "", .earlier = &before.copy, .later = &after.copy, .age_ns = TOP_S / 4 };
+    return top_model_take(&model, &before.copy, &after.copy);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    top_model_free(&model);
+    top_scene_free(&before);
+    top_scene_free(&after);
+    top_scene_free(&last);
+    last = (struct top_scene){ .histograms = NULL };
+    return 0;
+}
+
+static void draw(unsigned width, unsigned height)
+{
+    paper_init(&paper, width, height);
+    top_view_draw(&paper.canvas, &model, &status);
+}
+
+static void expect_line(unsigned row, const char *text)
+{
+    assert_string_equal(paper_line(&paper, row), text);
+}
+
+/* The style of the text's first character. */
+static enum canvas_style style_of(const char *text)
+{
+    const int row = paper_expect(&paper, text);
+
+    for (unsigned column = 0; column < paper.canvas.width; column++) {
+        char there[PAPER_WIDTH * 4] = "", *at = there;
+
+        for (unsigned i = column; i < paper.canvas.width; i++)
+            at = stpcpy(at, paper.cells[row][i][0] == '\0' ? " " : paper.cells[row][i]);
+        if (strncmp(there, text, strlen(text)) == 0)
+            return paper.styles[row][column];
+    }
+    fail_msg("'%s' is not ASCII", text);
+    return CANVAS_PLAIN;
+}
+
+static void the_usual_window(void **state)
+{
+    (void)state;
+    draw(80, 24);
+    expect_line(0, "go-metro capturing  age 0.2 s  pid 7  version 1.2.3");
+    expect_line(1, "eth0 2000 packets/s  eth1 0.0 packets/s");
+    expect_line(2, "1-19 of 40 peers, last 1.0 s, by RTT/s, most first");
+    paper_expect(&paper, "IFACE");
+    assert_int_equal(strncmp(paper_line(&paper, 4), "eth1   10.0.0.1  peer39", 23), 0);
+    expect_line(23, "? help  q quit  <> sort  r reverse  / filter  Enter detail  t totals  p pause");
+    assert_int_equal(style_of("capturing"), CANVAS_GOOD);
+    assert_int_equal(style_of("IFACE"), CANVAS_KEY); /* its first letter sorts by it */
+    assert_int_equal(style_of("FACE"), CANVAS_TITLE);
+    assert_int_equal(style_of("    RTT/s"), CANVAS_PLAIN);
+    assert_int_equal(style_of("RTT/s  "), CANVAS_SELECTED);
+    assert_non_null(strstr(paper_line(&paper, 4), "█"));
+}
+
+static void nothing_is_ever_outside_of_the_window(void **state)
+{
+    static const unsigned sizes[][2] = { { 1, 1 },   { 2, 3 },   { 10, 2 },   { 20, 5 },  { 40, 10 },
+                                         { 76, 12 }, { 80, 24 }, { 200, 50 }, { 30, 90 }, { 300, 8 } };
+    static const struct top_status none = { .result = SEGMENT_MISSING,
+                                            .message = "there is no such file; do something about it" };
+
+    (void)state;
+    snprintf(after.copy.snapshot.error, SEG_ERROR_MAX, "%0200d", 0);
+    memset(after.copy.rows[39].peer_name, '%', SEG_NAME_MAX - 1);
+    memset(after.instances[1].interface, '\\', SEG_INTERFACE_MAX - 1);
+    assert_int_equal(top_model_again(&model), 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (unsigned switches = 0; switches < 64; switches++) {
+            model.shows_help = (switches & 1) != 0;
+            model.shows_detail = (switches & 2) != 0;
+            model.has_selection = (switches & 4) != 0;
+            model.shows_totals = (switches & 8) != 0;
+            model.is_typing = (switches & 16) != 0;
+            model.is_paused = (switches & 32) != 0;
+            paper_init(&paper, sizes[i][0], sizes[i][1]);
+            paper.canvas.is_utf8 = (switches & 1) == 0;
+            top_view_draw(&paper.canvas, &model, switches == 33 ? &none : &status);
+        }
+}
+
+static void a_wide_window_has_every_column(void **state)
+{
+    (void)state;
+    draw(200, 50);
+    for (size_t i = 0; i < TOP_SORTABLE; i++)
+        assert_non_null(strstr(paper_line(&paper, 3), top_columns[i].title));
+    expect_line(2, "40 peers, last 1.0 s, by RTT/s, most first");
+    paper_expect(&paper, "peer0");
+}
+
+static void a_low_window_shows_what_it_can(void **state)
+{
+    (void)state;
+    draw(40, 10);
+    paper_expect(&paper, "1-5 of 40 peers");
+    paper_expect(&paper, "peer39");
+    assert_int_equal(paper_find(&paper, "peer34"), -1);
+    assert_int_equal(strncmp(paper_line(&paper, 9), "? help  q quit", 14), 0);
+}
+
+static void ascii_where_there_is_no_utf8(void **state)
+{
+    (void)state;
+    top_model_move(&model, 1);
+    model.shows_detail = true;
+    paper_init(&paper, 80, 24);
+    paper.canvas.is_utf8 = false; /* the paper refuses anything else then */
+    top_view_draw(&paper.canvas, &model, &status);
+    paper_expect(&paper, "10.0.0.1 -> peer39 on eth1");
+    paper_expect(&paper, "@");
+}
+
+static void what_is_selected_and_what_is_idle(void **state)
+{
+    (void)state;
+    top_model_move(&model, 1);
+    top_model_move(&model, 1);
+    draw(200, 50);
+    assert_int_equal(style_of("peer38"), CANVAS_SELECTED);
+    assert_int_equal(paper.styles[paper_find(&paper, "peer38")][199], CANVAS_SELECTED);
+    assert_int_equal(style_of("peer39"), CANVAS_PLAIN);
+    model.sort = TOP_COLUMN_DST;
+    top_model_arrange(&model);
+    draw(200, 50);
+    assert_int_equal(style_of("peer38"), CANVAS_SELECTED);
+    assert_int_equal(style_of("peer0 "), CANVAS_DIM);
+}
+
+static void the_listing_says_what_is_shown(void **state)
+{
+    (void)state;
+    strcpy(model.filter, "eth1");
+    model.hides_idle = model.is_paused = model.is_reversed = model.shows_totals = true;
+    model.sort = TOP_COLUMN_DST;
+    assert_int_equal(top_model_again(&model), 0);
+    draw(100, 50);
+    paper_expect(&paper, "20 peers, since birth, by DST, Z to A, only /eth1, idle hidden");
+    paper_expect(&paper, " PAUSED");
+    strcpy(model.filter, "nothing");
+    top_model_arrange(&model);
+    draw(80, 24);
+    paper_expect(&paper, "No peer is shown with this filter; Esc clears it.");
+    model.is_typing = true;
+    draw(80, 24);
+    assert_int_equal(strncmp(paper_line(&paper, 23), "/nothing ", 9), 0);
+}
+
+static void one_peer(void **state)
+{
+    (void)state;
+    after.copy.snapshot.row_count = 1;
+    assert_int_equal(top_model_again(&model), 0);
+    draw(80, 24);
+    paper_expect(&paper, "1 peer, ");
+    after.copy.snapshot.row_count = 0;
+    assert_int_equal(top_model_again(&model), 0);
+    draw(80, 24);
+    paper_expect(&paper, "0 peers, ");
+    paper_expect(&paper, "No peer has been measured yet.");
+}
+
+/* ---- the header ---- */
+
+static void expect_problem(const char *state, enum canvas_style style, const char *problem)
+{
+    draw(200, 30);
+    assert_int_equal(strncmp(paper_line(&paper, 0), "go-metro ", 9), 0);
+    assert_int_equal(strncmp(paper_line(&paper, 0) + 9, state, strlen(state)), 0);
+    assert_int_equal(paper.styles[0][9], style);
+    assert_int_equal(style_of(problem), style == CANVAS_BAD ? CANVAS_BAD : CANVAS_WARNING);
+}
+
+static void each_state_has_its_cure(void **state)
+{
+    (void)state;
+    after.copy.snapshot.state = SEG_DEGRADED;
+    strcpy(after.copy.snapshot.error, "eth1 is down; bring it up");
+    expect_problem("degraded", CANVAS_WARNING, "eth1 is down; bring it up");
+    after.copy.snapshot.state = SEG_FAILED;
+    expect_problem("failed", CANVAS_BAD, "eth1 is down; bring it up");
+    status.age_ns = 11 * TOP_S;
+    expect_problem("stale", CANVAS_BAD,
+                   "It has published nothing for 11 s: see /var/log/datadog/go-metro.log and restart the Agent");
+    after.copy.snapshot.state = SEG_STOPPED;
+    status.age_ns = 3723 * TOP_S;
+    expect_problem("stopped", CANVAS_BAD, "It was stopped 3723 s ago: eth1 is down; bring it up: restart the Agent");
+    paper_expect(&paper, "age 1:02:03");
+    status.age_ns = UINT64_MAX;
+    expect_problem("not running", CANVAS_BAD, "It has not run since this host was booted");
+    status = (struct top_status){ .result = SEGMENT_MISSING,
+                                  .message = "/dev/shm/go-metro: there is none; start it",
+                                  .age_ns = UINT64_MAX };
+    top_model_forget(&model);
+    expect_problem("missing", CANVAS_BAD, "/dev/shm/go-metro: there is none; start it");
+    assert_int_equal(paper_find(&paper, "peer"), 2); /* 0 of them */
+}
+
+static void instances_in_trouble_come_first(void **state)
+{
+    (void)state;
+    after.instances[1].dropped_kernel = 2;
+    after.instances[1].dropped_interface = 3;
+    draw(80, 24);
+    expect_line(1, "eth1 0.0 packets/s lost 5  eth0 2000 packets/s");
+    assert_int_equal(style_of("lost 5"), CANVAS_WARNING);
+    draw(40, 24);
+    expect_line(1, "eth1 0.0 packets/s lost 5  +1 more");
+    after.instances[1].state = SEG_FAILED;
+    strcpy(after.instances[1].error, "no such interface");
+    strcpy(after.instances[0].warning, "a name does not resolve");
+    after.instances[0].refused_peers = 4;
+    draw(80, 24);
+    assert_int_equal(style_of("failed"), CANVAS_BAD);
+    paper_expect(&paper, "eth1: no such interface");
+    paper_expect(&paper, "eth0: a name does not resolve");
+    paper_expect(&paper, "eth0: 0 packets turned away by max_flows, 4 flows summed up by max_peers");
+    strcpy(after.copy.snapshot.error, "eth1: no such interface"); /* is not said twice */
+    draw(80, 24);
+    assert_int_equal(paper_find(&paper, "no such interface"), 2);
+    expect_line(3, "eth0: a name does not resolve");
+}
+
+static void long_texts_are_wrapped_at_words(void **state)
+{
+    (void)state;
+    strcpy(after.copy.snapshot.error, "one two three four five six seven");
+    draw(10, 24);
+    expect_line(2, "one two");
+    expect_line(3, "three four");
+    expect_line(4, "five six");
+    expect_line(5, "seven");
+    strcpy(after.copy.snapshot.error, "abcdefghijklmnop qrs");
+    draw(10, 24);
+    expect_line(2, "abcdefghij");
+    expect_line(3, "klmnop qrs");
+    memset(after.copy.snapshot.error, 'x', 100);
+    draw(10, 7); /* there is room for two lines */
+    expect_line(3, "xxxxxxx...");
+}
+
+/* ---- the detail ---- */
+
+static void the_interval_beside_the_whole_life(void **state)
+{
+    (void)state;
+    top_scene_next(&last, &after);
+    top_scene_measure(&last, 39, 5 * TOP_MS, 7);
+    last.copy.rows[39].retransmits = 2;
+    last.copy.rows[39].skipped[SKIP_COVERED] = 3;
+    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
+    status.earlier = &after.copy;
+    status.later = &last.copy;
+    top_model_move(&model, 1);
+    model.shows_detail = true;
+    draw(80, 24);
+    paper_expect(&paper, "── 10.0.0.1 → peer39 on eth1 ──");
+    paper_expect(&paper, "of the last 1.0 s                        since birth, 0:00:12 ago");
+    paper_expect(&paper, "7 round trips, 0 flows, 2 retx           46 round trips, 0 flows, 2 retx");
+    paper_expect(&paper, "skipped: 3 covered                       skipped: 3 covered");
+    paper_expect(&paper, "p50  5.11 ms p99  5.22 ms   min  5.00 ms p50  38.6 ms p99  39.0 ms");
+    paper_expect(&paper, "1-9 of 40 peers");
+    draw(200, 60);
+    paper_expect(&paper, "p99  39.0 ms");
+    draw(60, 24); /* there is room for one of them */
+    assert_int_equal(paper_find(&paper, "since birth, 0"), -1);
+    paper_expect(&paper, "of the last 1.0 s");
+    assert_int_equal(top_keys_press(&model, 't'), TOP_GO_ON);
+    draw(60, 24);
+    paper_expect(&paper, "since birth, 0:00:12 ago");
+    draw(40, 10); /* in place of the table */
+    paper_expect(&paper, "46 round trips");
+    assert_int_equal(paper_find(&paper, "40 peers"), -1);
+}
+
+static void a_peer_that_was_never_measured(void **state)
+{
+    (void)state;
+    model.shows_detail = true;
+    top_model_move(&model, 1);
+    top_model_move(&model, 1000);
+    assert_int_equal(top_model_take(&model, NULL, &after.copy), 0);
+    status.earlier = NULL;
+    draw(80, 24);
+    paper_expect(&paper, "of an interval: not yet");
+    paper_expect(&paper, "0 round trips, 0 flows, 0 retx");
+    paper_expect(&paper, "skipped: none");
+}
+
+static void the_help_names_every_key_and_column(void **state)
+{
+    (void)state;
+    model.shows_help = true;
+    draw(80, 24);
+    for (size_t i = 0; i < TOP_COLUMNS; i++)
+        paper_expect(&paper, top_columns[i].what);
+    paper_expect(&paper, "PgDn");
+    paper_expect(&paper, "any key goes back");
+    draw(50, 40);
+    for (size_t i = 0; i < TOP_COLUMNS; i++)
+        paper_expect(&paper, top_columns[i].title);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_usual_window),
+        TEST(nothing_is_ever_outside_of_the_window),
+        TEST(a_wide_window_has_every_column),
+        TEST(a_low_window_shows_what_it_can),
+        TEST(ascii_where_there_is_no_utf8),
+        TEST(what_is_selected_and_what_is_idle),
+        TEST(the_listing_says_what_is_shown),
+        TEST(one_peer),
+        TEST(each_state_has_its_cure),
+        TEST(instances_in_trouble_come_first),
+        TEST(long_texts_are_wrapped_at_words),
+        TEST(the_interval_beside_the_whole_life),
+        TEST(a_peer_that_was_never_measured),
+        TEST(the_help_names_every_key_and_column),
+    };
+
+    return cmocka_run_group_tests_name("top_view", tests, NULL, NULL);
+}
