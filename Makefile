@@ -181,7 +181,7 @@ setup-test:
 
 python-packages:
 	@PYTHON3="$(PYTHON3)" tests/setup/pip.sh $(BUILD) 2 tests/python/requirements-py2.txt
-	@PYTHON3="$(PYTHON3)" tests/setup/pip.sh $(BUILD) 3 tests/python/requirements-py3.txt
+	@PYTHON3="$(PYTHON3)" tests/setup/pip.sh $(BUILD) 3 tests/python/requirements-py3.txt tests/system/requirements-alone.txt
 
 # --- what people run ------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ except ImportError:
 
 DEFAULT_SEGMENT = '/dev/shm/go-metro'
 DEFAULT_USER = 'dd-agent'
+BY_HELPER = 'dogstatsd'  # submit_via: the helper itself sends the metrics
 AGENT_INTERVAL_S = 15  # how often the Agent runs a check
 SHARED_READ_S = 0.5    # instances that run within this time share one read
 LOG = '/var/log/datadog/go-metro.log'
@@ -31,6 +32,7 @@ EXTENDED_GAUGES = tuple((RTT + '.' + name, name) for name in ('min', 'max', 'p50
 EXTENDED_COUNTS = ((RTT + '.samples', 'samples'), (RTT + '.retransmits', 'retransmits'))
 # What is asked of a row: the fewer values, the less it costs.
 VALUES = ('src', 'dst', 'dst_port', 'age_s', 'life_s', 'overflow') + tuple(name for _, name in GAUGES)
+LOSS_VALUES = ('overflow',)
 EXTENDED_VALUES = VALUES + tuple(name for _, name in EXTENDED_GAUGES + EXTENDED_COUNTS)
 NARROW = 'or narrow `ips` and `hosts`'
 LOSSES = (  # counters of an instance, and what it means that they rose
@@ -182,6 +184,12 @@ class GoMetroCheck(AgentCheck):
     def _setting(self, key):
         return (self.init_config or {}).get(key)
 
+    def _submits(self):
+        return self._setting('submit_via') != BY_HELPER
+
+    def _is_extended(self):
+        return self._submits() and is_true(self._setting('extended_metrics'))
+
     def _position(self, instance):
         """Tells instances apart that differ by their tags alone."""
         return self.instances.index(instance) if instance in (self.instances or []) else 0
@@ -194,7 +202,7 @@ class GoMetroCheck(AgentCheck):
             path = text(self._setting('segment_path') or DEFAULT_SEGMENT)
             owner = user_number(self._setting('user') or DEFAULT_USER)
             try:
-                snapshot = metro_segment.read(path, owner=owner, histograms=is_true(self._setting('extended_metrics')))
+                snapshot = metro_segment.read(path, owner=owner, histograms=self._is_extended())
             except metro_segment.SegmentError as error:
                 raise CaptureError(printable(error))
             self._shared = (time.time(), snapshot)
@@ -225,9 +233,11 @@ class GoMetroCheck(AgentCheck):
 
     def _submit(self, instance, snapshot, mine, previous, tags):
         """Gauges and counts of the own rows. Returns how many segments could not be timed for want of memory."""
+        if not self._submits():
+            return self._overflow(snapshot, mine, previous)
         interval_s = instance.get('min_collection_interval', self._setting('min_collection_interval'))
         first_interval_s = max(AGENT_INTERVAL_S, number(interval_s))
-        extended = is_true(self._setting('extended_metrics'))
+        extended = self._is_extended()
         overflow = 0
         # After a pause the newest sample may be of before it, and a gauge says that it is of now.
         may_be_old = previous is None or self._position(instance) in self._interrupted
@@ -245,6 +255,13 @@ class GoMetroCheck(AgentCheck):
             self._submit_row(row, tags, () if old else all_gauges if has_interval else GAUGES,
                              EXTENDED_COUNTS if has_interval else ())
         return overflow
+
+    @staticmethod
+    def _overflow(snapshot, mine, previous):
+        if previous is None:
+            return 0
+        rows = snapshot.rows(since=previous, instance=mine['index'], names=LOSS_VALUES, counted=True)
+        return sum(row['overflow'] for row in rows)
 
     def _submit_row(self, row, tags, gauges, counts):
         src, gauge, count = row['src'], self.gauge, self.count  # there may be ten thousand rows: no look-up is made twice

@@ -29,10 +29,8 @@ void helper_log_reopen(void)
 
 void helper_log_undone(const struct config *config)
 {
-    const char *text = undone_sending(config);
+    const char *text;
 
-    if (text != NULL)
-        log_warnx("helper_log", "%s", text);
     for (size_t i = 0; i < config->instance_count; i++)
         if ((text = undone_sampling(&config->instances[i])) != NULL)
             log_warnx("helper_log", "%s: %s", config->instances[i].interface, text);

@@ -128,12 +128,11 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX])
 {
-    const char *undone[] = { undone_sampling(instance->config), undone_sending(instance->whole) };
+    const char *undone = undone_sampling(instance->config);
 
     targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
-    for (size_t i = 0; i < sizeof undone / sizeof undone[0]; i++)
-        if (undone[i] != NULL)
-            verdict_add_cause(out, undone[i]);
+    if (undone != NULL)
+        verdict_add_cause(out, undone);
 }
 
 uint64_t instance_revision(const struct instance *instance)

@@ -26,12 +26,13 @@
 #include "renewal.h"
 #include "resolve.h"
 #include "roster.h"
+#include "statsd.h"
 #include "verdict.h"
 #include "version.h"
 
 #define NOT_ENABLED_WAIT_MS 5000 /* supervisord calls an exit within its startsecs a failure, even with status 0 */
 
-enum { POLL_SIGNAL, POLL_TIMER, POLL_LINKS, POLL_RESOLVER, POLL_FIXED };
+enum { POLL_SIGNAL, POLL_TIMER, POLL_LINKS, POLL_RESOLVER, POLL_STATSD, POLL_FIXED };
 
 struct monitor {
     const struct options *options;
@@ -45,6 +46,7 @@ struct monitor {
     bool is_resolver_missed;
     struct roster *roster;
     struct publisher *publisher;
+    struct statsd *statsd;
     bool is_short_of_memory; /* for the configuration in force */
     struct clock_watch clock;
     bool stop;
@@ -70,6 +72,7 @@ static void apply_config(struct monitor *monitor, struct config *config)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
     helper_log_undone(config);
     publisher_aim(monitor->publisher, config->segment_path, config->max_peers);
+    statsd_aim(monitor->statsd, config);
     monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
     if (!monitor->is_short_of_memory)
         log_info("monitor", "%s is in force: %zu instance%s", monitor->watch.path, config->instance_count,
@@ -183,6 +186,7 @@ static struct verdict verdict_of(const struct monitor *monitor)
                                .configuration = monitor->watch.error,
                                .privilege = monitor->privilege_message,
                                .memory = memory,
+                               .sending = statsd_trouble(monitor->statsd),
                            });
     return verdict;
 }
@@ -230,6 +234,7 @@ static void give_up(struct monitor *monitor)
 static void on_tick(struct monitor *monitor)
 {
     bool is_allowed, is_ready, is_locked;
+    size_t count;
 
     if (config_watch_changed(&monitor->watch))
         reload(monitor, "the configuration file changed");
@@ -240,10 +245,12 @@ static void on_tick(struct monitor *monitor)
         return;
     }
     if (is_locked)
-        roster_close(monitor->roster); /* another helper measures */
+        roster_close(monitor->roster);                       /* another helper measures */
+    statsd_ask(monitor->statsd, monitor->resolver, now_s()); /* before the many names of the roster */
     if (is_allowed && is_ready)
         roster_check(monitor->roster, monitor->resolver, now_s());
     publish(monitor);
+    statsd_tick(monitor->statsd, publisher_contents(monitor->publisher), roster_instances(monitor->roster, &count), now_s());
 }
 
 static void on_signal(struct monitor *monitor)
@@ -270,6 +277,7 @@ static void on_answers(struct monitor *monitor)
 
     while (resolver_next(monitor->resolver, &answer)) {
         roster_answer(monitor->roster, &answer);
+        statsd_answer(monitor->statsd, &answer);
         resolver_answer_free(&answer);
     }
 }
@@ -289,6 +297,7 @@ static void turn(struct monitor *monitor)
         [POLL_TIMER] = { .fd = monitor->timer_fd, .events = POLLIN },
         [POLL_LINKS] = { .fd = links_fd(monitor->links), .events = POLLIN },
         [POLL_RESOLVER] = { .fd = monitor->resolver == NULL ? -1 : resolver_fd(monitor->resolver), .events = POLLIN },
+        [POLL_STATSD] = { .fd = statsd_fd(monitor->statsd), .events = POLLIN },
     };
     int timeout_ms;
     size_t taps = roster_poll(monitor->roster, &fds[POLL_FIXED], &timeout_ms);
@@ -307,6 +316,8 @@ static void turn(struct monitor *monitor)
     }
     if (fds[POLL_RESOLVER].revents != 0)
         on_answers(monitor);
+    if (fds[POLL_STATSD].revents != 0)
+        statsd_step(monitor->statsd);
     if (fds[POLL_TIMER].revents != 0)
         on_timer(monitor);
 }
@@ -334,8 +345,9 @@ static int open_all(struct monitor *monitor)
     monitor->links = links_open();
     monitor->roster = roster_new(monitor->options->filter, seed);
     monitor->publisher = publisher_new();
+    monitor->statsd = statsd_new();
     if (monitor->signal_fd < 0 || monitor->timer_fd < 0 || monitor->links == NULL || monitor->roster == NULL
-        || monitor->publisher == NULL)
+        || monitor->publisher == NULL || monitor->statsd == NULL)
         return -1;
     publisher_aim(monitor->publisher, SEG_DEFAULT_PATH, 1); /* for what must be said before there is a configuration */
     sample = clock_sample();
@@ -345,6 +357,7 @@ static int open_all(struct monitor *monitor)
 
 static void close_all(struct monitor *monitor)
 {
+    statsd_free(monitor->statsd);
     publisher_free(monitor->publisher);
     roster_free(monitor->roster);
     resolver_free(monitor->resolver);
@@ -382,6 +395,7 @@ int monitor_run(const struct options *options, char *const argv[])
     struct monitor monitor = { .options = options, .argv = argv, .signal_fd = -1, .timer_fd = -1, .status = 1 };
     struct config *config = NULL;
     enum config_result result;
+    size_t count;
 
     config_watch_init(&monitor.watch, options->cfg);
     if (open_all(&monitor) < 0) {
@@ -400,6 +414,7 @@ int monitor_run(const struct options *options, char *const argv[])
     if (monitor.status == 0) {
         take_frames(&monitor, NULL);
         publish(&monitor);
+        statsd_finish(monitor.statsd, publisher_contents(monitor.publisher), roster_instances(monitor.roster, &count));
     }
 out:
     close_all(&monitor);

@@ -23,6 +23,7 @@ struct publisher {
     char trouble[SEG_ERROR_MAX];                             /* with opening: what was logged last, "" when all is well */
     bool is_short_of_room, is_short_of_memory, is_unwritten; /* with publishing: each was logged and is not over */
     enum seg_state state;                                    /* published last */
+    struct segment_contents built;                           /* before that */
 };
 
 struct publisher *publisher_new(void)
@@ -217,9 +218,10 @@ void publisher_publish(struct publisher *publisher, struct roster *roster, const
     size_t count, missing;
     struct instance *instances = roster_instances(roster, &count);
 
+    missing = publication_build(publisher->publication, roster_meter(roster), instances, count, &time, &contents);
+    publisher->built = contents;
     if (publisher->writer == NULL)
         return;
-    missing = publication_build(publisher->publication, roster_meter(roster), instances, count, &time, &contents);
     if (missing > 0)
         snprintf(no_memory, sizeof no_memory,
                  "out of memory: %zu rows are not published; lower `max_peers` or let go-metro have more memory", missing);
@@ -231,6 +233,11 @@ void publisher_publish(struct publisher *publisher, struct roster *roster, const
     judge(publisher, &all, (const char *const[]){ no_memory, no_room }, &contents);
     if (begins(&publisher->is_unwritten, segment_writer_publish(publisher->writer, &contents) < 0))
         log_warn("publisher", "%s: publishing %u rows", publisher->path, contents.row_count);
+}
+
+const struct segment_contents *publisher_contents(const struct publisher *publisher)
+{
+    return &publisher->built;
 }
 
 void publisher_close(struct publisher *publisher, bool remove)

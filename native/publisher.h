@@ -11,6 +11,7 @@
 
 #include "roster.h"
 #include "segment.h"
+#include "segment_writer.h"
 #include "verdict.h"
 
 #define PUBLISHER_INTERVAL_MS 1000
@@ -31,8 +32,12 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked);
 /* "" or why publisher_ready() said no. */
 const char *publisher_trouble(const struct publisher *publisher);
 
-/* One snapshot; `verdict` is what is wrong with the helper itself. Without a writer nothing happens. */
+/* One snapshot; `verdict` is what is wrong with the helper itself. Without a writer it is made and goes nowhere. */
 void publisher_publish(struct publisher *publisher, struct roster *roster, const struct verdict *verdict);
+
+/* What was published last, also of rows that the segment had no room for. The rows' histograms are the meter's own: good until
+ * that takes a frame or the roster changes. */
+const struct segment_contents *publisher_contents(const struct publisher *publisher);
 
 /* Unlocks the segment; the file and its last words stay, unless `remove` (a file that the next owner could not replace). */
 void publisher_close(struct publisher *publisher, bool remove);

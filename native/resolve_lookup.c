@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sockaddr.h"
+
 static bool has_address(const struct resolve_answer *answer, const struct ip_address *address)
 {
     for (size_t i = 0; i < answer->count; i++)
@@ -69,25 +71,10 @@ static bool is_host_name(const char *name)
     return name[0] != '\0' && name[strspn(name, allowed)] == '\0';
 }
 
-static socklen_t to_sockaddr(struct sockaddr_storage *out, const struct ip_address *address)
-{
-    struct sockaddr_in v4 = { .sin_family = AF_INET };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-
-    if (address_is_v4(address)) {
-        memcpy(&v4.sin_addr, address->bytes + 12, sizeof v4.sin_addr);
-        memcpy(out, &v4, sizeof v4);
-        return sizeof v4;
-    }
-    memcpy(&v6.sin6_addr, address->bytes, sizeof v6.sin6_addr);
-    memcpy(out, &v6, sizeof v6);
-    return sizeof v6;
-}
-
 void resolve_reverse(struct resolve_answer *answer, resolve_address_fn lookup_address)
 {
     struct sockaddr_storage storage;
-    socklen_t length = to_sockaddr(&storage, &answer->address);
+    socklen_t length = sockaddr_fill(&storage, &answer->address, 0);
     char name[NI_MAXHOST] = "";
     int status = lookup_address((struct sockaddr *)&storage, length, name, sizeof name, NULL, 0, NI_NAMEREQD);
     size_t n;

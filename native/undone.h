@@ -5,9 +5,6 @@
 
 #include "config.h"
 
-/* submit_via: dogstatsd. */
-const char *undone_sending(const struct config *config);
-
 /* sample: true. */
 const char *undone_sampling(const struct config_instance *instance);
 

@@ -21,11 +21,12 @@ void verdict_make(struct verdict *out, const struct verdict_causes *causes)
     }
     if (*causes->privilege != '\0' || !causes->is_configured || !causes->is_measuring)
         out->state = SEG_FAILED;
-    else if (*causes->configuration != '\0' || *causes->memory != '\0')
+    else if (*causes->configuration != '\0' || *causes->memory != '\0' || *causes->sending != '\0')
         out->state = SEG_DEGRADED;
     verdict_add_cause(out->error, causes->configuration);
     verdict_add_cause(out->error, causes->privilege);
     verdict_add_cause(out->error, causes->memory);
+    verdict_add_cause(out->error, causes->sending);
 }
 
 /* Whatever else is wrong, readers must know that they do not see all; but who is stopped has nothing to mend. */

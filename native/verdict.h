@@ -15,6 +15,7 @@ struct verdict_causes {
     const char *configuration; /* what is wrong with the file */
     const char *privilege;     /* why nothing may be captured */
     const char *memory;        /* why not all of it, or nothing, is measured */
+    const char *sending;       /* what does not get to where the helper itself sends it */
 };
 
 /* Adds a cause ("": none) behind those that are there; what does not fit is cut off. The check takes them apart again. */

@@ -181,15 +181,26 @@ def test_instances_of_one_run_share_one_read(segment_path, monkeypatch):
     assert (agent.run().statuses, len(reads)) == (['OK'] * 3, 2)
 
 
-def test_the_check_submits_whatever_submit_via_says(run_after):
-    """The helper does not send to dogstatsd, and says so: without the check the metrics would vanish."""
+def test_what_the_helper_sends_itself_is_not_submitted_again(run_after):
+    """The rest is the check's all the same: what is lost, the service check, the versions."""
     def change(segment):
         all_metrics(segment)
-        segment.instances[0].warning = 'submit_via: dogstatsd is not done; set submit_via: check'
+        segment.rows[0].skipped['overflow'] += 4
+        segment.instances[0].counters['dropped_kernel'] += 3
     result = run_after(change, extended_metrics=True, submit_via='dogstatsd')
-    assert result.metrics == run_after(all_metrics, extended_metrics=True).metrics != []
-    assert result.warnings == [['submit_via: dogstatsd is not done; set submit_via: check']]
+    assert result.metrics == []
+    assert [sorted(line.split(' ')[0] for line in lines) for lines in result.warnings] == [['3', '4']]
     assert result.service_checks[0][0] == WARNING
+    assert run_after(all_metrics, submit_via='check').values(RTT) == [5.0]
+
+
+def test_the_service_check_says_what_the_helper_could_not_send(run_after):
+    lost = 'dogstatsd at 127.0.0.1:8125 is not there (Connection refused); what is due is lost: start it'
+
+    def change(segment):
+        segment.state, segment.error = builder.DEGRADED, lost
+    result = run_after(change, submit_via='dogstatsd')
+    assert result.warnings == [[lost]] and result.service_checks[0][::2] == (WARNING, lost)
 
 
 def test_a_restarted_helper(run_after):

@@ -1,6 +1,7 @@
 #!/bin/bash
 # pip.sh BUILD 2|3 REQUIREMENTS...: installs these files' packages from PyPI into BUILD/pythonN-packages, for BUILD/bin/python2.7
-# or for $PYTHON3. Does nothing when they are there already.
+# or for $PYTHON3. Does nothing when they are there already. Of a file whose name ends in -alone.txt only the packages themselves are
+# installed, and nothing that they ask for.
 set -euo pipefail
 
 build=$(cd "$1" && pwd)
@@ -31,16 +32,20 @@ pip_install() {
 
 # Leaves at the first failure by itself: `set -e` does not work below an `if`.
 install_all() {
-    local requirements=() file
+    local requirements=() alone=() file
     for file in "$@"; do
-        requirements+=(-r "$file")
+        case $file in
+        *-alone.txt) alone+=(-r "$file") ;;
+        *) requirements+=(-r "$file") ;;
+        esac
     done
     if [ "$major" = 2 ]; then
         "$python3" -m pip download "${pip_options[@]}" --no-deps --no-binary :none: -d "$build/pip" pip==20.3.4 || return
         # Source packages need these two before anything else.
         pip_install setuptools==44.1.1 wheel==0.37.1 || return
     fi
-    pip_install "${requirements[@]}"
+    pip_install "${requirements[@]}" || return
+    [ ${#alone[@]} = 0 ] || pip_install --no-deps "${alone[@]}"
 }
 
 state=$(interpreter -c 'import sys; print(sys.version)'; cat "$0" "$@")

@@ -10,9 +10,10 @@
 #define MISTAKE "go-metro.yaml:6:5: key 'group_by': wrong"
 #define NO_RIGHT "no right to capture: sudo setcap"
 #define NO_MEMORY "out of memory for max_flows=1"
+#define NOT_SENT "dogstatsd at 127.0.0.1:8125 is not there"
 
 static const struct verdict_causes fine = {
-    .is_configured = true, .is_measuring = true, .configuration = "", .privilege = "", .memory = ""
+    .is_configured = true, .is_measuring = true, .configuration = "", .privilege = "", .memory = "", .sending = ""
 };
 
 static void check(struct verdict_causes causes, enum seg_state instances, const char *instance_error, enum seg_state state,
@@ -49,6 +50,20 @@ static void test_a_wrong_configuration(void **state)
     check(causes, SEG_FAILED, "", SEG_FAILED, MISTAKE);
     causes.privilege = NO_RIGHT;
     check(causes, SEG_FAILED, "", SEG_FAILED, MISTAKE "; also: " NO_RIGHT);
+}
+
+static void test_what_is_not_sent(void **state)
+{
+    struct verdict_causes causes = fine;
+
+    (void)state;
+    causes.sending = NOT_SENT;
+    check(causes, SEG_CAPTURING, "", SEG_DEGRADED, NOT_SENT);
+    check(causes, SEG_FAILED, "no eth7", SEG_FAILED, NOT_SENT "; also: no eth7");
+    causes.memory = NO_MEMORY;
+    check(causes, SEG_CAPTURING, "", SEG_DEGRADED, NO_MEMORY "; also: " NOT_SENT);
+    causes.is_stopping = true;
+    check(causes, SEG_CAPTURING, "", SEG_STOPPED, "stopped on request");
 }
 
 static void test_no_right_and_no_memory(void **state)
@@ -119,11 +134,9 @@ static void test_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_the_instances),
-        cmocka_unit_test(test_a_wrong_configuration),
-        cmocka_unit_test(test_no_right_and_no_memory),
-        cmocka_unit_test(test_what_is_not_published),
-        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_as_the_instances),      cmocka_unit_test(test_a_wrong_configuration),
+        cmocka_unit_test(test_what_is_not_sent),      cmocka_unit_test(test_no_right_and_no_memory),
+        cmocka_unit_test(test_what_is_not_published), cmocka_unit_test(test_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

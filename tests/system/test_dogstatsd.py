@@ -1,0 +1,258 @@
+"""submit_via: dogstatsd: what arrives at a listener is what the check would submit, and a listener in trouble is no trouble."""
+
+import collections
+import signal
+import time
+
+import pytest
+
+from dogstatsd import Listener
+from network import Network
+from processes import PYTHON3, SYSTEM, wait_until
+from silence import quiet_helper
+from stage import CONFIGURATION, LOG, Stage
+
+RTT = "system.net.tcp.rtt"
+GAUGES = [RTT, RTT + ".avg", RTT + ".jitter"]
+CHECKED = "/etc/dd-agent/conf.d/checked.yaml"
+ROUND_S = 30  # how often each row is sent
+
+SENDING = """
+init_config: {{submit_via: dogstatsd, statsd_ip: "{ip}", statsd_port: {port}, resolve_names: false{more}}}
+instances:
+"""
+TO_PEERS = SENDING + "  - {{interface: lo, ips: [127.1.0.0/16], tags: [role:db]}}\n"
+
+# Connections to so many peers, on each of which something is said all the time.
+KEEP_TALKING = """
+import socket, sys, time
+pairs = []
+for n in range(int(sys.argv[1])):
+    listener = socket.create_server(("127.1.%d.%d" % divmod(n, 250), 0))
+    client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+    pairs.append((client, listener.accept()[0]))
+print("ready", flush=True)
+while True:
+    for client, server in pairs:
+        client.sendall(b"x"); server.recv(1); server.sendall(b"y"); client.recv(1)
+    time.sleep(0.2)
+"""
+
+
+def wait_for_quiet_seconds():
+    """Until rows that are born now are not sent for ten seconds to come: their births say when, and begin at 1."""
+    wait_until(lambda: 8 <= time.clock_gettime(time.CLOCK_BOOTTIME) % ROUND_S < 20, ROUND_S + 5, interval=0.1)
+
+
+def talk(stage, peers):
+    process = stage.start(PYTHON3, "-c", KEEP_TALKING, peers)
+    stage.enter_context(process)
+    process.wait_for_output("ready")
+    return process
+
+
+def submitted(check):
+    """What the check gave, as the listener's metrics are."""
+    return {(name, kind, frozenset(tags)): value for name, value, tags, kind in check.run["metrics"]}
+
+
+def received(metrics):
+    return {(metric.name, metric.kind, metric.tags): metric.value for metric in metrics}
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1", "statsd.example"])
+def test_what_is_sent_is_what_the_check_would_submit(ip):
+    """Names, values to the last bit, tags and kinds; what is due is sent when the helper is stopped."""
+    with Network("5ms") as network, Stage(network.near) as stage:
+        stage.write("/etc/hosts", "127.0.0.1 localhost statsd.example\n10.77.0.2 far.example\n")
+        text = SENDING + """
+  - {{interface: near0, hosts: [far.example], ips: [fd77::2], tags: [role:db, "town:K\u00f6ln", blue], group_by: peer_port}}
+  - {{interface: near0, ips: [10.77.0.0/24], group_by: subnet}}
+"""
+        with Listener(stage, "127.0.0.1" if "." in ip else ip) as listener:
+            values = {"ip": ip, "port": listener.port, "more": ", extended_metrics: true"}
+            stage.configure(text.format(**values))
+            stage.write(CHECKED, text.format(**values).replace("dogstatsd", "check"))
+            with stage.helper() as helper, network.serve(4), network.serve(6, 5001):
+                stage.wait_for_state("capturing")
+                wait_until(lambda: "sending to dogstatsd at" in stage.read(LOG), what="it is switched on")
+                wait_for_quiet_seconds()
+                for _ in range(2):
+                    network.exchange(4, count=30)
+                    network.exchange(6, 5001, count=30)
+                stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 6 * 31, what="all is published")
+                check = stage.check(configuration=CHECKED)
+                assert listener.datagrams() == []
+                helper.stop()
+            wait_until(lambda: len(listener.metrics()) >= 30, what=lambda: stage.read(LOG) + str(listener.metrics()))
+            metrics, datagrams = listener.metrics(), [text for _, text in listener.datagrams()]
+    assert received(metrics) == submitted(check)
+    assert len(metrics) == len(submitted(check)) >= 30, "three rows of nine gauges and of samples"
+    names = {tag for metric in metrics for tag in metric.tags}
+    assert {"dst:far.example", "dst:fd77::2", "dst:10.77.0.0/24", "src:10.77.0.1", "src:fd77::1", "iface:near0", "dst_port:5000",
+            "dst_port:5001", "role:db", "town:K\u00f6ln", "blue"} == names
+    assert all(len(text.encode()) <= 1432 for text in datagrams)
+    assert max(text.count("\n") for text in datagrams) > 3, "several metrics in one datagram"
+
+
+def test_each_row_is_sent_every_30_s_and_only_with_news(stage):
+    with Listener(stage) as listener:
+        stage.configure(TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=""))
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            traffic = talk(stage, 20)
+            wait_until(lambda: len(listener.metrics()) >= 20 * 3 * 3, 100, lambda: str(len(listener.metrics())))
+            traffic.stop()
+            stage.wait_for_publications(2)
+            ended = time.monotonic()
+            stage.run("sleep", ROUND_S + 5)
+        metrics = listener.metrics()
+    rows = collections.defaultdict(list)
+    for metric in metrics:
+        assert metric.kind == "gauge" and metric.name in GAUGES
+        rows[metric.tags].append(metric)
+    assert len(rows) == 20
+    for row in rows.values():
+        assert collections.Counter(metric.name for metric in row) in ({name: count for name in GAUGES} for count in (3, 4, 5))
+        seconds = [metric.second for metric in row if metric.name == RTT and metric.second < ended]
+        assert all(ROUND_S - 1.5 < later - earlier < ROUND_S + 1.5 for earlier, later in zip(seconds, seconds[1:])), seconds
+        # Once more what was said until the end, and no more after that.
+        assert sum(metric.second > ended for metric in row if metric.name == RTT) <= 1
+
+
+def test_the_check_beside_it_submits_nothing_and_judges_all_the_same(stage):
+    with Listener(stage) as listener:
+        stage.configure(TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=""))
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            talk(stage, 2)
+            stage.wait_for_status(lambda s: len(s["peers"]) == 2)
+            for python in (2, 3):
+                check = stage.check(python)
+                assert (check.status, check.service_status, check.run["metrics"]) == ("OK", "OK", [])
+
+
+def test_a_listener_that_is_away_loses_only_what_was_due(stage):
+    with Listener(stage) as listener:
+        port = listener.port
+    stage.configure(TO_PEERS.format(ip="127.0.0.1", port=port, more=""))
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        talk(stage, 60)
+        away = "dogstatsd at 127.0.0.1:%d is not there (Connection refused)" % port
+        stage.wait_for_state("degraded", away)
+        check = stage.check()
+        assert check.status == check.service_status == "WARNING" and away in check.service_message
+        stage.wait_for_publications(5)
+        assert stage.read(LOG).count(away + ";") == 2, "once, and with the state"
+        with Listener(stage, port=port) as listener:
+            stage.wait_for_state("capturing", timeout=10)
+            assert stage.status()["helper"]["error"] == ""
+            assert "sending again; " in stage.read(LOG)
+            wait_until(lambda: len({metric.tags for metric in listener.metrics()}) == 60, ROUND_S + 10)
+            assert stage.check().status == "OK"
+        stage.wait_for_state("degraded", away)
+
+
+def test_a_listener_that_sleeps_holds_up_nothing(stage):
+    """Its buffer is full after a few seconds: the kernel drops what comes then."""
+    with Listener(stage) as listener:
+        stage.configure(TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=", extended_metrics: true"))
+        with stage.helper() as helper:
+            stage.wait_for_state("capturing")
+            talk(stage, 500)
+            wait_until(listener.datagrams, ROUND_S)
+            listener.process.signal(signal.SIGSTOP)
+            before = stage.status()["instances"][0]
+            stage.wait_for_publications(ROUND_S)
+            after = stage.status()
+            assert after["helper"]["state"] == "capturing" and after["helper"]["age_s"] < 3
+            assert after["instances"][0]["received"] > before["received"] + 20 * 500
+            assert after["instances"][0]["dropped"] == 0
+            listener.process.signal(signal.SIGCONT)
+            woken = time.monotonic()
+            wait_until(lambda: len({m.tags for m in listener.metrics() if m.second > woken + 1}) == 500, ROUND_S + 15)
+            assert helper.alive()
+
+
+def test_nobody_at_that_address(stage):
+    """The kernel asks who has it, keeps some datagrams until it gives up, and takes no more meanwhile."""
+    stage.network.ip("link add veth0 type veth peer name far0")
+    stage.network.ip("addr add 10.9.0.1/24 dev veth0")
+    stage.network.ip("link set veth0 up")
+    stage.network.ip("link set far0 up")
+    stage.configure(TO_PEERS.format(ip="10.9.0.77", port=8125, more=""))
+    with stage.helper() as helper:
+        stage.wait_for_state("capturing")
+        talk(stage, 300)
+        stage.wait_for_state("degraded", "dogstatsd at 10.9.0.77:8125 cannot be reached (No route to host)")
+        stage.wait_for_publications(5)
+        assert stage.read(LOG).count("cannot be reached (No route to host); what") == 2
+        helper.signal(signal.SIGTERM)
+        assert helper.wait(8) == 0, "before the supervisor would kill it"
+
+
+def test_a_reload_turns_it_on_and_elsewhere_and_off(stage):
+    with Listener(stage) as one, Listener(stage) as other:
+        text = TO_PEERS.format(ip="127.0.0.1", port=one.port, more="")
+        stage.configure(text.replace("dogstatsd", "check"))
+        with stage.helper() as helper:
+            stage.wait_for_state("capturing")
+            talk(stage, 60)
+            stage.wait_for_publications(3)
+            assert one.datagrams() == []
+            configure(stage, helper, text)
+            wait_until(lambda: len({m.tags for m in one.metrics()}) == 60, ROUND_S + 10)
+            configure(stage, helper, text.replace(str(one.port), str(other.port)))
+            count = len(one.datagrams())
+            wait_until(lambda: len({m.tags for m in other.metrics()}) == 60, ROUND_S + 10)
+            assert len(one.datagrams()) == count
+            configure(stage, helper, text.replace("dogstatsd", "check"))
+            count = len(other.datagrams())
+            stage.wait_for_publications(5)
+            assert (len(one.datagrams()), len(other.datagrams())) == (count, count) or len(other.datagrams()) == count
+            assert len(stage.check().gauges(iface="lo", dst="127.1.0.7")) == 3
+            assert "nothing is sent to dogstatsd any more" in stage.read(LOG)
+
+
+def configure(stage, helper, text):
+    """And waits until it is in force."""
+    before = stage.read(LOG).count("is in force")
+    stage.write(CONFIGURATION, text)
+    helper.signal(signal.SIGHUP)
+    wait_until(lambda: stage.read(LOG).count("is in force") > before, what=lambda: stage.read(LOG))
+    stage.wait_for_publications(2)
+
+
+def test_what_cannot_stand_in_a_tag_is_replaced_and_what_is_too_long_is_left_out(stage):
+    with Listener(stage) as listener:
+        stage.configure(SENDING.format(ip="127.0.0.1", port=listener.port, more="") + """
+  - {interface: lo, ips: [127.1.0.0/16], tags: ["a|b,c#d"]}
+  - {interface: any, ips: [127.1.0.0/16], tags: [%s]}
+""" % ", ".join("x%d%s" % (n, 900 * "x") for n in (1, 2)))
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            talk(stage, 3)
+            wait_until(lambda: len({m.tags for m in listener.metrics()}) == 3, ROUND_S + 10)
+            assert all("a_b_c_d" in metric.tags for metric in listener.metrics())
+            status = stage.wait_for_state("degraded", "longer than a datagram", timeout=ROUND_S + 10)
+            assert "shorten `tags`" in status["helper"]["error"]
+            assert "lo: bars, commas and number signs in its tags are sent as underscores" in stage.read(LOG)
+
+
+PEERS = 10000
+
+
+def test_ten_thousand_peers_are_spread_over_the_30_s():
+    """Nothing of it is lost, neither packets nor datagrams, though the listener's buffer holds some ninety."""
+    with quiet_helper(1) as (stage, helper), Listener(stage, "127.0.0.1", 8125) as listener:
+        configure(stage, helper, stage.read(CONFIGURATION).replace("{}", "{submit_via: dogstatsd, resolve_names: false}"))
+        sent = int(stage.run(PYTHON3, SYSTEM / "handshakes.py", "veth0", "10.9.0.1", PEERS, 5, timeout=120))
+        status = stage.wait_for_status(lambda s: s["instances"][0]["received"] >= sent, what="%d frames" % sent)
+        wait_until(lambda: len(listener.datagrams()) > 0, ROUND_S)
+        stage.run("sleep", ROUND_S + 5)
+        metrics, seconds = listener.metrics(), collections.Counter(int(second) for second, _ in listener.datagrams())
+        assert status["instances"][0]["dropped"] == 0 and stage.status()["helper"]["error"] == ""
+    rows = collections.Counter(metric.tags for metric in metrics)
+    assert len(rows) == PEERS and all(count % 3 == 0 for count in rows.values())
+    assert max(seconds.values()) < 250, "of some 2,000 in all"

@@ -1,0 +1,498 @@
+/* statsd.c with listeners on the loopback that are there, away, and slow: who is sent when, and what is said. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+static char said[8192]; /* the log */
+
+static void note(const char *module, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void note(const char *module, const char *format, ...)
+{
+    const size_t used = strlen(said);
+    va_list list;
+
+    (void)module;
+    va_start(list, format);
+    vsnprintf(said + used, sizeof said - used, format, list);
+    va_end(list);
+    strncat(said, "\n", sizeof said - strlen(said) - 1);
+}
+
+#define log_info note
+#define log_warnx note
+#include "statsd.c"
+#include "statsd_losses.c"
+
+#include "clock.h"
+#include "random_fixture.h"
+#include "statsd_fixture.h"
+
+#define MS UINT64_C(1000000)
+#define ROWS 3000
+#define RECEIVED_MAX (8 << 20)
+
+static struct seg_row rows[ROWS];
+static struct histogram histograms[ROWS];
+static const struct histogram *histogram_places[ROWS];
+static char *tags[] = { (char *)"role:db" };
+static struct config_instance configs[2] = { { .interface = (char *)"eth0", .tags = { tags, 1 } },
+                                             { .interface = (char *)"eth1" } };
+static const struct instance instances[2] = { { .config = &configs[0] }, { .config = &configs[1] } };
+static struct config config;
+static struct segment_contents contents;
+static char received[RECEIVED_MAX];
+
+/* Sending to that listener; the first second is over. */
+static struct statsd *begin(const char *host, uint16_t port, uint32_t row_count, bool is_extended)
+{
+    struct statsd *statsd = statsd_new();
+
+    assert_non_null(statsd);
+    memset(rows, 0, sizeof rows);
+    memset(histograms, 0, sizeof histograms);
+    said[0] = '\0';
+    for (uint32_t i = 0; i < ROWS; i++) {
+        rows[i] = (struct seg_row){
+            .birth = i + 1, .instance = i % 2, .local = { [10] = 0xff, 0xff, 10, 0, 0, 1 }, .local_family = SEG_FAMILY_V4
+        };
+        snprintf(rows[i].peer_name, sizeof rows[i].peer_name, "peer%u", i);
+        histogram_places[i] = &histograms[i];
+    }
+    config = (struct config){ .submit_via = CONFIG_SUBMIT_DOGSTATSD,
+                              .statsd_ip = (char *)host,
+                              .statsd_port = port,
+                              .extended_metrics = is_extended,
+                              .resolve_interval_s = 300,
+                              .instances = configs,
+                              .instance_count = 2 };
+    contents = (struct segment_contents){ .rows = rows, .histograms = histogram_places, .row_count = row_count };
+    statsd_aim(statsd, &config);
+    statsd_tick(statsd, &contents, instances, 999);
+    return statsd;
+}
+
+static void add_sample(uint32_t place, uint64_t ns)
+{
+    rows[place].min_ns = rows[place].samples == 0 || ns < rows[place].min_ns ? ns : rows[place].min_ns;
+    rows[place].max_ns = ns > rows[place].max_ns ? ns : rows[place].max_ns;
+    rows[place].last_ns = rows[place].srtt_ns = ns;
+    rows[place].sum_ns += ns;
+    rows[place].samples++;
+    histograms[place].count[histogram_bucket(ns)]++;
+}
+
+/* What has arrived, a newline behind each datagram; *count: of them. */
+static const char *receive(int listener, size_t *count)
+{
+    size_t used = 0;
+    ssize_t n;
+
+    *count = 0;
+    while ((n = recv(listener, received + used, sizeof received - used - 1, 0)) > 0) {
+        used += (size_t)n;
+        received[used++] = '\n';
+        ++*count;
+    }
+    received[used] = '\0';
+    return received;
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    for (; (text = strstr(text, part)) != NULL; text++)
+        count++;
+    return count;
+}
+
+static bool is_due(const struct statsd *statsd)
+{
+    struct pollfd fd = { .fd = statsd_fd(statsd), .events = POLLIN };
+
+    return poll(&fd, 1, 0) == 1;
+}
+
+/* As monitor.c does, until nothing waits. What came meanwhile is in received[]; the number of datagrams. */
+static size_t take_steps(struct statsd *statsd, int listener, size_t *most_at_once)
+{
+    size_t total = 0, count, used = 0;
+
+    *most_at_once = 0;
+    do {
+        ssize_t n;
+
+        for (count = 0; (n = recv(listener, received + used, sizeof received - used - 1, 0)) > 0; count++) {
+            used += (size_t)n;
+            received[used++] = '\n';
+        }
+        total += count;
+        *most_at_once = count > *most_at_once ? count : *most_at_once;
+        if (statsd->next == statsd->batch.count)
+            break;
+        while (!is_due(statsd))
+            continue;
+        statsd_step(statsd);
+    } while (true);
+    received[used] = '\0';
+    return total;
+}
+
+static void a_row_is_sent_every_30_s_if_it_has_news(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 2, false);
+    size_t count;
+
+    (void)state;
+    add_sample(0, 2 * MS);
+    for (uint32_t now_s = 1000; now_s < 1090; now_s++) {
+        const char *text;
+
+        if (now_s == 1060)
+            add_sample(0, 3 * MS);
+        statsd_tick(statsd, &contents, instances, now_s);
+        text = receive(listener, &count);
+        /* Birth 1: the second 1 of each round. */
+        if (now_s == 1021) {
+            assert_string_equal(text, "system.net.tcp.rtt:2.000000|g|#src:10.0.0.1,dst:peer0,iface:eth0,role:db\n"
+                                      "system.net.tcp.rtt.avg:2.000000|g|#src:10.0.0.1,dst:peer0,iface:eth0,role:db\n"
+                                      "system.net.tcp.rtt.jitter:0.000000|g|#src:10.0.0.1,dst:peer0,iface:eth0,role:db\n");
+            assert_int_equal(count, 1);
+        } else if (now_s == 1081) {
+            assert_int_equal(count_of(text, "system.net.tcp.rtt:3.000000|g"), 1);
+        } else {
+            assert_int_equal(count, 0);
+        }
+    }
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_free(statsd);
+    close(listener);
+}
+
+/* A loop that was late, a machine that slept. */
+static void seconds_that_were_left_out_are_made_up_for(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 60, false);
+    size_t count;
+
+    (void)state;
+    for (uint32_t i = 0; i < 60; i++)
+        add_sample(i, MS);
+    statsd_tick(statsd, &contents, instances, 1002); /* seconds 10, 11 and 12 of a round, two rows each */
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 6);
+    statsd_tick(statsd, &contents, instances, 1002);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 0);
+    statsd_tick(statsd, &contents, instances, 5000);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 54);
+    statsd_free(statsd);
+    close(listener);
+}
+
+static uint64_t samples_in(const char *text)
+{
+    uint64_t sum = 0;
+
+    while ((text = strstr(text, "rtt.samples:")) != NULL)
+        sum += strtoull(text += strlen("rtt.samples:"), NULL, 10);
+    return sum;
+}
+
+/* Whatever the seconds between two ticks: a row that left the round for once is no new one. */
+static void no_count_is_lost_or_sent_twice(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 60, true);
+    uint64_t added = 0, sent = 0;
+    size_t count;
+
+    (void)state;
+    for (uint32_t now_s = 1000; now_s < 5000; now_s += 1 + draw(3)) {
+        for (uint32_t i = draw(20); i > 0; i--, added++)
+            add_sample(draw(60), MS);
+        statsd_tick(statsd, &contents, instances, now_s);
+        sent += samples_in(receive(listener, &count));
+    }
+    statsd_finish(statsd, &contents, instances);
+    assert_int_equal(sent + samples_in(receive(listener, &count)), added);
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void what_was_counted_before_is_not_sent(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 1, true);
+    size_t count;
+
+    (void)state;
+    config.submit_via = CONFIG_SUBMIT_CHECK;
+    statsd_aim(statsd, &config);
+    add_sample(0, 900 * MS);
+    statsd_tick(statsd, &contents, instances, 1031);
+    statsd_finish(statsd, &contents, instances);
+    config.submit_via = CONFIG_SUBMIT_DOGSTATSD;
+    statsd_aim(statsd, &config);
+    statsd_finish(statsd, &contents, instances);
+    statsd_tick(statsd, &contents, instances, 1040);
+    statsd_tick(statsd, &contents, instances, 1080);
+    receive(listener, &count);
+    assert_int_equal(count, 0);
+    add_sample(0, MS);
+    statsd_tick(statsd, &contents, instances, 1120);
+    assert_int_equal(count_of(receive(listener, &count), "rtt.samples:1|c|#"), 1);
+    assert_null(strstr(received, "max:9"));
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void a_listener_that_is_away_is_said_once_and_its_return_too(void **state)
+{
+    uint16_t port;
+    int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, false);
+    char place[64], text[256];
+    size_t count;
+
+    (void)state;
+    close(listener);
+    for (uint32_t now_s = 1000; now_s < 1090; now_s++) {
+        for (uint32_t i = 0; i < 30; i++)
+            add_sample(i, MS);
+        statsd_tick(statsd, &contents, instances, now_s);
+    }
+    snprintf(place, sizeof place, "dogstatsd at 127.0.0.1:%u", port);
+    snprintf(text, sizeof text, "%s is not there (Connection refused)", place);
+    assert_int_equal(count_of(said, text), 1);
+    assert_non_null(strstr(statsd_trouble(statsd), text));
+    listener = listen_at("127.0.0.1", port, &port);
+    for (uint32_t now_s = 1090; now_s < 1097; now_s++) {
+        for (uint32_t i = 0; i < 30; i++)
+            add_sample(i, MS);
+        assert_non_null(strstr(statsd_trouble(statsd), text)); /* not over yet */
+        statsd_tick(statsd, &contents, instances, now_s);
+    }
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 7);
+    snprintf(text, sizeof text, "%s: sending again; 90 datagrams were lost", place);
+    assert_int_equal(count_of(said, text), 1);
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_free(statsd);
+    close(listener);
+}
+
+/* The listener's buffer holds some 90 datagrams; it is emptied between two steps. */
+static void many_rows_are_spread(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    size_t metrics = 0, most;
+
+    (void)state;
+    for (uint32_t now_s = 1000; now_s < 1030; now_s++) {
+        for (uint32_t i = 0; i < ROWS; i++) {
+            add_sample(i, MS);
+            rows[i].retransmits++;
+        }
+        statsd_tick(statsd, &contents, instances, now_s);
+        take_steps(statsd, listener, &most);
+        assert_in_range(most, 1, STEP_DATAGRAMS);
+        metrics += count_of(received, "system.net");
+        assert_int_equal(count_of(received, "tcp.rtt:"), ROWS / 30);
+    }
+    assert_int_equal(metrics, ROWS * 10); /* no handshake */
+    statsd_finish(statsd, &contents, instances);
+    assert_string_equal(statsd_trouble(statsd), "");
+    assert_int_equal(statsd->sender.lost, 0);
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void all_that_is_due_is_sent_at_the_end(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 100, false);
+    size_t count;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        add_sample(i, MS);
+    statsd_tick(statsd, &contents, instances, 1000);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 4);
+    statsd_finish(statsd, &contents, instances);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 96);
+    statsd_free(statsd);
+    close(listener);
+}
+
+/* Whoever is away at the end is not waited for. */
+static void the_end_does_not_wait_for_who_is_away(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    uint64_t begin_ns, took_ns;
+
+    (void)state;
+    close(listener);
+    for (uint32_t i = 0; i < ROWS; i++)
+        add_sample(i, MS);
+    begin_ns = clock_ns(CLOCK_MONOTONIC);
+    statsd_finish(statsd, &contents, instances);
+    took_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
+    assert_in_range(took_ns, 0, 1000 * MS);
+    assert_non_null(strstr(said, "is not there"));
+    assert_non_null(strstr(said, "datagrams were lost"));
+    statsd_free(statsd);
+}
+
+static void another_place_is_sent_to_at_once(void **state)
+{
+    uint16_t port, other;
+    const int listener = listen_at("127.0.0.1", 0, &port), another = listen_at("127.0.0.1", 0, &other);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, false);
+    size_t count;
+
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++)
+        add_sample(i, MS);
+    statsd_tick(statsd, &contents, instances, 1000);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 1);
+    config.statsd_port = other;
+    statsd_aim(statsd, &config);
+    statsd_tick(statsd, &contents, instances, 1029);
+    assert_int_equal(count_of(receive(another, &count), "tcp.rtt:"), 29);
+    receive(listener, &count);
+    assert_int_equal(count, 0);
+    statsd_free(statsd);
+    close(listener);
+    close(another);
+}
+
+static void a_name_is_waited_for_and_its_addresses_are_tried_in_turn(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("statsd.example", port, 30, false);
+    struct ip_address addresses[2];
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "statsd.example", .error = "Name or service not known" };
+    size_t count;
+
+    (void)state;
+    assert_true(address_parse("127.0.0.2", &addresses[0]));
+    assert_true(address_parse("127.0.0.1", &addresses[1]));
+    for (uint32_t i = 0; i < 30; i++)
+        add_sample(i, MS);
+    statsd_tick(statsd, &contents, instances, 1000);
+    assert_non_null(strstr(statsd_trouble(statsd), "statsd.example:"));
+    assert_non_null(strstr(statsd_trouble(statsd), "cannot be found (no answer yet)"));
+    statsd_answer(statsd, &answer);
+    statsd_tick(statsd, &contents, instances, 1001);
+    answer = (struct resolve_answer){ .kind = RESOLVE_FORWARD, .name = "statsd.example", .addresses = addresses, .count = 2 };
+    statsd_answer(statsd, &answer);
+    statsd_tick(statsd, &contents, instances, 1002); /* nobody is at the first */
+    statsd_tick(statsd, &contents, instances, 1003);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 1);
+    statsd_tick(statsd, &contents, instances, 1004);
+    statsd_tick(statsd, &contents, instances, 1009);
+    assert_string_equal(statsd_trouble(statsd), "");
+    assert_int_equal(count_of(said, "sending again; 3 datagrams were lost"), 1);
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void what_does_not_fit_a_datagram_is_said_once(void **state)
+{
+    static char tag[1500];
+    static char *long_tags[] = { tag };
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 2, false);
+    size_t count;
+
+    (void)state;
+    memset(tag, 'x', sizeof tag - 1);
+    configs[0].tags = (struct config_strings){ long_tags, 1 };
+    for (int i = 0; i < 3; i++) {
+        add_sample(0, MS);
+        add_sample(1, MS);
+        statsd_tick(statsd, &contents, instances, 2000 + 100 * (uint32_t)i);
+        receive(listener, &count);
+        assert_int_equal(count, 1);
+        assert_int_equal(count_of(received, "iface:eth1"), 3);
+    }
+    assert_int_equal(count_of(said, "longer than a datagram"), 1);
+    assert_non_null(strstr(statsd_trouble(statsd), "shorten `tags`"));
+    configs[0].tags = (struct config_strings){ tags, 1 };
+    statsd_aim(statsd, &config);
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_finish(statsd, &contents, instances);
+    assert_non_null(strstr(said, "9 metrics were longer than a datagram"));
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void what_is_replaced_in_tags_is_said(void **state)
+{
+    static char *odd[] = { (char *)"a,b" };
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd;
+
+    (void)state;
+    configs[1].tags = (struct config_strings){ odd, 1 };
+    statsd = begin("127.0.0.1", port, 1, false);
+    assert_non_null(strstr(said, "eth1: bars, commas and number signs in its tags are sent as underscores"));
+    assert_null(strstr(said, "eth0: bars"));
+    configs[1].tags = (struct config_strings){ 0 };
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void the_seconds_of_a_round(void **state)
+{
+    (void)state;
+    assert_int_equal(slots_between(7, 7), 0);
+    assert_int_equal(slots_between(7, 8), 1 << 8);
+    assert_int_equal(slots_between(29, 31), 3);
+    assert_int_equal(slots_between(100, 130), EVERY_SLOT);
+    assert_int_equal(slots_between(100, 129), EVERY_SLOT & ~(UINT32_C(1) << 10));
+    assert_int_equal(slots_between(UINT32_MAX, 0), 1);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_is_sent_every_30_s_if_it_has_news),
+        cmocka_unit_test(seconds_that_were_left_out_are_made_up_for),
+        cmocka_unit_test(no_count_is_lost_or_sent_twice),
+        cmocka_unit_test(what_was_counted_before_is_not_sent),
+        cmocka_unit_test(a_listener_that_is_away_is_said_once_and_its_return_too),
+        cmocka_unit_test(many_rows_are_spread),
+        cmocka_unit_test(all_that_is_due_is_sent_at_the_end),
+        cmocka_unit_test(the_end_does_not_wait_for_who_is_away),
+        cmocka_unit_test(another_place_is_sent_to_at_once),
+        cmocka_unit_test(a_name_is_waited_for_and_its_addresses_are_tried_in_turn),
+        cmocka_unit_test(what_does_not_fit_a_datagram_is_said_once),
+        cmocka_unit_test(what_is_replaced_in_tags_is_said),
+        cmocka_unit_test(the_seconds_of_a_round),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
