@@ -513,7 +513,7 @@ def test_library_versions(host, segment_path):
     started.run()
     # The Agent asks once and keeps the answer: it must be the same dict.
     assert started.checks[0].get_library_versions() is before
-    assert before == {'go-metro helper': '2.0.0', 'segment ABI': '1.0', 'metro_segment': metro_segment.__version__}
+    assert before == {'go-metro helper': '2.0.0', 'segment ABI': '1.1', 'metro_segment': metro_segment.__version__}
 
 
 def test_init_never_raises(host):
