@@ -33,7 +33,4 @@ void helper_log_undone(const struct config *config)
 
     if (text != NULL)
         log_warnx("helper_log", "%s", text);
-    for (size_t i = 0; i < config->instance_count; i++)
-        if ((text = undone_sampling(&config->instances[i])) != NULL)
-            log_warnx("helper_log", "%s: %s", config->instances[i].interface, text);
 }

@@ -227,6 +227,16 @@ static void give_up(struct monitor *monitor)
     monitor->stop = true;
 }
 
+/* What was captured in a window is measured before that ends, as far as the kernel has handed it over. */
+static void turn_windows(struct monitor *monitor)
+{
+    const uint32_t now = now_s();
+
+    if (roster_window_ends(monitor->roster, now))
+        take_frames(monitor, NULL);
+    roster_turn_windows(monitor->roster, now);
+}
+
 static void on_tick(struct monitor *monitor)
 {
     bool is_allowed, is_ready, is_locked;
@@ -241,6 +251,7 @@ static void on_tick(struct monitor *monitor)
     }
     if (is_locked)
         roster_close(monitor->roster); /* another helper measures */
+    turn_windows(monitor);
     if (is_allowed && is_ready)
         roster_check(monitor->roster, monitor->resolver, now_s());
     publish(monitor);
