@@ -62,6 +62,16 @@ def test_screen_ok(config, segment_path):
                                   '          - segment ABI: 1.1']
 
 
+def test_screen_between_windows(config, segment_path):
+    instance = loopback(sampling=builder.CLOSED, sample_s=(30, 200), turn_in_s=70.5)
+    Segment([Row(samples_ms=[1.0], age_s=200)], [instance], age_s=0.2).write(segment_path)
+    agent = agent5.Agent(hosts.CHECK, config)
+    agent.run()
+    screen = agent5.render(agent.run()).splitlines()
+    assert screen[2:4] == ['      - instance #0 [OK]', '      - Collected 0 metrics, 0 events & 1 service check']
+    assert '          - windows: lo: between two windows, the next begins in 70 s (sample: true)' in screen
+
+
 def test_screen_warning(config, segment_path):
     Segment([], [loopback(warning='db does not resolve')]).write(segment_path)
     assert agent5.render(agent5.Agent(hosts.CHECK, config).run()).splitlines()[2:4] == [
