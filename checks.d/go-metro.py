@@ -43,6 +43,12 @@ LOSSES = (  # counters of an instance, and what it means that they rose
 )
 
 
+WINDOWS = {  # of an instance with `sample: true`: what it is in, and what comes then
+    'open': '%s: in a window that ends in %d s (sample: true)',
+    'closed': '%s: between two windows, the next begins in %d s (sample: true)',
+}
+
+
 class CaptureError(Exception):
     """Nothing can be measured; the text names cause and cure."""
 
@@ -123,6 +129,12 @@ def process_fate(snapshot):
     return 'its process is gone: see %s and %s' % (LOG, RESTART)
 
 
+def window_text(snapshot, mine):
+    """What is said of an instance that is measured in windows; None of another. It is no loss: its owner wants it so."""
+    text_of = WINDOWS.get(mine.get('sampling'))
+    return text_of and printable(text_of % (mine['interface'], max(0, mine['sample_left_s'] - snapshot.age_s)))
+
+
 def is_young(snapshot):
     """Whether the helper has only just started."""
     return snapshot.uptime_s < AGENT_INTERVAL_S
@@ -136,6 +148,7 @@ class GoMetroCheck(AgentCheck):
         self._previous = {}  # (position, fingerprint) of an instance -> the snapshot of its last run
         self._interrupted = set()  # positions of instances whose last run failed
         self._shared = None  # (time, snapshot) of the newest read
+        self._windows = {}  # position of an instance that is measured in windows -> what is said of that
         self._versions = {'go-metro helper': 'not seen yet', 'segment ABI': 'not seen yet', 'metro_segment': 'not loaded yet'}
 
     def get_library_versions(self):
@@ -147,12 +160,14 @@ class GoMetroCheck(AgentCheck):
             losses = self._run(instance, tags)
         except CaptureError as error:
             self._interrupted.add(self._position(instance))
+            self._say_window(instance, None)
             self.service_check(self.SERVICE_CHECK_NAME, AgentCheck.CRITICAL, tags=tags, message=str(error))
             raise
         for loss in losses:
             self.warning(loss)
         status = AgentCheck.WARNING if losses else AgentCheck.OK
-        self.service_check(self.SERVICE_CHECK_NAME, status, tags=tags, message='; '.join(losses) or None)
+        message = '; '.join(losses) or self._windows.get(self._position(instance))
+        self.service_check(self.SERVICE_CHECK_NAME, status, tags=tags, message=message)
 
     def _run(self, instance, tags):
         """Submits what is new. Returns what was lost since the last run, a line each; CaptureError if nothing is measured."""
@@ -162,6 +177,7 @@ class GoMetroCheck(AgentCheck):
         previous = self._previous.get(key)
         snapshot = self._read(metro_segment, previous)
         mine = self._own(instance, snapshot, fingerprint)
+        self._say_window(instance, mine and window_text(snapshot, mine))
         if mine is None:
             return []  # it has only just started
         overflow = self._submit(instance, snapshot, mine, previous, tags)
@@ -180,6 +196,14 @@ class GoMetroCheck(AgentCheck):
                     error, sys.version_info[0], sys.version_info[1], sysconfig.get_path('platlib'))))
         self._versions['metro_segment'] = metro_segment.__version__
         return metro_segment
+
+    def _say_window(self, instance, window):
+        """`info` has no place for what is not wrong, but under Dependencies there is one."""
+        self._windows[self._position(instance)] = window
+        texts_of = [self._windows[position] for position in sorted(self._windows) if self._windows[position]]
+        self._versions['windows'] = '; '.join(texts_of)
+        if not texts_of:
+            del self._versions['windows']
 
     def _setting(self, key):
         return (self.init_config or {}).get(key)

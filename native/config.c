@@ -137,18 +137,51 @@ static bool is_zero(const struct yaml_node *value)
                || (value->scalar.kind == SCALAR_FLOAT && value->scalar.real == 0));
 }
 
+/* Why the instance's windows come to nothing, and what that is; NULL: they are windows with pauses between them. */
+static const char *no_windows(const struct source *source, const struct config_instance *instance, enum config_severity *severity)
+{
+    const struct yaml_node *duration = given(source, "sample_duration"), *pause = given(source, "sample_interval");
+
+    *severity = CONFIG_WARNING;
+    if (instance->interface != NULL && strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0)
+        return "has no effect with 'interface: file': a file is read whole";
+    if (duration == NULL)
+        return "without 'sample_duration' there is no window, and it is measured all the time (the old program measured nothing "
+               "then); write the seconds of each window, or remove it";
+    if (is_zero(duration))
+        return "a window of 0 seconds is none, and it is measured all the time (the old program measured nothing then); write a "
+               "'sample_duration' of 1 to 604800 seconds, or remove it";
+    *severity = CONFIG_NOTE;
+    return pause == NULL || is_zero(pause) ? "without a pause between the windows ('sample_interval') it is measured all the time"
+                                           : NULL;
+}
+
+/* See window.h. The name sample_interval does not say that it is the pause: where that matters most, the sum is shown. */
+static void check_windows(const struct source *source, const struct config_instance *instance)
+{
+    enum config_severity severity;
+    const char *text = no_windows(source, instance, &severity);
+
+    if (text != NULL)
+        config_remark_key(source->reader->report, severity, given(source, "sample"), "sample", "%s", text);
+    else if (instance->sample_duration_s >= instance->sample_interval_s && instance->sample_interval_s > 0)
+        config_remark_key(source->reader->report, CONFIG_NOTE, given(source, "sample_interval"), "sample_interval",
+                          "is the pause from one window to the next, as it always was: %u of every %u s are measured",
+                          instance->sample_duration_s, instance->sample_duration_s + instance->sample_interval_s);
+}
+
 static void check_sampling(const struct source *source, const struct config_instance *instance)
 {
-    const struct yaml_node *duration = given(source, "sample_duration");
+    static const char *const keys[] = { "sample_duration", "sample_interval" };
 
-    if (instance->sample && duration == NULL)
-        remark_instance(source, "key 'sample_duration' is missing; with 'sample: true' write the seconds of each window");
-    else if (instance->sample && is_zero(duration))
-        config_remark_key(source->reader->report, CONFIG_ERROR, duration, "sample_duration",
-                          "0 measures nothing; write whole seconds from 1 to 604800, or 'sample: false'");
-    else if (!instance->sample && duration != NULL)
-        config_remark_key(source->reader->report, CONFIG_NOTE, duration, "sample_duration",
-                          "has no effect without 'sample: true'");
+    if (instance->sample) {
+        check_windows(source, instance);
+        return;
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (given(source, keys[i]) != NULL)
+            config_remark_key(source->reader->report, CONFIG_NOTE, given(source, keys[i]), keys[i],
+                              "has no effect without 'sample: true'");
 }
 
 static void read_instance(struct source *source, struct config_instance *instance)

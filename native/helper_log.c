@@ -2,7 +2,6 @@
 #include "helper_log.h"
 
 #include "log.h"
-#include "undone.h"
 
 void helper_log_open(const char *path, const struct config *config, bool becomes_user)
 {
@@ -25,13 +24,4 @@ void helper_log_reopen(void)
     case LOG_NOT_REOPENED:
         break;
     }
-}
-
-void helper_log_undone(const struct config *config)
-{
-    const char *text;
-
-    for (size_t i = 0; i < config->instance_count; i++)
-        if ((text = undone_sampling(&config->instances[i])) != NULL)
-            log_warnx("helper_log", "%s: %s", config->instances[i].interface, text);
 }

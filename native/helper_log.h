@@ -1,4 +1,4 @@
-/* helper_log.h: the running helper's log: where it goes, and what is said there of the configuration.
+/* helper_log.h: the running helper's log: where it goes.
  *
  * helper_log_open() when the rights are settled, again with each configuration; helper_log_reopen() on SIGUSR1. */
 #ifndef GO_METRO_HELPER_LOG_H
@@ -15,8 +15,5 @@ void helper_log_open(const char *path, const struct config *config, bool becomes
 
 /* log_reopen(), and says what came of it. */
 void helper_log_reopen(void);
-
-/* A warning for each key that is read and checked but whose work this version does not do. */
-void helper_log_undone(const struct config *config);
 
 #endif

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "log.h"
-#include "undone.h"
-#include "verdict.h"
 
 /* Blocks by which group_by: subnet gathers peers: what one site or one customer's network usually has. */
 #define SUBNET_BITS_V4 24
@@ -22,6 +20,7 @@ static struct meter_instance describe(const struct instance *instance, const str
         .group = instance->config->group_by,
         .subnet_bits_v4 = SUBNET_BITS_V4,
         .subnet_bits_v6 = SUBNET_BITS_V6,
+        .pause_s = instance->window.pause_s,
     };
 }
 
@@ -52,6 +51,14 @@ static int fill(struct instance *out, const struct targets *old)
     return 0;
 }
 
+/* A file is read whole, as it was by the old program. */
+static struct window window_of(const struct config_instance *config)
+{
+    const bool is_file = strcmp(config->interface, CONFIG_FILE_INTERFACE) == 0;
+
+    return window_make(config->sample && !is_file, config->sample_duration_s, config->sample_interval_s);
+}
+
 static void release(struct instance *instance)
 {
     targets_free(instance->targets);
@@ -65,7 +72,9 @@ int instance_start(struct instance *out, const struct config *whole, const struc
 {
     struct meter_instance description;
 
-    *out = (struct instance){ .whole = whole, .config = config, .tap = tap, .refusal = refusal, .number = -1 };
+    *out = (struct instance){
+        .whole = whole, .config = config, .tap = tap, .refusal = refusal, .number = -1, .window = window_of(config)
+    };
     if (fill(out, NULL) < 0)
         goto fail;
     description = describe(out, host);
@@ -82,8 +91,15 @@ int instance_change(struct instance *instance, const struct config *whole, const
                     struct meter *meter, const struct instance_host *host)
 {
     struct instance old = *instance;
-    struct instance changed = { .whole = whole, .config = config, .tap = old.tap, .refusal = old.refusal, .number = old.number };
+    struct instance changed = { .whole = whole,
+                                .config = config,
+                                .tap = old.tap,
+                                .refusal = old.refusal,
+                                .number = old.number,
+                                .window = window_of(config) };
 
+    if (window_is_alike(&old.window, &changed.window))
+        changed.window = old.window;
     if (fill(&changed, old.targets) < 0) {
         release(&changed);
         return -1;
@@ -128,11 +144,7 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX])
 {
-    const char *undone = undone_sampling(instance->config);
-
     targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
-    if (undone != NULL)
-        verdict_add_cause(out, undone);
 }
 
 uint64_t instance_revision(const struct instance *instance)

@@ -13,6 +13,7 @@
 #include "segment.h"
 #include "tap.h"
 #include "target.h"
+#include "window.h"
 
 struct instance {
     const struct config *whole;           /* outlives the instance, and so does */
@@ -23,6 +24,7 @@ struct instance {
     struct tap *tap;           /* NULL: nothing to capture; `refusal` says why */
     const char *refusal;       /* NULL, or why this instance is not measured at all */
     int number;                /* the meter's; -1: none */
+    struct window window;      /* when it is measured; whoever looks at it is the roster */
 };
 
 /* What the meter knows of the host besides the instance's own sets; see meter.h. */
@@ -38,7 +40,8 @@ int instance_start(struct instance *out, const struct config *whole, const struc
 /* Ends it: its flows and rows go. */
 void instance_stop(struct instance *instance, struct meter *meter);
 /* The same instance by another configuration (another whitelist, other tags): flows that are still wanted stay, and so does what
- * is known of its names. The grouping must be the same. 0; -1: out of memory (the instance is as before). */
+ * is known of its names; its windows go on where they are the same. The grouping must be the same. 0; -1: out of memory (the
+ * instance is as before). */
 int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
                     struct meter *meter, const struct instance_host *host);
 /* Tells the meter of the sets as they are now (addresses that changed). */

@@ -157,7 +157,9 @@ void live_source_take(struct live_source *source, bool is_ready)
 {
     const struct clock_sample sample = clock_sample();
     const enum clock_verdict verdict = clock_watch_look(&source->clock, &sample);
-    const struct tap_sink sink = { source->meter, instances_of(source), live_source_now_s(), verdict != CLOCK_STEADY };
+    const struct tap_sink sink = {
+        .meter = source->meter, .instances = instances_of(source), .now_s = live_source_now_s(), .skip = verdict != CLOCK_STEADY
+    };
 
     if (verdict == CLOCK_STEPPED) {
         source->clock_steps++;

@@ -85,6 +85,18 @@ static void remove_row(struct meter *meter, uint32_t index)
     peer_row_remove(&meter->peers, index);
 }
 
+static bool is_row_kept(struct meter *meter, uint32_t index)
+{
+    const struct peer_row *row = peer_row_at(&meter->peers, index);
+    const uint32_t pause_s = meter->instances[row->key.instance]->spec.pause_s;
+
+    if (meter->now_s - row->last_s >= (uint64_t)meter->peers.ttl_s + pause_s) {
+        return false;
+    }
+    peer_row_postpone(&meter->peers, index, pause_s);
+    return true;
+}
+
 void meter_expire(struct meter *meter, uint32_t now_s)
 {
     struct flow *flow;
@@ -99,7 +111,9 @@ void meter_expire(struct meter *meter, uint32_t now_s)
         meter_close_flow(meter, flow);
     }
     while ((row = peer_row_due(&meter->peers, meter->now_s)) != PEER_ROW_NONE) {
-        remove_row(meter, row);
+        if (!is_row_kept(meter, row)) {
+            remove_row(meter, row);
+        }
     }
 }
 

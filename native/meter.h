@@ -57,6 +57,7 @@ struct meter_instance {
     bool both_sides;                 /* every address is ours (`read` without --local): each direction is a row */
     enum meter_group group;
     uint8_t subnet_bits_v4, subnet_bits_v6; /* METER_GROUP_SUBNET */
+    uint32_t pause_s;                       /* its rows stay so much longer without a packet: it is not measured all the time */
 };
 
 struct meter_counters {

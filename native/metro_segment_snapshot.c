@@ -90,7 +90,28 @@ static int put_counters(PyObject *dict, const struct seg_instance *instance)
     return 0;
 }
 
-static PyObject *instance_dict(const struct seg_instance *instance, uint32_t index)
+static PyObject *sampling_text(const struct seg_instance *instance)
+{
+    const char *name = segment_sampling_name(instance->sampling);
+
+    if (name != NULL)
+        return metro_text(name);
+    Py_INCREF(Py_None);
+    return Py_None;
+}
+
+/* In windows or not; what is left of the present one, or of the pause, at the time of publishing. */
+static int put_sampling(PyObject *dict, const struct seg_instance *instance, uint64_t published_ns)
+{
+    return metro_put_named(dict, "sampling", sampling_text(instance)) < 0
+                   || metro_put_named(dict, "sample_open_s", metro_number(instance->sample_open_s)) < 0
+                   || metro_put_named(dict, "sample_closed_s", metro_number(instance->sample_closed_s)) < 0
+                   || metro_put_named(dict, "sample_left_s", metro_number(segment_sampling_left_s(instance, published_ns))) < 0
+               ? -1
+               : 0;
+}
+
+static PyObject *instance_dict(const struct seg_instance *instance, uint32_t index, uint64_t published_ns)
 {
     PyObject *dict = PyDict_New();
 
@@ -101,7 +122,8 @@ static PyObject *instance_dict(const struct seg_instance *instance, uint32_t ind
             || metro_put_named(dict, "state", metro_text(segment_state_name(instance->state))) < 0
             || metro_put_named(dict, "error", metro_text(instance->error)) < 0
             || metro_put_named(dict, "warning", metro_text(instance->warning)) < 0
-            || metro_put_named(dict, "ignored", ignored_dict(instance)) < 0 || put_counters(dict, instance) < 0))
+            || metro_put_named(dict, "ignored", ignored_dict(instance)) < 0 || put_counters(dict, instance) < 0
+            || put_sampling(dict, instance, published_ns) < 0))
         Py_CLEAR(dict);
     return dict;
 }
@@ -112,7 +134,7 @@ static PyObject *instances_tuple(const struct segment_copy *copy)
     PyObject *tuple = PyTuple_New((Py_ssize_t)count);
 
     for (uint32_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *instance = instance_dict(&copy->instances[i], i);
+        PyObject *instance = instance_dict(&copy->instances[i], i, copy->snapshot.boottime_ns);
 
         if (instance == NULL)
             Py_CLEAR(tuple);

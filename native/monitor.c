@@ -70,7 +70,6 @@ static void apply_config(struct monitor *monitor, struct config *config)
 
     if (old != NULL && strcmp(old->user, config->user) != 0)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
-    helper_log_undone(config);
     publisher_aim(monitor->publisher, config->segment_path, config->max_peers);
     statsd_aim(monitor->statsd, config);
     monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
@@ -231,6 +230,16 @@ static void give_up(struct monitor *monitor)
     monitor->stop = true;
 }
 
+/* What was captured in a window is measured before that ends, as far as the kernel has handed it over. */
+static void turn_windows(struct monitor *monitor)
+{
+    const uint32_t now = now_s();
+
+    if (roster_window_ends(monitor->roster, now))
+        take_frames(monitor, NULL);
+    roster_turn_windows(monitor->roster, now);
+}
+
 static void on_tick(struct monitor *monitor)
 {
     bool is_allowed, is_ready, is_locked;
@@ -245,7 +254,8 @@ static void on_tick(struct monitor *monitor)
         return;
     }
     if (is_locked)
-        roster_close(monitor->roster);                       /* another helper measures */
+        roster_close(monitor->roster); /* another helper measures */
+    turn_windows(monitor);
     statsd_ask(monitor->statsd, monitor->resolver, now_s()); /* before the many names of the roster */
     if (is_allowed && is_ready)
         roster_check(monitor->roster, monitor->resolver, now_s());

@@ -170,6 +170,12 @@ uint32_t peer_row_due(struct peer_table *table, uint32_t now_s)
     return PEER_ROW_NONE;
 }
 
+void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s)
+{
+    wheel_remove(&table->wheel, index);
+    wheel_add(&table->wheel, index, peer_row_at(table, index)->last_s + table->ttl_s + later_s);
+}
+
 /* Closes the gap at `hole`: each later slot of the run that may stand there moves up. */
 static void close_gap(struct peer_table *table, uint32_t hole)
 {

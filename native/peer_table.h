@@ -68,6 +68,8 @@ void peer_row_await_slot(const struct peer_table *table, uint64_t hash);
 void peer_row_await(const struct peer_table *table, uint64_t hash);
 /* A row whose time has come, for the caller to remove; PEER_ROW_NONE: no more up to now_s, which never goes back. */
 uint32_t peer_row_due(struct peer_table *table, uint32_t now_s);
+/* For a row that is due: it is so again, so much later than by its time to live. */
+void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s);
 /* Frees the slot of a row without flows. */
 void peer_row_remove(struct peer_table *table, uint32_t index);
 

@@ -309,6 +309,16 @@ static void fill_counters(struct seg_instance *out, const struct meter *meter, i
     fill_ignored(out, counters);
 }
 
+static void fill_sampling(struct seg_instance *out, const struct window *window)
+{
+    if (!window_is_sampling(window))
+        return;
+    out->sampling = window->is_open ? SEG_SAMPLING_OPEN : SEG_SAMPLING_CLOSED;
+    out->sample_open_s = window->open_s;
+    out->sample_closed_s = window->closed_s;
+    out->sample_turn_boottime_ns = window_turn_s(window) * 1000000000u;
+}
+
 static void fill_instance(struct seg_instance *out, struct instance *source, const struct meter *meter, uint32_t now_s)
 {
     struct capture_statistics statistics;
@@ -319,6 +329,7 @@ static void fill_instance(struct seg_instance *out, struct instance *source, con
     if (source->number >= 0)
         fill_counters(out, meter, source->number);
     instance_warning(source, now_s, out->warning);
+    fill_sampling(out, &source->window);
     if (source->tap == NULL) {
         out->state = SEG_FAILED;
         snprintf(out->error, sizeof out->error, "%s", source->refusal == NULL ? "" : source->refusal);

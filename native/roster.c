@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "links.h"
 #include "log.h"
 #include "ours.h"
+
+#define STAMP_AHEAD_NS INT64_C(1000000) /* so long a packet may be between its time stamp and the filter */
 
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2])
 {
@@ -87,14 +90,36 @@ static void add_to_union(const struct ip_prefix *prefix, uint32_t value, void *a
     }
 }
 
-/* What any instance of the tap wants goes to its kernel filter, and who we are. NULL (everything passes) also when memory is
+static bool is_open_on(const struct instance *instance, const struct shared_tap *shared)
+{
+    return instance->tap == shared->tap && instance->window.is_open;
+}
+
+static uint64_t open_on(const struct roster *roster, const struct shared_tap *shared)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < roster->count; i++)
+        if (is_open_on(&roster->instances[i], shared))
+            bits |= UINT64_C(1) << roster->instances[i].number;
+    return bits;
+}
+
+/* What any open instance of the tap wants goes to its kernel filter, and who we are. NULL (everything passes) also when memory is
  * short: the meter matches exactly, so that costs time and no truth. */
 void roster_refilter(struct roster *roster, struct shared_tap *shared)
 {
-    struct netset *wanted = netset_new();
+    const uint64_t before = shared->open;
+    struct netset *wanted;
 
+    shared->open = open_on(roster, shared);
+    if (shared->open == 0) {
+        tap_reject(shared->tap);
+        return;
+    }
+    wanted = netset_new();
     for (size_t i = 0; i < roster->count && wanted != NULL; i++) {
-        if (roster->instances[i].tap != shared->tap)
+        if (!is_open_on(&roster->instances[i], shared))
             continue;
         if (roster->instances[i].whitelist == NULL) {
             netset_free(wanted);
@@ -104,6 +129,10 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
         }
     }
     tap_wanted(shared->tap, wanted, ours_make(shared->own, roster->host));
+    if ((shared->open & ~before) != 0 && tap_fd(shared->tap) >= 0) {
+        shared->fresh = shared->open & ~before;
+        shared->fresh_from_ns = (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS;
+    }
 }
 
 /* The interface's addresses as they are now; the meter lets go of the old set before it is freed. */
@@ -186,6 +215,8 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
 
 void roster_clock_step(struct roster *roster)
 {
+    for (size_t i = 0; i < roster->tap_count; i++)
+        roster->taps[i].fresh = 0; /* by the other clock */
     if (roster->meter != NULL)
         meter_clock_step(roster->meter);
 }
@@ -208,7 +239,12 @@ void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_
 {
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
-        const struct tap_sink sink = { roster->meter, shared->instances, now_s, skip };
+        const struct tap_sink sink = { .meter = roster->meter,
+                                       .instances = shared->open,
+                                       .now_s = now_s,
+                                       .skip = skip,
+                                       .fresh = shared->open & shared->fresh,
+                                       .fresh_from_ns = shared->fresh_from_ns };
 
         if (polled != NULL && polled[i].revents == 0)
             continue;

@@ -1,8 +1,8 @@
 /* roster.h: what is measured: the configuration in force, its instances, the taps that they share, and the meter.
  *
- * roster_new(); roster_apply() with each good configuration; roster_check() about once a second and roster_links_changed() when
- * links.h says so; roster_answer() for each answer of the resolver; roster_poll() and roster_dispatch() around poll(2);
- * roster_free(). */
+ * roster_new(); roster_apply() with each good configuration; roster_turn_windows() and roster_check() about once a second and
+ * roster_links_changed() when links.h says so; roster_answer() for each answer of the resolver; roster_poll() and
+ * roster_dispatch() around poll(2); roster_free(). */
 #ifndef GO_METRO_ROSTER_H
 #define GO_METRO_ROSTER_H
 
@@ -32,6 +32,11 @@ int roster_apply(struct roster *roster, struct config *config);
 const struct config *roster_config(const struct roster *roster); /* NULL before the first */
 const struct meter *roster_meter(const struct roster *roster);   /* NULL before the first */
 struct instance *roster_instances(struct roster *roster, size_t *count);
+
+/* Whether roster_turn_windows() would end a window: frames that wait are still for it. */
+bool roster_window_ends(const struct roster *roster, uint32_t now_s);
+/* Opens and closes what is measured in windows (window.h), by CLOCK_BOOTTIME seconds; also while nothing can be captured. */
+void roster_turn_windows(struct roster *roster, uint32_t now_s);
 
 /* now_s: monotonic seconds. Opens and closes taps, asks names that are due, lets flows expire. */
 void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s);

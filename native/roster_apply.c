@@ -199,11 +199,41 @@ static void settle_taps(struct roster *roster)
     }
 }
 
+/* The windows of those that are there, by what they belong to. */
+struct phases {
+    size_t count;
+    struct phase {
+        uint32_t fingerprint;
+        struct window window;
+    } items[ROSTER_MAX];
+};
+
+static void note_phases(const struct roster *roster, struct phases *out)
+{
+    out->count = roster->count;
+    for (size_t i = 0; i < roster->count; i++)
+        out->items[i] = (struct phase){ roster->instances[i].config->fingerprint, roster->instances[i].window };
+}
+
+/* Where everything begins anew because the meter does, the windows go on all the same. */
+static void keep_phases(struct roster *roster, const struct phases *phases)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        struct instance *instance = &roster->instances[i];
+
+        for (size_t j = 0; j < phases->count && !instance->window.is_begun; j++)
+            if (phases->items[j].fingerprint == instance->config->fingerprint)
+                instance->window = phases->items[j].window;
+    }
+}
+
 int roster_apply(struct roster *roster, struct config *config)
 {
     struct config *old = roster->config;
+    struct phases phases;
     int rc;
 
+    note_phases(roster, &phases);
     if (ensure_meter(roster, config) < 0) {
         log_critical("roster", "out of memory for max_flows=%u and max_peers=%u; make them smaller", config->max_flows,
                      config->max_peers);
@@ -214,6 +244,7 @@ int roster_apply(struct roster *roster, struct config *config)
     if (roster->host == NULL)
         roster_refresh_host(roster);
     rc = replace_instances(roster, config);
+    keep_phases(roster, &phases);
     roster->config = config;
     config_free(old);
     settle_taps(roster);

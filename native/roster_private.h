@@ -8,6 +8,9 @@ struct shared_tap {
     struct tap *tap;
     struct netset *own; /* addresses of the interface */
     uint64_t instances; /* the meter's numbers, as bits */
+    uint64_t open;      /* of them those whose window is open: to them frames go */
+    uint64_t fresh;     /* those of them that opened last, and when: see tap.h */
+    int64_t fresh_from_ns;
 };
 
 struct roster {
@@ -30,7 +33,7 @@ void roster_stop(struct roster *roster);
 struct instance_host roster_host(struct roster *roster, const struct tap *tap);
 /* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. */
 void roster_refresh_host(struct roster *roster);
-/* Tells the tap what its instances want, and which addresses are ours. */
+/* Tells the tap what its instances want whose windows are open, and which addresses are ours. */
 void roster_refilter(struct roster *roster, struct shared_tap *shared);
 
 #endif

@@ -19,7 +19,9 @@
 #define SEG_DEFAULT_PATH "/dev/shm/go-metro"
 #define SEG_MAGIC "GoMetro" /* eight bytes with the NUL */
 #define SEG_ABI_MAJOR 1     /* another major: not readable */
-#define SEG_ABI_MINOR 0     /* a higher minor: fields that were reserved are in use */
+/* A higher minor: fields that were reserved are in use; a segment of a lower one has 0 there.
+ * 1: of an instance `sampling` to `sample_turn_boottime_ns`. */
+#define SEG_ABI_MINOR 1
 
 #define SEG_INTERFACE_MAX 64 /* text fields are NUL-terminated printable ASCII, the rest of the field is zero */
 #define SEG_ERROR_MAX 256
@@ -35,6 +37,10 @@
 #define SEG_RTT_MAX_NS ((UINT64_C(1) << HISTOGRAM_MAX_EXP) - 1) /* of whatever is a round trip in a row */
 
 enum seg_state { SEG_STARTING = 1, SEG_CAPTURING = 2, SEG_DEGRADED = 3, SEG_FAILED = 4, SEG_STOPPED = 5 };
+
+/* Whether an instance is measured in windows only (window.h), and whether it is in one. Its `state` does not depend on it:
+ * outside of a window the capture is open all the same, and the kernel filter lets nothing pass. */
+enum seg_sampling { SEG_SAMPLING_NONE = 0, SEG_SAMPLING_OPEN = 1, SEG_SAMPLING_CLOSED = 2 };
 
 enum seg_family { SEG_FAMILY_NONE = 0, SEG_FAMILY_V4 = 4, SEG_FAMILY_V6 = 6 };
 
@@ -101,7 +107,12 @@ struct seg_instance {
     uint64_t refused_peers; /* max_peers: flows counted in the row `other` */
     uint64_t pending;       /* timed segments that wait for their ACK */
     struct seg_reason ignored[SEG_REASONS];
-    uint8_t reserved[64];
+    uint64_t
+        sample_open_s; /* seconds in windows since the instance, or its windows, began; 0 without windows, as all that follows */
+    uint64_t sample_closed_s;         /* and outside of them */
+    uint64_t sample_turn_boottime_ns; /* when the present window, or the pause between two, ends */
+    uint32_t sampling;                /* enum seg_sampling */
+    uint8_t reserved[36];
 };
 
 struct seg_row {
@@ -149,6 +160,8 @@ _Static_assert(offsetof(struct seg_snapshot, crc) == sizeof(struct seg_snapshot)
 _Static_assert(sizeof(struct seg_reason) == 32, "ABI 1");
 _Static_assert(offsetof(struct seg_instance, received) == 584, "ABI 1");
 _Static_assert(offsetof(struct seg_instance, ignored) == 656, "ABI 1");
+_Static_assert(offsetof(struct seg_instance, sample_open_s) == 1680, "ABI 1.1");
+_Static_assert(offsetof(struct seg_instance, reserved) == 1708, "ABI 1.1");
 _Static_assert(sizeof(struct seg_instance) == 1744, "ABI 1");
 _Static_assert(offsetof(struct seg_row, birth) == 48, "ABI 1");
 _Static_assert(offsetof(struct seg_row, skipped) == 112, "ABI 1");

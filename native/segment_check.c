@@ -220,6 +220,8 @@ static enum segment_status check_instance(const struct seg_instance *instance, u
         return segment_fail(cause, SEGMENT_CORRUPT, "a text of instance %u is not printable", index);
     if (!reasons_ok(instance->ignored))
         return segment_fail(cause, SEGMENT_CORRUPT, "the reasons of instance %u are not a list of names", index);
+    if (instance->sampling > SEG_SAMPLING_CLOSED)
+        return segment_fail(cause, SEGMENT_CORRUPT, "instance %u is in the unknown kind of window %u", index, instance->sampling);
     return SEGMENT_OK;
 }
 

@@ -30,6 +30,7 @@
 #define STALE_MIN_NS (10 * UINT64_C(1000000000))
 #define STALE_INTERVALS 5
 #define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
 
 #define CURE_RESTART "restart go-metro"
 #define CURE_INTRUDER "find out who put it there, remove it and restart go-metro"
@@ -427,6 +428,18 @@ const char *segment_state_name(uint32_t state)
 {
     const char *name = state < sizeof states / sizeof states[0] ? states[state] : NULL;
     return name != NULL ? name : "unknown";
+}
+
+const char *segment_sampling_name(uint32_t sampling)
+{
+    return sampling == SEG_SAMPLING_OPEN ? "open" : sampling == SEG_SAMPLING_CLOSED ? "closed" : NULL;
+}
+
+uint64_t segment_sampling_left_s(const struct seg_instance *instance, uint64_t then_ns)
+{
+    const uint64_t turn_ns = instance->sample_turn_boottime_ns;
+
+    return turn_ns <= then_ns ? 0 : (turn_ns - then_ns - 1) / NS_PER_S + 1;
 }
 
 void segment_boot_id(char out[static 40])

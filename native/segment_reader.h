@@ -85,6 +85,11 @@ void segment_boot_id(char out[static 40]);
 /* A running state (any but stopped: a helper that failed waits, tries again and publishes that) with a heartbeat older than
  * max(10 s, 5 intervals). */
 bool segment_is_stale(const struct segment_copy *copy, uint64_t age_ns);
+/* "open", "closed", or NULL: the instance is not measured in windows. */
+const char *segment_sampling_name(uint32_t sampling);
+/* Seconds from then_ns (CLOCK_BOOTTIME) until the instance's window, or the pause between two, ends, rounded up; 0: it is over.
+ */
+uint64_t segment_sampling_left_s(const struct seg_instance *instance, uint64_t then_ns);
 /* "starting", "capturing", "degraded", "failed", "stopped"; "unknown" for anything else. */
 const char *segment_state_name(uint32_t state);
 

@@ -11,6 +11,7 @@
 #include "report.h"
 #include "segment_choice.h"
 #include "segment_reader.h"
+#include "status_sampling.h"
 
 struct status_view {
     struct segment_copy copy;
@@ -84,7 +85,7 @@ static void json_helper(const char *state, const char *error, const struct statu
         printf(",\"age_s\":%" PRIu64 ".%03" PRIu64 "}\n", view->time.age_ns / 1000000000, view->time.age_ns / 1000000 % 1000);
 }
 
-static void json_instance(const struct seg_instance *instance)
+static void json_instance(const struct seg_instance *instance, uint64_t read_ns)
 {
     const struct {
         const char *name;
@@ -115,26 +116,36 @@ static void json_instance(const struct seg_instance *instance)
         report_json_string(stdout, instance->ignored[i].name);
         printf(":%" PRIu64, instance->ignored[i].count);
     }
-    puts("}}");
+    putchar('}');
+    status_sampling_json(instance, read_ns);
+    puts("}");
 }
 
 static void print_json(const struct status_view *view)
 {
     json_helper(view->state, view->copy.snapshot.error, view);
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
-        json_instance(&view->copy.instances[i]);
+        json_instance(&view->copy.instances[i], view->time.read_ns);
     for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
         report_json_peer(stdout, &view->rows[i]);
 }
 
-static void print_instance(const struct seg_instance *instance)
+static bool is_measuring(const struct status_view *view)
+{
+    return strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0;
+}
+
+static void print_instance(const struct seg_instance *instance, const struct status_view *view)
 {
     printf("%s: %s", instance->interface, segment_state_name(instance->state));
+    if (instance->state == SEG_CAPTURING && is_measuring(view))
+        status_sampling_now(instance, view->time.read_ns);
     if (instance->error[0] != '\0')
         printf(": %s", instance->error);
     printf("\n    %" PRIu64 " packets, %" PRIu64 " of wanted TCP, %" PRIu64 " lost; %" PRIu64 " flows, %" PRIu64 " open\n",
            instance->received, instance->tcp, instance->dropped_kernel + instance->dropped_interface, instance->flows,
            instance->open_flows);
+    status_sampling_sums(instance);
     if (instance->warning[0] != '\0')
         printf("    warning: %s\n", instance->warning);
     if (instance->refused_flows > 0 || instance->refused_peers > 0)
@@ -156,14 +167,9 @@ static void print_people(const struct status_view *view)
         printf("%s\n", view->copy.snapshot.error);
     putchar('\n');
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
-        print_instance(&view->copy.instances[i]);
+        print_instance(&view->copy.instances[i], view);
     putchar('\n');
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
-}
-
-static bool is_measuring(const struct status_view *view)
-{
-    return strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0;
 }
 
 static void prometheus_state(const struct status_view *view)
@@ -179,6 +185,7 @@ static void print_view(const struct options *options, const struct status_view *
         print_json(view);
     } else if (options->prometheus) {
         prometheus_state(view);
+        status_sampling_prometheus(view->copy.instances, is_measuring(view) ? view->copy.snapshot.instance_count : 0);
         /* A scrape has no time of its own: what a helper measured before it ended would be taken for now. */
         report_prometheus(stdout, view->rows, is_measuring(view) ? view->copy.snapshot.row_count : 0);
     } else {

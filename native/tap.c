@@ -25,6 +25,7 @@ enum left { LEFT_NOTHING, LEFT_OURS, LEFT_ALL };
 struct tap {
     char interface[SEG_INTERFACE_MAX];
     bool is_wanted_known;
+    bool is_rejecting;
     struct tap_settings settings;
     struct capture *capture;
     struct netset *wanted; /* NULL: all */
@@ -206,6 +207,7 @@ void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours)
     tap->wanted = wanted;
     tap->ours = ours;
     tap->is_wanted_known = true;
+    tap->is_rejecting = false;
     /* The new filter is in force before the old sets go: frames that are between the two are matched exactly later on. */
     if (tap_fd(tap) >= 0) {
         if (capture_filter(tap->capture, wanted, ours, false, message) == CAPTURE_OK)
@@ -215,6 +217,17 @@ void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours)
     }
     netset_free(old_wanted);
     netset_free(old_ours);
+}
+
+/* What was left to go-metro alone will be again: that is not news. */
+void tap_reject(struct tap *tap)
+{
+    char message[CAPTURE_ERROR_MAX];
+
+    tap->is_wanted_known = true;
+    tap->is_rejecting = true;
+    if (tap_fd(tap) >= 0 && capture_filter(tap->capture, NULL, NULL, true, message) != CAPTURE_OK)
+        close_lost(tap, message);
 }
 
 static bool open_capture(struct tap *tap)
@@ -228,7 +241,7 @@ static bool open_capture(struct tap *tap)
         .whitelist = tap->wanted,
         .ours = tap->ours,
     };
-    char message[CAPTURE_ERROR_MAX];
+    char message[CAPTURE_ERROR_MAX], refusal[CAPTURE_ERROR_MAX];
     enum capture_result result;
 
     /* Without the right to it the attempt is made all the same: its message says what to do. */
@@ -240,10 +253,15 @@ static bool open_capture(struct tap *tap)
         fail(tap, message);
         return false;
     }
+    if (tap->is_rejecting && capture_filter(tap->capture, NULL, NULL, true, refusal) != CAPTURE_OK) {
+        close_lost(tap, refusal);
+        return false;
+    }
     if (*message != '\0')
         log_warnx("tap", "%s: %s", tap->interface, message);
     log_info("tap", "%s: capturing with a ring of %zu KiB", tap->interface, (size_t)capture_ring_bytes(tap->capture) / 1024);
-    say_left(tap, LEFT_NOTHING);
+    if (!tap->is_rejecting)
+        say_left(tap, LEFT_NOTHING);
     tap->state = SEG_CAPTURING;
     tap->error[0] = '\0';
     return true;
@@ -324,16 +342,30 @@ struct turn {
     unsigned frames;
 };
 
-static void on_frame(void *arg, const struct captured_frame *frame)
+static void hand_on(struct turn *turn, uint64_t instances, const struct captured_frame *frame)
 {
-    struct turn *turn = arg;
     const struct tap_sink *sink = &turn->sink;
 
     turn->frames++;
     if (sink->skip)
-        meter_ignore(sink->meter, sink->instances, PACKET_CLOCK_STEP);
+        meter_ignore(sink->meter, instances, PACKET_CLOCK_STEP);
     else
-        meter_frame(sink->meter, sink->instances, frame, sink->now_s);
+        meter_frame(sink->meter, instances, frame, sink->now_s);
+}
+
+static void on_frame(void *arg, const struct captured_frame *frame)
+{
+    struct turn *turn = arg;
+
+    hand_on(turn, turn->sink.instances, frame);
+}
+
+static void on_frame_of_some(void *arg, const struct captured_frame *frame)
+{
+    struct turn *turn = arg;
+    const bool is_old = frame->time_ns < turn->sink.fresh_from_ns;
+
+    hand_on(turn, is_old ? turn->sink.instances & ~turn->sink.fresh : turn->sink.instances, frame);
 }
 
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
@@ -344,7 +376,7 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
 
     if (tap_fd(tap) < 0)
         return false;
-    result = capture_dispatch(tap->capture, FRAMES_A_TURN, on_frame, &turn, message);
+    result = capture_dispatch(tap->capture, FRAMES_A_TURN, sink->fresh == 0 ? on_frame : on_frame_of_some, &turn, message);
     meter_flush(sink->meter);
     switch (result) {
     case CAPTURE_OK:

@@ -1,8 +1,9 @@
 /* tap.h: the capture of one live interface, shared by the instances that name it: open, lost, open again.
  *
  * tap_new(); tap_check() about once a second and when a link changed: it opens what can be opened and closes what is gone;
- * tap_dispatch() when tap_fd() is readable, unless tap_rest_ms() leaves that time; tap_wanted() when the whitelist changed;
- * tap_free(). What cannot be opened is a state and a text that says what to do, not the end. */
+ * tap_dispatch() when tap_fd() is readable, unless tap_rest_ms() leaves that time; tap_wanted() when the whitelist changed,
+ * tap_reject() when nothing is wanted for a while; tap_free(). What cannot be opened is a state and a text that says what to do,
+ * not the end. */
 #ifndef GO_METRO_TAP_H
 #define GO_METRO_TAP_H
 
@@ -42,6 +43,9 @@ bool tap_configure(struct tap *tap, const struct tap_settings *settings);
  * kernel filter follows without a gap. Before the first call nothing is opened. */
 void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours);
 
+/* Until the next tap_wanted() the kernel lets nothing pass; the capture stays, or becomes, open. */
+void tap_reject(struct tap *tap);
+
 /* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, once what was
  * captured before has been handed over, or where its name stands for another interface now. What failed is tried again after 1,
  * 2, 4 ... 30 s, at once only when the interface changed. now_s: monotonic seconds. True: it was opened or closed just now. */
@@ -54,6 +58,10 @@ struct tap_sink {
     uint64_t instances;
     uint32_t now_s;
     bool skip;
+    /* To these of the instances goes no frame from before that time (CLOCK_REALTIME): they have just begun again, and the ring
+     * may still hold something of before their pause. */
+    uint64_t fresh;
+    int64_t fresh_from_ns;
 };
 
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-const char *undone_sampling(const struct config_instance *instance)
-{
-    return instance->sample ? "sample: true is not done by this version: it measures all the time; remove `sample`" : NULL;
-}
-
 const char *undone_file(const struct config_instance *instance)
 {
     return strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0

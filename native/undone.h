@@ -5,8 +5,6 @@
 
 #include "config.h"
 
-/* sample: true. */
-const char *undone_sampling(const struct config_instance *instance);
 
 /* interface: file. There is nothing instead: such an instance is not measured. */
 const char *undone_file(const struct config_instance *instance);

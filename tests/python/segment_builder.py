@@ -12,7 +12,7 @@ import time
 MAGIC = b'GoMetro\0'
 HEADER = struct.Struct('<8sHHIQ4I2I3II2QQ3QIIQQQ40s32s52sI')
 SNAPSHOT = struct.Struct('<4Q6I256s60sI')
-INSTANCE = struct.Struct('<II64s256s256s9Q1024s64s')
+INSTANCE = struct.Struct('<II64s256s256s9Q1024s3QI36s')
 REASON = struct.Struct('<24sQ')
 ROW = struct.Struct('<II16s16sBBBBHHQQQ5Q8Q2Q3Q2QQ256s32s')
 HISTOGRAM = struct.Struct('<449II')
@@ -27,6 +27,7 @@ SNAPSHOT_FIELDS = (
     'reserved crc').split()
 
 STARTING, CAPTURING, DEGRADED, FAILED, STOPPED = 1, 2, 3, 4, 5
+ALWAYS, OPEN, CLOSED = 0, 1, 2  # an instance's `sampling`
 SKIPS = ('covered', 'inexact', 'retransmitted', 'ambiguous', 'unacked', 'overflow', 'clock')
 BUCKETS, MIN_EXP, MAX_EXP, SUB_BITS = 449, 9, 37, 4
 
@@ -145,18 +146,23 @@ class Row(object):
 
 
 class Instance(object):
-    def __init__(self, fingerprint=0, interface='eth0', state=CAPTURING, error='', warning='', ignored=(), **counters):
+    def __init__(self, fingerprint=0, interface='eth0', state=CAPTURING, error='', warning='', ignored=(), sampling=ALWAYS,
+                 sample_s=(0, 0), turn_in_s=0, **counters):
         self.fingerprint, self.interface, self.state = fingerprint, interface, state
         self.error, self.warning, self.ignored = error, warning, list(ignored)
+        self.sampling, self.sample_s, self.turn_in_s = sampling, sample_s, turn_in_s  # the turn: after the publication
         self.counters = dict.fromkeys(
             'received dropped_kernel dropped_interface tcp flows open_flows refused_flows refused_peers pending'.split(), 0)
         self.counters.update(counters)
 
-    def pack(self):
+    def pack(self, published_ns):
+        turn_ns = published_ns + int(self.turn_in_s * 1e9) if self.sampling else 0
         reasons = b''.join(REASON.pack(name.encode('ascii'), count) for name, count in self.ignored)
         order = 'received dropped_kernel dropped_interface tcp flows open_flows refused_flows refused_peers pending'.split()
         return INSTANCE.pack(self.fingerprint, self.state, self.interface.encode('ascii'), self.error.encode('ascii'),
-                             self.warning.encode('ascii'), *([self.counters[name] for name in order] + [reasons, b'']))
+                             self.warning.encode('ascii'), *(
+                                 [self.counters[name] for name in order] + [reasons] + list(self.sample_s)
+                                 + [turn_ns, self.sampling, b'']))
 
 
 class Segment(object):
@@ -172,7 +178,7 @@ class Segment(object):
         self.row_capacity = row_capacity
         now_ns, wall_ns = boottime_ns(), int(time.time() * 1e9)
         self.header = {
-            'magic': MAGIC, 'abi_major': 1, 'abi_minor': 0, 'header_size': HEADER.size, 'snapshot_head_size': SNAPSHOT.size,
+            'magic': MAGIC, 'abi_major': 1, 'abi_minor': 1, 'header_size': HEADER.size, 'snapshot_head_size': SNAPSHOT.size,
             'instance_size': INSTANCE.size, 'row_size': ROW.size, 'histogram_size': HISTOGRAM.size, 'instance_capacity': 4,
             'bucket_count': BUCKETS, 'bucket_min_exp': MIN_EXP, 'bucket_sub_bits': SUB_BITS, 'publish_interval_ms': 1000,
             'pid': self.pid, 'reserved0': 0, 'pid_start_ticks': start_ticks(os.getpid()) if pid is None else 1,
@@ -203,7 +209,7 @@ class Segment(object):
     def pack_snapshot(self, size, rows_offset, histograms_offset):
         now_ns, wall_ns = boottime_ns(), int(time.time() * 1e9)
         published_ns = max(1, now_ns - int(self.age_s * 1e9))
-        instances = b''.join(instance.pack() for instance in self.instances)
+        instances = b''.join(instance.pack(published_ns) for instance in self.instances)
         rows = b''.join(row.pack(now_ns, published_ns, wall_ns) for row in self.rows)
         histograms = b''.join(HISTOGRAM.pack(*(row.histogram + [0])) for row in self.rows)
         fields = {

@@ -59,7 +59,17 @@ def test_screen_ok(config, segment_path):
     assert screen[:4] == HEADING + ['      - instance #0 [OK]', '      - Collected 0 metrics, 0 events & 1 service check']
     assert screen[4] == '      - Dependencies:'
     assert sorted(screen[5:]) == ['          - go-metro helper: 2.0.0', '          - metro_segment: ' + metro_segment.__version__,
-                                  '          - segment ABI: 1.0']
+                                  '          - segment ABI: 1.1']
+
+
+def test_screen_between_windows(config, segment_path):
+    instance = loopback(sampling=builder.CLOSED, sample_s=(30, 200), turn_in_s=70.5)
+    Segment([Row(samples_ms=[1.0], age_s=200)], [instance], age_s=0.2).write(segment_path)
+    agent = agent5.Agent(hosts.CHECK, config)
+    agent.run()
+    screen = agent5.render(agent.run()).splitlines()
+    assert screen[2:4] == ['      - instance #0 [OK]', '      - Collected 0 metrics, 0 events & 1 service check']
+    assert '          - windows: lo: between two windows, the next begins in 70 s (sample: true)' in screen
 
 
 def test_screen_warning(config, segment_path):
@@ -87,7 +97,7 @@ def test_command(config, segment_path):
     assert first['statuses'] == ['OK'] and first['errors'] == [] and first['warnings'] == []
     assert ['system.net.tcp.rtt', 1.5, ['dst:peer.example', 'iface:lo', 'role:db', 'src:10.0.0.1'], 'gauge'] in first['metrics']
     assert [(check['check'], check['status']) for check in first['service_checks']] == [('go_metro.capture', 0)]
-    assert (second['metrics'], first['library_versions'], second['library_versions']['segment ABI']) == ([], None, '1.0')
+    assert (second['metrics'], first['library_versions'], second['library_versions']['segment ABI']) == ([], None, '1.1')
     status, out, _ = run_command('run', '--check', hosts.CHECK, '--config', config, '--extension', folder)
     assert status == 0 and out.startswith('\n'.join(HEADING)) and '\033' not in out
 

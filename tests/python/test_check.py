@@ -456,6 +456,53 @@ def test_one_bad_instance_does_not_harm_the_other(host, segment_path):
     assert result.statuses == ['ERROR', 'OK'] and result.values(RTT) == [1.0]
 
 
+# ---- windows ----
+
+BETWEEN = 'lo: between two windows, the next begins in 70 s (sample: true)'
+
+
+def test_between_two_windows_all_is_well(host, segment_path):
+    """However long ago the last window was: it is neither a warning nor an old value."""
+    instance = loopback(sampling=builder.CLOSED, sample_s=(30, 200), turn_in_s=70.5)
+    segment = Segment([Row(samples_ms=[1.0], age_s=200)], [instance]).write(segment_path)
+    started = host([LOOPBACK])
+    for _ in range(2):
+        result = started.run()
+        assert (result.statuses, result.metrics) == (['OK'], [])
+        assert result.service_checks == [(OK, ['iface:lo', 'role:db'], BETWEEN)]
+        segment.write(segment_path)
+    instance.sampling, instance.turn_in_s = builder.OPEN, 25.3
+    segment.rows[0].add(2.0).age_s = 1
+    segment.write(segment_path)
+    result = started.run()
+    assert (result.statuses, result.values(RTT)) == (['OK'], [2.0])
+    assert result.service_checks[0][2] == 'lo: in a window that ends in 25 s (sample: true)'
+
+
+def test_what_is_lost_comes_before_the_window(host, segment_path):
+    Segment([], [loopback(sampling=builder.CLOSED, turn_in_s=70.5, warning='db does not resolve')]).write(segment_path)
+    result = host([LOOPBACK]).run()
+    assert (result.statuses, result.service_checks[0][2]) == (['WARNING'], 'db does not resolve')
+
+
+def test_windows_show_under_dependencies(host, segment_path):
+    other = {'interface': 'eth1', 'ips': ['10.0.0.2']}
+    instances = [loopback(sampling=builder.CLOSED, turn_in_s=70.5),
+                 Instance(fingerprint('eth1'), 'eth1', sampling=builder.OPEN, turn_in_s=5.5)]
+    segment = Segment([], instances).write(segment_path)
+    started = host([LOOPBACK, other])
+    versions = started.checks[0].get_library_versions()
+    started.run()
+    told = [check.get_library_versions().get('windows') for check in started.checks]
+    text = 'eth1: in a window that ends in 5 s (sample: true)'
+    assert told == ([BETWEEN + '; ' + text] if len(started.checks) == 1 else [BETWEEN, text])
+    segment.state = builder.STOPPED
+    segment.write(segment_path)
+    time.sleep(0.6)  # what was read for one instance serves another for half a second
+    assert started.run().statuses == ['ERROR', 'ERROR']
+    assert 'windows' not in versions
+
+
 # ---- what the YAML may hand over ----
 
 @pytest.mark.parametrize('instance, expected', [
@@ -524,7 +571,7 @@ def test_library_versions(host, segment_path):
     started.run()
     # The Agent asks once and keeps the answer: it must be the same dict.
     assert started.checks[0].get_library_versions() is before
-    assert before == {'go-metro helper': '2.0.0', 'segment ABI': '1.0', 'metro_segment': metro_segment.__version__}
+    assert before == {'go-metro helper': '2.0.0', 'segment ABI': '1.1', 'metro_segment': metro_segment.__version__}
 
 
 def test_init_never_raises(host):

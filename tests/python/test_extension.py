@@ -35,7 +35,7 @@ def test_attributes(read, segment_path):
     snapshot = read(segment)
     assert isinstance(snapshot, metro_segment.Snapshot)
     assert (snapshot.path, snapshot.state, snapshot.raw_state, snapshot.error) == (segment_path, 'degraded', 'degraded', 'e')
-    assert (snapshot.pid, snapshot.version, snapshot.abi, snapshot.generation) == (os.getpid(), '2.0.0', '1.0', 1)
+    assert (snapshot.pid, snapshot.version, snapshot.abi, snapshot.generation) == (os.getpid(), '2.0.0', '1.1', 1)
     assert snapshot.pid_start_ticks == builder.start_ticks(os.getpid())
     assert (snapshot.publish_interval_s, snapshot.row_count) == (1.0, 1)
     assert 0.15 < snapshot.age_s < 5
@@ -45,9 +45,26 @@ def test_attributes(read, segment_path):
     assert snapshot.instances[0] == {
         'index': 0, 'fingerprint': 0xfedcba98, 'interface': 'eth0', 'state': 'capturing', 'error': '', 'warning': 'w',
         'received': 10, 'dropped_kernel': 1, 'dropped_interface': 2, 'tcp': 5, 'flows': 6, 'open_flows': 4, 'refused_flows': 7,
-        'refused_peers': 8, 'pending': 9, 'ignored': {'udp': 3, 'arp': 2 ** 64 - 1}}
+        'refused_peers': 8, 'pending': 9, 'ignored': {'udp': 3, 'arp': 2 ** 64 - 1}, 'sampling': None, 'sample_open_s': 0,
+        'sample_closed_s': 0, 'sample_left_s': 0}
     assert [snapshot.instances[1][name] for name in ('index', 'state', 'error')] == [1, 'failed', 'gone']
     assert type(snapshot.state) is type(snapshot.instances[0]['interface']) is str
+
+
+def test_windows(read):
+    instances = [Instance(sampling=builder.OPEN, sample_s=(60, 2 ** 64 - 1), turn_in_s=12.4),
+                 Instance(sampling=builder.CLOSED, sample_s=(30, 270), turn_in_s=270), Instance(sampling=builder.CLOSED, turn_in_s=-5)]
+    snapshot = read(Segment(instances=instances))
+    names = ('state', 'sampling', 'sample_open_s', 'sample_closed_s', 'sample_left_s')
+    assert [tuple(instance[name] for name in names) for instance in snapshot.instances] == [
+        ('capturing', 'open', 60, 2 ** 64 - 1, 13), ('capturing', 'closed', 30, 270, 270), ('capturing', 'closed', 0, 0, 0)]
+
+
+def test_a_segment_of_a_helper_before_there_were_windows(read):
+    segment = Segment()
+    segment.header['abi_minor'] = 0
+    snapshot = read(segment)
+    assert (snapshot.abi, snapshot.instances[0]['sampling']) == ('1.0', None)
 
 
 @pytest.mark.parametrize('state', sorted(STATES))
@@ -110,7 +127,7 @@ def test_the_newest_whole_snapshot_is_taken(read):
 
 
 def test_constants():
-    assert (metro_segment.ABI_MAJOR, metro_segment.ABI_MINOR, metro_segment.DEFAULT_PATH) == (1, 0, '/dev/shm/go-metro')
+    assert (metro_segment.ABI_MAJOR, metro_segment.ABI_MINOR, metro_segment.DEFAULT_PATH) == (1, 1, '/dev/shm/go-metro')
     with open(os.path.join(os.path.dirname(__file__), '..', '..', 'native', 'version.h')) as header:
         assert '"%s"' % metro_segment.__version__ in header.read()
 

@@ -4,7 +4,7 @@ import pytest
 
 from network import Network
 from processes import PYTHON3, SYSTEM, wait_until
-from stage import LOG, SEGMENT, Stage
+from stage import SEGMENT, Stage
 
 ON_NEAR0 = """
 init_config: {resolve_names: false}
@@ -64,19 +64,6 @@ def test_hosts_are_resolved_and_name_their_peers():
             check = stage.check()
             assert check.service_status == "WARNING"
             assert "no-such-host.invalid" in check.warnings[0] and "does not resolve" in check.warnings[0]
-
-
-def test_what_this_version_does_not_do_is_said(stage):
-    stage.configure("""
-init_config: {}
-instances:
-  - {interface: lo, all_peers: true, sample: true, sample_duration: 10, sample_interval: 50}
-  - {interface: file, pcap: /tmp/some.pcap, all_peers: true}
-""")
-    with stage.helper():
-        stage.wait_for_state("degraded", "go-metro read")
-        log = stage.read(LOG)
-        assert "lo: sample: true is not done by this version" in log
 
 
 def test_an_instance_put_in_front_takes_nothing_from_the_other(stage):

@@ -88,24 +88,6 @@ def test_a_segment_grows_by_what_it_needs_where_twice_that_cannot_be_had():
             assert "not published" not in stage.read(LOG)
 
 
-def test_what_is_asked_for_and_not_done_is_a_warning_and_the_metrics_come(stage):
-    stage.configure("""
-init_config: {resolve_names: false}
-instances:
-  - {interface: lo, ips: [127.0.0.0/8], sample: true, sample_duration: 10, sample_interval: 50}
-""")
-    with stage.helper():
-        stage.wait_for_state("capturing")
-        stage.run("python3", "-c", MANY_PEERS, "1")
-        stage.wait_for_status(lambda s: len(s["peers"]) == 2)
-        for python in (2, 3):
-            check = stage.check(python)
-            assert check.status == "WARNING" and check.service_status == "WARNING"
-            warning, = check.warnings
-            assert "is not done by this version" in warning and warning.endswith("remove `sample`")
-            assert len(check.gauges(iface="lo", dst="127.1.0.0")) == 3
-
-
 def test_what_short_lived_flows_measured_waits_for_the_check(stage):
     """An old configuration may let flows go long before the Agent comes again."""
     text = "init_config: {idle_ttl: 1, exp_ttl: 1, resolve_names: false}\ninstances:\n  - interface: lo\n    ips: [127.0.0.0/8]\n"

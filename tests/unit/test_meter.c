@@ -1135,6 +1135,78 @@ static void the_end_of_a_capture_keeps_rows(void **state)
     assert_int_equal(stats_of(1, 2)->samples, 1);
 }
 
+/* What was sent before a pause and what happens after it have nothing to do with each other: no round trip over the pause, and
+ * what comes again after it is not called sent again. */
+static void after_a_pause_a_flow_is_picked_up_in_the_middle(void **state)
+{
+    (void)state;
+    open_connection(1, 2, 1000, S);
+    play(from_to(1, 2, TCP_ACK, 1001, 6001, 50), 2 * S);
+    play(from_to(1, 2, TCP_ACK, 1051, 6001, 50), 2 * S + MS);
+    meter_finish(meter, BIT(number));
+    assert_int_equal(stats_of(1, 2)->skipped[SKIP_UNACKED], 2);
+    assert_int_equal(meter_pending(meter, number), 0);
+    play(from_to(2, 1, TCP_ACK, 6001, 1051, 0), 60 * S);           /* of what was sent before */
+    play(from_to(1, 2, TCP_ACK, 1051, 6001, 50), 60 * S + 5 * MS); /* sent before as well */
+    play(from_to(2, 1, TCP_ACK, 6001, 1101, 0), 60 * S + 8 * MS);
+    assert_int_equal(stats_of(1, 2)->samples, 2); /* the handshake's and this one's */
+    assert_int_equal(stats_of(1, 2)->last_ns, 3 * MS);
+    assert_int_equal(stats_of(1, 2)->max_ns, 10 * MS);
+    assert_int_equal(stats_of(1, 2)->retransmits, 0);
+    assert_int_equal(counters()->flows, 2);
+    check_histograms();
+}
+
+/* Only what is asked for: the other instance's flows and what is in flight there go on. */
+static void the_pause_of_one_is_not_the_others(void **state)
+{
+    const struct meter_instance instance = { .both_sides = true };
+    const int other = meter_instance_add(meter, &instance);
+    struct shot data = from_to(1, 2, TCP_ACK, 1001, 6001, 50), answer = from_to(2, 1, TCP_ACK, 6001, 1051, 0);
+
+    (void)state;
+    data.ip_id = 1;
+    answer.ip_id = 2;
+    feed(&data, BIT(number) | BIT(other), S);
+    meter_finish(meter, BIT(number));
+    feed(&answer, BIT(other), S + 5 * MS);
+    check_balance();
+    assert_int_equal(stats_of(1, 2)->skipped[SKIP_UNACKED], 1);
+    assert_int_equal(stats_of(1, 2)->samples, 0);
+    assert_int_equal(counters()->packets, 1);
+    number = other;
+    assert_int_equal(stats_of(1, 2)->skipped[SKIP_UNACKED], 0);
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+    assert_int_equal(counters()->packets, 2);
+}
+
+/* Else a long pause would take them away, and each window begin with none. */
+static void rows_outlive_the_pauses(void **state)
+{
+    const struct meter_instance always = { .both_sides = true }, at_times = { .both_sides = true, .pause_s = 5000 };
+
+    (void)state;
+    meter_instance_change(meter, number, &at_times);
+    assert_int_equal(meter_instance_add(meter, &always), 1);
+    open_connection(1, 2, 1000, S);
+    number = 1;
+    open_connection(1, 2, 1000, S);
+    meter_finish(meter, BIT(0) | BIT(1));
+    for (uint32_t now_s = 1; now_s < 1 + IDLE_S; now_s++) {
+        meter_expire(meter, now_s);
+        assert_int_equal(meter_row_count(meter), 4);
+    }
+    for (uint32_t now_s = 1 + IDLE_S; now_s < 1 + IDLE_S + 5000; now_s++) {
+        meter_expire(meter, now_s);
+        assert_int_equal(meter_row_count(meter), 2);
+    }
+    number = 0;
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+    meter_expire(meter, 1 + IDLE_S + 5000);
+    assert_int_equal(meter_row_count(meter), 0);
+    check_balance();
+}
+
 /* --- properties --- */
 
 #define SHOTS 4000
@@ -1397,6 +1469,9 @@ int main(void)
         CASE(a_change_ends_only_what_is_no_longer_wanted),
         CASE(a_clock_step_ends_what_is_pending),
         CASE(the_end_of_a_capture_keeps_rows),
+        CASE(after_a_pause_a_flow_is_picked_up_in_the_middle),
+        CASE(the_pause_of_one_is_not_the_others),
+        CASE(rows_outlive_the_pauses),
         CASE(what_does_not_matter_changes_no_number),
         CASE(counters_add_up_for_any_input),
         CASE(counters_add_up_where_frames_wait),

@@ -495,23 +495,56 @@ static void an_instance_that_is_refused_says_why(void **state)
     tear_down(&scene);
 }
 
-static void what_is_asked_for_and_not_done_is_a_warning(void **state)
+static void expect_sampling(const struct scene *scene, uint32_t sampling, uint64_t open_s, uint64_t closed_s, uint64_t turn_s)
 {
-    static const struct config_instance sampled = {
-        .interface = (char *)"eth0", .ips = { ips, 1 }, .ip_prefixes = prefixes, .sample = true
-    };
-    struct scene scene = set_up(10, NULL);
     struct publication_time time = { 1, 1 };
     struct segment_contents contents;
+    struct instance instance = scene->instance;
+
+    publication_build(scene->publication, scene->meter, &instance, 1, &time, &contents);
+    assert_int_equal(contents.instances[0].sampling, sampling);
+    assert_int_equal(contents.instances[0].sample_open_s, open_s);
+    assert_int_equal(contents.instances[0].sample_closed_s, closed_s);
+    assert_int_equal(contents.instances[0].sample_turn_boottime_ns, turn_s * 1000000000u);
+}
+
+/* Another whitelist, other tags: the windows go on. Other windows begin anew, and so do their sums. */
+static void windows_are_published_and_go_on_over_a_change(void **state)
+{
+    static const struct config_instance sampled = { .interface = (char *)"eth0",
+                                                    .ips = { ips, 1 },
+                                                    .ip_prefixes = prefixes,
+                                                    .sample = true,
+                                                    .sample_duration_s = 30,
+                                                    .sample_interval_s = 270 };
+    struct config_instance changed = sampled;
+    struct scene scene = set_up(10, NULL);
+    struct instance *instance = &scene.instance;
     struct instance_host host = { .own = scene.own };
 
     (void)state;
-    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
-    assert_string_equal(contents.instances[0].warning, "");
-    assert_int_equal(instance_change(&scene.instance, &whole, &sampled, scene.meter, &host), 0);
-    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
-    assert_string_equal(contents.instances[0].warning,
-                        "sample: true is not done by this version: it measures all the time; remove `sample`");
+    expect_sampling(&scene, SEG_SAMPLING_NONE, 0, 0, 0);
+    assert_int_equal(instance_change(instance, &whole, &sampled, scene.meter, &host), 0);
+    assert_int_equal(window_look(&instance->window, 1000), WINDOW_SAME);
+    expect_sampling(&scene, SEG_SAMPLING_OPEN, 0, 0, 1030);
+    assert_int_equal(window_look(&instance->window, 1030), WINDOW_CLOSED);
+    assert_int_equal(window_look(&instance->window, 1040), WINDOW_SAME);
+    expect_sampling(&scene, SEG_SAMPLING_CLOSED, 30, 10, 1300);
+    changed.ips.count = 0;
+    changed.all_peers = true;
+    assert_int_equal(instance_change(instance, &whole, &changed, scene.meter, &host), 0);
+    expect_sampling(&scene, SEG_SAMPLING_CLOSED, 30, 10, 1300);
+    changed.sample_interval_s = 271;
+    assert_int_equal(instance_change(instance, &whole, &changed, scene.meter, &host), 0);
+    assert_int_equal(window_look(&instance->window, 1041), WINDOW_SAME);
+    expect_sampling(&scene, SEG_SAMPLING_OPEN, 0, 0, 1071);
+    changed.sample = false;
+    assert_int_equal(instance_change(instance, &whole, &changed, scene.meter, &host), 0);
+    expect_sampling(&scene, SEG_SAMPLING_NONE, 0, 0, 0);
+    changed = sampled;
+    changed.interface = (char *)CONFIG_FILE_INTERFACE; /* is read whole */
+    assert_int_equal(instance_change(instance, &whole, &changed, scene.meter, &host), 0);
+    expect_sampling(&scene, SEG_SAMPLING_NONE, 0, 0, 0);
     tear_down(&scene);
 }
 
@@ -554,7 +587,7 @@ int main(void)
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),
         cmocka_unit_test(the_addresses_of_a_name_are_one_row),
         cmocka_unit_test(an_instance_that_is_refused_says_why),
-        cmocka_unit_test(what_is_asked_for_and_not_done_is_a_warning),
+        cmocka_unit_test(windows_are_published_and_go_on_over_a_change),
         cmocka_unit_test(the_state_of_all_follows_from_the_states_of_each),
     };
 

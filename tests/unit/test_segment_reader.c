@@ -470,7 +470,7 @@ static void test_other_abi(void **state)
     spoilt->abi_major = 2;
     save(bytes, size);
     assert_status("its CRC may be elsewhere", SEGMENT_OTHER_ABI);
-    assert_message("has ABI 2.0, this reader understands ABI 1; "
+    assert_message("has ABI 2.1, this reader understands ABI 1; "
                    "install go-metro and its metro_segment extension in one version and restart both");
     save(bytes, 100);
     assert_status("its header may be shorter", SEGMENT_OTHER_ABI);
@@ -571,6 +571,13 @@ static const struct spoiler spoilers[] = {
     SPOIL_AT(IN_INSTANCE, seg_instance, ignored, 2, 0x1b, SEGMENT_CORRUPT),
     SPOIL_AT(IN_INSTANCE, seg_instance, ignored, 2 * sizeof(struct seg_reason), 'x', SEGMENT_CORRUPT), /* after an empty one */
     SPOIL_AT(IN_INSTANCE, seg_instance, received, 0, 0xff, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, sampling, SEG_SAMPLING_CLOSED, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, sampling, SEG_SAMPLING_CLOSED + 1, SEGMENT_CORRUPT),
+    SPOIL(IN_INSTANCE, seg_instance, sampling, UINT32_MAX, SEGMENT_CORRUPT),
+    SPOIL(IN_INSTANCE, seg_instance, sample_open_s, UINT64_MAX, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, sample_closed_s, UINT64_MAX, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, sample_turn_boottime_ns, UINT64_MAX, SEGMENT_OK),
+    SPOIL_AT(IN_INSTANCE, seg_instance, reserved, 35, 0xff, SEGMENT_OK), /* a later minor may have more */
     SPOIL(IN_ROW, seg_row, instance, INSTANCES, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, instance, UINT32_MAX, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, flags, UINT32_MAX, SEGMENT_OK), /* a later minor may have more */
@@ -938,6 +945,32 @@ static void test_names(void **state)
     assert_string_equal(segment_status_name(SEGMENT_STATUS_COUNT), "unknown");
 }
 
+static void test_what_is_left_of_a_window(void **state)
+{
+    static const struct {
+        uint64_t turn_ns, then_ns, left_s;
+    } cases[] = {
+        { 0, 0, 0 },
+        { 0, 1, 0 },
+        { 1, 0, 1 },
+        { UINT64_C(5000000000), UINT64_C(3000000000), 2 },
+        { UINT64_C(5000000000), UINT64_C(2999999999), 3 },
+        { UINT64_C(5000000000), UINT64_C(4999999999), 1 },
+        { UINT64_C(5000000000), UINT64_C(5000000000), 0 },
+        { UINT64_C(5000000000), UINT64_MAX, 0 },
+        { UINT64_MAX, 0, UINT64_C(18446744074) },
+    };
+    (void)state;
+    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        const struct seg_instance instance = { .sample_turn_boottime_ns = cases[n].turn_ns };
+        assert_int_equal(segment_sampling_left_s(&instance, cases[n].then_ns), cases[n].left_s);
+    }
+    assert_null(segment_sampling_name(SEG_SAMPLING_NONE));
+    assert_string_equal(segment_sampling_name(SEG_SAMPLING_OPEN), "open");
+    assert_string_equal(segment_sampling_name(SEG_SAMPLING_CLOSED), "closed");
+    assert_null(segment_sampling_name(UINT32_MAX));
+}
+
 /* Two generations, the newer one in snapshot 0. */
 static void make_good(void)
 {
@@ -1019,6 +1052,7 @@ int main(void)
         cmocka_unit_test_setup(test_now, fresh),
         cmocka_unit_test_setup(test_stale, fresh),
         cmocka_unit_test_setup(test_names, fresh),
+        cmocka_unit_test_setup(test_what_is_left_of_a_window, fresh),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

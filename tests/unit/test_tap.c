@@ -247,6 +247,93 @@ static void test_a_ring_that_was_emptied_is_left_alone(void **state)
     meter_free(meter);
 }
 
+static size_t captured_in(struct tap *tap, struct meter *meter, int ms)
+{
+    const uint64_t before = received(tap);
+
+    work(tap, meter, ms);
+    return (size_t)(received(tap) - before);
+}
+
+/* The capture stays open, and the kernel keeps back everything; also over a reopening. */
+static void test_rejecting(void **state)
+{
+    struct meter *meter;
+    struct tap *tap;
+
+    (void)state;
+    NEED_NAMESPACE();
+    meter = new_meter();
+    tap = open_tap();
+    send_frames(10, 200);
+    assert_int_equal(captured_in(tap, meter, 200), 10);
+    tap_reject(tap);
+    assert_int_equal(tap_state(tap), SEG_CAPTURING);
+    send_frames(10, 200);
+    assert_int_equal(captured_in(tap, meter, 200), 0);
+    tap_close(tap);
+    assert_true(tap_check(tap, 100));
+    assert_int_equal(tap_state(tap), SEG_CAPTURING);
+    usleep(2000);
+    send_frames(10, 200);
+    assert_int_equal(captured_in(tap, meter, 200), 0);
+    tap_wanted(tap, NULL, NULL);
+    send_frames(10, 200);
+    assert_int_equal(captured_in(tap, meter, 200), 10);
+    tap_free(tap);
+    meter_free(meter);
+}
+
+static void test_a_tap_may_begin_with_rejecting(void **state)
+{
+    struct meter *meter;
+    struct tap *tap;
+
+    (void)state;
+    NEED_NAMESPACE();
+    meter = new_meter();
+    tap = tap_new("lo", &settings);
+    assert_non_null(tap);
+    tap_reject(tap);
+    assert_true(tap_check(tap, 100));
+    usleep(2000);
+    send_frames(10, 200);
+    assert_int_equal(captured_in(tap, meter, 200), 0);
+    tap_wanted(tap, NULL, NULL);
+    send_frames(10, 200);
+    assert_int_equal(captured_in(tap, meter, 200), 10);
+    tap_free(tap);
+    meter_free(meter);
+}
+
+/* What the ring holds from before is not for an instance that has just begun again, and is for the others. */
+static void test_old_frames_are_not_for_who_is_fresh(void **state)
+{
+    struct meter *meter;
+    struct tap *tap;
+    struct tap_sink sink = { .instances = 3, .now_s = 100, .fresh = 2 };
+
+    (void)state;
+    NEED_NAMESPACE();
+    meter = new_meter();
+    assert_int_equal(meter_instance_add(meter, &(struct meter_instance){ .both_sides = true }), 0);
+    assert_int_equal(meter_instance_add(meter, &(struct meter_instance){ .both_sides = true }), 1);
+    tap = open_tap();
+    sink.meter = meter;
+    send_frames(10, 200);
+    sink.fresh_from_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+    send_frames(5, 200);
+    for (int i = 0; i < 50 && received(tap) < 15; i++) {
+        usleep(10000);
+        assert_false(tap_dispatch(tap, &sink));
+    }
+    assert_int_equal(received(tap), 15);
+    assert_int_equal(meter_counters(meter, 0)->packets, 15);
+    assert_int_equal(meter_counters(meter, 1)->packets, 5);
+    tap_free(tap);
+    meter_free(meter);
+}
+
 static size_t seen_caplen;
 
 static void note_caplen(void *arg, const struct captured_frame *frame)
@@ -285,6 +372,9 @@ int main(void)
         cmocka_unit_test(test_what_is_not_taken_yet_is_not_closed),
         cmocka_unit_test(test_down_and_up_again),
         cmocka_unit_test(test_a_ring_that_was_emptied_is_left_alone),
+        cmocka_unit_test(test_rejecting),
+        cmocka_unit_test(test_a_tap_may_begin_with_rejecting),
+        cmocka_unit_test(test_old_frames_are_not_for_who_is_fresh),
         cmocka_unit_test(test_no_more_than_the_headers),
     };
 
