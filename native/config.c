@@ -95,9 +95,14 @@ static const struct yaml_node *given(const struct source *source, const char *na
     return config_level_value(&config_level_instance, &source->found, name);
 }
 
+bool config_instance_is_file(const struct config_instance *instance)
+{
+    return instance->interface != NULL && strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
+}
+
 static void check_capture(const struct source *source, const struct config_instance *instance)
 {
-    bool file = instance->interface != NULL && strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
+    bool file = config_instance_is_file(instance);
 
     if (given(source, "interface") == NULL)
         remark_instance(source, "key 'interface' is missing; write 'interface: eth0', say");
@@ -141,7 +146,10 @@ static void check_sampling(const struct source *source, const struct config_inst
 {
     const struct yaml_node *duration = given(source, "sample_duration");
 
-    if (instance->sample && duration == NULL)
+    if (instance->sample && config_instance_is_file(instance))
+        config_remark_key(source->reader->report, CONFIG_NOTE, given(source, "sample"), "sample",
+                          "has no effect with 'interface: file', which is read as a whole");
+    else if (instance->sample && duration == NULL)
         remark_instance(source, "key 'sample_duration' is missing; with 'sample: true' write the seconds of each window");
     else if (instance->sample && is_zero(duration))
         config_remark_key(source->reader->report, CONFIG_ERROR, duration, "sample_duration",

@@ -19,6 +19,7 @@ static struct meter_instance describe(const struct instance *instance, const str
         .local_own = host->own,
         .local_host = host->host,
         .local_nets = instance->local_nets,
+        .both_sides = instance->replay != NULL && instance->local_nets == NULL, /* as `go-metro read` without --local */
         .group = instance->config->group_by,
         .subnet_bits_v4 = SUBNET_BITS_V4,
         .subnet_bits_v6 = SUBNET_BITS_V6,
@@ -61,11 +62,11 @@ static void release(struct instance *instance)
 }
 
 int instance_start(struct instance *out, const struct config *whole, const struct config_instance *config, struct tap *tap,
-                   const char *refusal, struct meter *meter, const struct instance_host *host)
+                   struct replay *replay, struct meter *meter, const struct instance_host *host)
 {
     struct meter_instance description;
 
-    *out = (struct instance){ .whole = whole, .config = config, .tap = tap, .refusal = refusal, .number = -1 };
+    *out = (struct instance){ .whole = whole, .config = config, .tap = tap, .replay = replay, .number = -1 };
     if (fill(out, NULL) < 0)
         goto fail;
     description = describe(out, host);
@@ -82,7 +83,7 @@ int instance_change(struct instance *instance, const struct config *whole, const
                     struct meter *meter, const struct instance_host *host)
 {
     struct instance old = *instance;
-    struct instance changed = { .whole = whole, .config = config, .tap = old.tap, .refusal = old.refusal, .number = old.number };
+    struct instance changed = { .whole = whole, .config = config, .tap = old.tap, .replay = old.replay, .number = old.number };
 
     if (fill(&changed, old.targets) < 0) {
         release(&changed);
@@ -131,14 +132,21 @@ void instance_warning(const struct instance *instance, uint32_t now_s, char out[
     const char *undone[] = { undone_sampling(instance->config), undone_sending(instance->whole) };
 
     targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
+    if (instance->replay != NULL)
+        verdict_add_cause(out, replay_warning(instance->replay));
     for (size_t i = 0; i < sizeof undone / sizeof undone[0]; i++)
         if (undone[i] != NULL)
             verdict_add_cause(out, undone[i]);
 }
 
+bool instance_is_resolved(const struct instance *instance)
+{
+    return targets_are_answered(instance->targets);
+}
+
 uint64_t instance_revision(const struct instance *instance)
 {
-    return targets_revision(instance->targets);
+    return targets_revision(instance->targets) + (instance->replay == NULL ? 0 : replay_revision(instance->replay));
 }
 
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)

@@ -69,7 +69,7 @@ static void apply_config(struct monitor *monitor, struct config *config)
     if (old != NULL && strcmp(old->user, config->user) != 0)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
     helper_log_undone(config);
-    publisher_aim(monitor->publisher, config->segment_path, config->max_peers);
+    publisher_aim(monitor->publisher, config->segment_path, roster_max_peers(config));
     monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
     if (!monitor->is_short_of_memory)
         log_info("monitor", "%s is in force: %zu instance%s", monitor->watch.path, config->instance_count,
@@ -246,6 +246,11 @@ static void on_tick(struct monitor *monitor)
     publish(monitor);
 }
 
+static const char *signal_name(uint32_t number)
+{
+    return number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGQUIT";
+}
+
 static void on_signal(struct monitor *monitor)
 {
     struct signalfd_siginfo info;
@@ -259,7 +264,7 @@ static void on_signal(struct monitor *monitor)
             helper_log_reopen();
             break;
         default:
-            log_info("monitor", "%s: stopping", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+            log_info("monitor", "%s: stopping", signal_name(info.ssi_signo));
             monitor->stop = true;
         }
 }

@@ -1,8 +1,6 @@
 /* undone.c: see undone.h. */
 #include "undone.h"
 
-#include <string.h>
-
 const char *undone_sending(const struct config *config)
 {
     return config->submit_via == CONFIG_SUBMIT_DOGSTATSD ? "submit_via: dogstatsd is not done by this version: the Agent's check "
@@ -13,12 +11,7 @@ const char *undone_sending(const struct config *config)
 
 const char *undone_sampling(const struct config_instance *instance)
 {
-    return instance->sample ? "sample: true is not done by this version: it measures all the time; remove `sample`" : NULL;
-}
-
-const char *undone_file(const struct config_instance *instance)
-{
-    return strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0
-               ? "interface: file is not measured by the running helper in this version; use `go-metro read` on the capture"
+    return instance->sample && !config_instance_is_file(instance)
+               ? "sample: true is not done by this version: it measures all the time; remove `sample`"
                : NULL;
 }

@@ -11,7 +11,4 @@ const char *undone_sending(const struct config *config);
 /* sample: true. */
 const char *undone_sampling(const struct config_instance *instance);
 
-/* interface: file. There is nothing instead: such an instance is not measured. */
-const char *undone_file(const struct config_instance *instance);
-
 #endif
