@@ -87,7 +87,7 @@ $(BUILD)/relay: tests/system/relay.c $(BUILD)/.flags | $(BUILD)/obj
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $<
 
-$(BUILD)/fingerprints: tests/python/fingerprints.c $(BUILD)/libgometro.a $(BUILD)/.flags
+$(BUILD)/fingerprints $(BUILD)/yaml_values: $(BUILD)/%: tests/python/%.c $(BUILD)/libgometro.a $(BUILD)/.flags
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
 
@@ -211,7 +211,7 @@ run-threaded:
 run-units:
 	@$(UNASKED) tests/unit/run.sh $(UNITS)
 
-test-python: extensions $(BUILD)/fingerprints ## Run the Python tests under CPython 2.7 and 3
+test-python: extensions $(BUILD)/fingerprints $(BUILD)/yaml_values ## Run the Python tests under CPython 2.7 and 3
 	@for version in 2 3; do \
 	    python=$(CPYTHON2); [ $$version = 2 ] || python=$(PYTHON3); \
 	    echo "-- tests/python, CPython $$version"; \

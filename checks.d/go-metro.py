@@ -157,7 +157,7 @@ class GoMetroCheck(AgentCheck):
     def check(self, instance):
         tags = ['iface:' + text(instance.get('interface') or 'none')] + texts(instance.get('tags'))
         try:
-            losses = self._run(instance, tags)
+            losses, note = self._run(instance, tags)
         except CaptureError as error:
             self._interrupted.add(self._position(instance))
             self._say_window(instance, None)
@@ -166,11 +166,12 @@ class GoMetroCheck(AgentCheck):
         for loss in losses:
             self.warning(loss)
         status = AgentCheck.WARNING if losses else AgentCheck.OK
-        message = '; '.join(losses) or self._windows.get(self._position(instance))
+        message = '; '.join(losses) or self._windows.get(self._position(instance)) or note or None
         self.service_check(self.SERVICE_CHECK_NAME, status, tags=tags, message=message)
 
     def _run(self, instance, tags):
-        """Submits what is new. Returns what was lost since the last run, a line each; CaptureError if nothing is measured."""
+        """Submits what is new. Returns what was lost since the last run, a line each, and what else is worth a word; CaptureError
+        if nothing is measured."""
         metro_segment = self._extension()
         fingerprint = metro_segment.crc32c(fingerprint_text(instance))
         key = (self._position(instance), fingerprint)
@@ -179,11 +180,12 @@ class GoMetroCheck(AgentCheck):
         mine = self._own(instance, snapshot, fingerprint)
         self._say_window(instance, mine and window_text(snapshot, mine))
         if mine is None:
-            return []  # it has only just started
+            return [], ''  # it has only just started
         overflow = self._submit(instance, snapshot, mine, previous, tags)
         self._previous[key] = snapshot
         self._interrupted.discard(key[0])
-        return self._losses(snapshot, mine, previous, fingerprint, overflow)
+        note = printable(mine['error']) if mine['state'] == 'stopped' else ''
+        return self._losses(snapshot, mine, previous, fingerprint, overflow), note
 
     def _extension(self):
         """Imported here, not on top: there, the Agent would hide what is missing behind a message about the check itself."""
@@ -242,9 +244,10 @@ class GoMetroCheck(AgentCheck):
         return snapshot
 
     def _own(self, instance, snapshot, fingerprint):
-        """The helper's instance that is like ours; CaptureError if it measures nothing or there is none. None: not yet."""
+        """The helper's instance that is like ours; CaptureError if it measures nothing or there is none. None: not yet. One that
+        has stopped is of a capture file that was read to its end: what it measured is still there."""
         mine = next((candidate for candidate in snapshot.instances if candidate['fingerprint'] == fingerprint), None)
-        failed = mine is not None and (mine['state'] in ('failed', 'stopped') or mine['error'])
+        failed = mine is not None and mine['state'] != 'stopped' and (mine['state'] == 'failed' or mine['error'])
         if failed or snapshot.state == 'failed':
             cause = failed and mine['error'] or snapshot.error or 'it gives no cause; see ' + LOG
             raise CaptureError(printable('go-metro does not measure: ' + cause))

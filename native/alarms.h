@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this and all later threads and gives a signalfd for them; SIGPIPE is ignored.
- * -1 with errno. Both descriptors are non-blocking and the caller's. */
+/* Blocks SIGTERM, SIGINT, SIGQUIT, SIGHUP and SIGUSR1 for this and all later threads and gives a signalfd for them; SIGPIPE is
+ * ignored. -1 with errno. Both descriptors are non-blocking and the caller's. */
 int alarms_signals(void);
 
 /* The same for these signals, as long as whoever started the program did not have them ignored (nohup, a shell's &). */

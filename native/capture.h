@@ -63,6 +63,9 @@ enum capture_result capture_open_live(struct capture *capture, const struct capt
  * with CAPTURE_FAILED. With a budget capture_dispatch() comes back after so many frames, be they passed by user_filter or not. */
 enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
                                       char message[static CAPTURE_ERROR_MAX]);
+/* The same of what is open for reading already, and is the capture's from then on, also when this fails. */
+enum capture_result capture_open_fd(struct capture *capture, int fd, const char *user_filter,
+                                    char message[static CAPTURE_ERROR_MAX]);
 /* How many bytes of the open file were read, and of how many. False: that is not known (a pipe, a live capture, closed). */
 bool capture_file_progress(const struct capture *capture, uint64_t *done, uint64_t *size);
 /* Replaces the kernel filter in place, without a gap (SO_ATTACH_FILTER swaps atomically), where it is another one. whitelist and

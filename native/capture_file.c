@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "capture_private.h"
 
@@ -110,17 +111,21 @@ static enum capture_result take_header(struct capture *capture, const struct ste
     return CAPTURE_OK;
 }
 
-enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
-                                      char message[static CAPTURE_ERROR_MAX])
+static void begin_file(struct capture *capture)
 {
-    struct step step = { .take = take_header };
-    enum capture_result result;
-
     capture_close(capture);
     capture->live = false;
     memset(&capture->mapped, 0, sizeof capture->mapped);
-    step.file = open_file(capture, path);
-    if (step.file == NULL)
+}
+
+/* file: NULL with errno where it could not be opened. */
+static enum capture_result open_stream(struct capture *capture, FILE *file, const char *user_filter,
+                                       char message[static CAPTURE_ERROR_MAX])
+{
+    const struct step step = { .take = take_header, .file = file };
+    enum capture_result result;
+
+    if (file == NULL)
         return capture_say(message, CAPTURE_FAILED, "%s", strerror(errno));
     result = take_step(capture, &step, message);
     if (result != CAPTURE_OK) {
@@ -134,6 +139,29 @@ enum capture_result capture_open_file(struct capture *capture, const char *path,
     if (result != CAPTURE_OK)
         capture_close(capture);
     return result;
+}
+
+enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
+                                      char message[static CAPTURE_ERROR_MAX])
+{
+    begin_file(capture);
+    return open_stream(capture, open_file(capture, path), user_filter, message);
+}
+
+enum capture_result capture_open_fd(struct capture *capture, int fd, const char *user_filter,
+                                    char message[static CAPTURE_ERROR_MAX])
+{
+    FILE *file;
+    int saved;
+
+    begin_file(capture);
+    file = mapped_file_adopt(&capture->mapped, fd);
+    if (file == NULL) {
+        saved = errno;
+        close(fd);
+        errno = saved;
+    }
+    return open_stream(capture, file, user_filter, message);
 }
 
 /* ---- frames ---- */

@@ -48,7 +48,7 @@ struct config {
     char *path;
     uint32_t snaplen;         /* default 512; below CONFIG_MIN_SNAPLEN is raised, with a note */
     uint32_t idle_ttl_s;      /* 300 */
-    uint32_t exp_ttl_s;       /* 60; also expired_ttl, which counts where both are given */
+    uint32_t exp_ttl_s;       /* 60; also expired_ttl, which counts where both are given; 0: as idle_ttl_s */
     char *statsd_ip;          /* "127.0.0.1" */
     uint16_t statsd_port;     /* 8125 */
     bool log_to_file;         /* true */
@@ -96,6 +96,9 @@ enum config_result config_load(const char *path, struct config **out, struct con
 enum config_result config_parse(const char *path, const char *text, size_t size, struct config **out,
                                 struct config_report *report);
 void config_free(struct config *config);
+
+/* Whether it is of a capture file. */
+bool config_instance_is_file(const struct config_instance *instance);
 
 /* Prints each remark as "path:line:column: error: text". */
 void config_report_print(const struct config_report *report, const char *path, FILE *stream);

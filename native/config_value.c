@@ -150,14 +150,19 @@ static void read_word(struct config_reader *reader, const struct config_key *key
                       right_word(right, key->words));
 }
 
+/* With a word that is no level the old program went on at `warning`. */
 static void read_level(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field)
 {
+    const bool is_scalar = node->type == YAML_TREE_SCALAR;
     char shown[CONFIG_SHOWN_MAX];
+    enum log_level *out = field;
 
-    if (!is_kind(node, SCALAR_TEXT) || has_nul(node) || !log_level_parse(node->text, field))
-        config_remark_key(reader->report, CONFIG_ERROR, node, key->name,
-                          "%s is not a level; write one of trace, debug, info, warning, error, critical",
-                          config_show(shown, node));
+    if (is_scalar && !has_nul(node) && log_level_parse(node->text, out))
+        return;
+    config_remark_key(reader->report, is_scalar ? CONFIG_WARNING : CONFIG_ERROR, node, key->name,
+                      "%s is not a level; %swrite one of trace, debug, info, warning, error, critical", config_show(shown, node),
+                      is_scalar ? "warning is used; " : "");
+    *out = LOG_WARN;
 }
 
 /* Why a scalar cannot be what the key asks for, text behind the scalar itself; NULL: it can. Its kind comes last: a text that

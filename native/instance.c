@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "verdict.h"
 
 /* Blocks by which group_by: subnet gathers peers: what one site or one customer's network usually has. */
 #define SUBNET_BITS_V4 24
@@ -17,6 +18,7 @@ static struct meter_instance describe(const struct instance *instance, const str
         .local_own = host->own,
         .local_host = host->host,
         .local_nets = instance->local_nets,
+        .both_sides = instance->replay != NULL && instance->local_nets == NULL, /* as `go-metro read` without --local */
         .group = instance->config->group_by,
         .subnet_bits_v4 = SUBNET_BITS_V4,
         .subnet_bits_v6 = SUBNET_BITS_V6,
@@ -68,12 +70,12 @@ static void release(struct instance *instance)
 }
 
 int instance_start(struct instance *out, const struct config *whole, const struct config_instance *config, struct tap *tap,
-                   const char *refusal, struct meter *meter, const struct instance_host *host)
+                   struct replay *replay, struct meter *meter, const struct instance_host *host)
 {
     struct meter_instance description;
 
     *out = (struct instance){
-        .whole = whole, .config = config, .tap = tap, .refusal = refusal, .number = -1, .window = window_of(config)
+        .whole = whole, .config = config, .tap = tap, .replay = replay, .number = -1, .window = window_of(config)
     };
     if (fill(out, NULL) < 0)
         goto fail;
@@ -91,12 +93,9 @@ int instance_change(struct instance *instance, const struct config *whole, const
                     struct meter *meter, const struct instance_host *host)
 {
     struct instance old = *instance;
-    struct instance changed = { .whole = whole,
-                                .config = config,
-                                .tap = old.tap,
-                                .refusal = old.refusal,
-                                .number = old.number,
-                                .window = window_of(config) };
+    struct instance changed = {
+        .whole = whole, .config = config, .tap = old.tap, .replay = old.replay, .number = old.number, .window = window_of(config)
+    };
 
     if (window_is_alike(&old.window, &changed.window))
         changed.window = old.window;
@@ -145,11 +144,18 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX])
 {
     targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
+    if (instance->replay != NULL)
+        verdict_add_cause(out, replay_warning(instance->replay));
+}
+
+bool instance_is_resolved(const struct instance *instance)
+{
+    return targets_are_answered(instance->targets);
 }
 
 uint64_t instance_revision(const struct instance *instance)
 {
-    return targets_revision(instance->targets);
+    return targets_revision(instance->targets) + (instance->replay == NULL ? 0 : replay_revision(instance->replay));
 }
 
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)

@@ -1,7 +1,7 @@
 /* instance.h: one instance of the YAML at work: whom it wants, where it captures, its number in the meter.
  *
  * instance_start(); instance_answer() for each answer of the resolver; instance_refresh() when addresses changed;
- * instance_stop(). The tap and the meter are the monitor's. */
+ * instance_stop(). The tap, the replay and the meter are the monitor's. */
 #ifndef GO_METRO_INSTANCE_H
 #define GO_METRO_INSTANCE_H
 
@@ -10,6 +10,7 @@
 #include "config.h"
 #include "meter.h"
 #include "netset.h"
+#include "replay.h"
 #include "segment.h"
 #include "tap.h"
 #include "target.h"
@@ -21,8 +22,8 @@ struct instance {
     struct targets *targets;
     struct netset *whitelist;  /* NULL: all peers */
     struct netset *local_nets; /* NULL: none */
-    struct tap *tap;           /* NULL: nothing to capture; `refusal` says why */
-    const char *refusal;       /* NULL, or why this instance is not measured at all */
+    struct tap *tap;           /* NULL: none, as for a file */
+    struct replay *replay;     /* of a file; NULL: none */
     int number;                /* the meter's; -1: none */
     struct window window;      /* when it is measured; whoever looks at it is the roster */
 };
@@ -33,10 +34,10 @@ struct instance_host {
     const struct netset *host; /* of the namespace */
 };
 
-/* Fills *out and enters it into the meter. tap may be NULL (with a refusal). 0; -1: out of memory or of numbers (*out is empty).
- */
+/* Fills *out and enters it into the meter, which is the replay's where there is one. 0; -1: out of memory or of numbers (*out is
+ * empty). */
 int instance_start(struct instance *out, const struct config *whole, const struct config_instance *config, struct tap *tap,
-                   const char *refusal, struct meter *meter, const struct instance_host *host);
+                   struct replay *replay, struct meter *meter, const struct instance_host *host);
 /* Ends it: its flows and rows go. */
 void instance_stop(struct instance *instance, struct meter *meter);
 /* The same instance by another configuration (another whitelist, other tags): flows that are still wanted stay, and so does what
@@ -44,6 +45,8 @@ void instance_stop(struct instance *instance, struct meter *meter);
  * instance is as before). */
 int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
                     struct meter *meter, const struct instance_host *host);
+/* Whether each of its names has had an answer, good or bad. */
+bool instance_is_resolved(const struct instance *instance);
 /* Tells the meter of the sets as they are now (addresses that changed). */
 void instance_refresh(const struct instance *instance, struct meter *meter, const struct instance_host *host);
 

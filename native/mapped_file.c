@@ -16,14 +16,24 @@ static int64_t size_now(FILE *stream)
     return fstat(fileno(stream), &status) == 0 ? status.st_size : 0;
 }
 
+static FILE *take(struct mapped_file *file, FILE *stream)
+{
+    memset(file, 0, sizeof *file);
+    file->stream = stream;
+    if (stream != NULL)
+        file->size = size_now(stream);
+    return stream;
+}
+
 /* m: mapped, where it can be. */
 FILE *mapped_file_open(struct mapped_file *file, const char *path)
 {
-    memset(file, 0, sizeof *file);
-    file->stream = fopen(path, "rbme");
-    if (file->stream != NULL)
-        file->size = size_now(file->stream);
-    return file->stream;
+    return take(file, fopen(path, "rbme"));
+}
+
+FILE *mapped_file_adopt(struct mapped_file *file, int fd)
+{
+    return take(file, fdopen(fd, "rbm"));
 }
 
 bool mapped_file_is_shorter(const struct mapped_file *file)

@@ -1,6 +1,7 @@
 /* mapped_file.h: a file to be read once, mapped, of which no more than a window stays with the process.
  *
- * mapped_file_open() gives a FILE like any other, whose owner closes it; now and then, while it is read, mapped_file_release().
+ * mapped_file_open() or mapped_file_adopt() gives a FILE like any other, whose owner closes it; now and then, while it is read,
+ * mapped_file_release().
  * The C library maps a regular file instead of copying it, which saves a third of what reading a capture costs;
  * but then what was read is memory of the process, as long as nobody says that it is not wanted any more. An own FILE that maps a
  * window at a time (fopencookie()) costs 5 ns a packet more: its fread() copies a record's header byte by byte. */
@@ -25,6 +26,8 @@ struct mapped_file {
 
 /* NULL: it cannot be opened (errno), and *file is of no file. */
 FILE *mapped_file_open(struct mapped_file *file, const char *path);
+/* The same of what is open for reading already; the FILE owns it then. NULL: out of memory, and fd is still the caller's. */
+FILE *mapped_file_adopt(struct mapped_file *file, int fd);
 /* Whether it has become shorter than it was. What was behind the new end in its last page is read as zeros. Not inlined, as what
  * it needs of the stack would be made for each frame that is not asked about. */
 __attribute__((noinline)) bool mapped_file_is_shorter(const struct mapped_file *file);

@@ -136,6 +136,15 @@ void meter_finish(struct meter *meter, uint64_t instances)
 
 /* --- instances --- */
 
+static void begin_instance(struct meter *meter, struct metered *metered)
+{
+    const struct meter_instance spec = metered->spec;
+
+    *metered = (struct metered){ .spec = spec };
+    metered->other.birth = ++meter->peers.births;
+    peer_init(&metered->other.stats, &meter->empty);
+}
+
 int meter_instance_add(struct meter *meter, const struct meter_instance *instance)
 {
     int number = 0;
@@ -147,8 +156,7 @@ int meter_instance_add(struct meter *meter, const struct meter_instance *instanc
         return -1;
     }
     meter->instances[number]->spec = *instance;
-    meter->instances[number]->other.birth = ++meter->peers.births;
-    peer_init(&meter->instances[number]->other.stats, &meter->empty);
+    begin_instance(meter, meter->instances[number]);
     return number;
 }
 
@@ -199,13 +207,9 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
     drop_unwanted_rows(meter, number);
 }
 
-void meter_instance_remove(struct meter *meter, int number)
+/* Its flows and rows go. */
+static void end_instance(struct meter *meter, int number)
 {
-    struct metered *metered = metered_at(meter, number);
-
-    if (metered == NULL) {
-        return;
-    }
     meter_finish(meter, UINT64_C(1) << number);
     for (uint32_t index = 0; index < meter->peers.high; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);
@@ -213,7 +217,27 @@ void meter_instance_remove(struct meter *meter, int number)
             remove_row(meter, index);
         }
     }
-    meter->changes += metered->counters.packets; /* which no longer are among those that meter_changes() adds */
+    /* Its packets no longer are among those that meter_changes() adds. */
+    meter->changes += meter->instances[number]->counters.packets;
+}
+
+void meter_instance_clear(struct meter *meter, int number)
+{
+    if (metered_at(meter, number) == NULL) {
+        return;
+    }
+    end_instance(meter, number);
+    begin_instance(meter, meter->instances[number]);
+}
+
+void meter_instance_remove(struct meter *meter, int number)
+{
+    struct metered *metered = metered_at(meter, number);
+
+    if (metered == NULL) {
+        return;
+    }
+    end_instance(meter, number);
     free(metered);
     meter->instances[number] = NULL;
 }

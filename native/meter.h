@@ -97,6 +97,8 @@ uint64_t meter_births(const struct meter *meter);
 int meter_instance_add(struct meter *meter, const struct meter_instance *instance);
 /* The same instance with other sets or grouping; flows that are no longer wanted end (pending -> unacked). */
 void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance);
+/* The same instance from its beginning: its flows, rows and counters go. */
+void meter_instance_clear(struct meter *meter, int number);
 /* Its flows and rows go; the number becomes free. */
 void meter_instance_remove(struct meter *meter, int number);
 

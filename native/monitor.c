@@ -70,7 +70,7 @@ static void apply_config(struct monitor *monitor, struct config *config)
 
     if (old != NULL && strcmp(old->user, config->user) != 0)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
-    publisher_aim(monitor->publisher, config->segment_path, config->max_peers);
+    publisher_aim(monitor->publisher, config->segment_path, roster_max_peers(config));
     statsd_aim(monitor->statsd, config);
     monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
     if (!monitor->is_short_of_memory)
@@ -263,6 +263,11 @@ static void on_tick(struct monitor *monitor)
     statsd_tick(monitor->statsd, publisher_contents(monitor->publisher), roster_instances(monitor->roster, &count), now_s());
 }
 
+static const char *signal_name(uint32_t number)
+{
+    return number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGQUIT";
+}
+
 static void on_signal(struct monitor *monitor)
 {
     struct signalfd_siginfo info;
@@ -276,7 +281,7 @@ static void on_signal(struct monitor *monitor)
             helper_log_reopen();
             break;
         default:
-            log_info("monitor", "%s: stopping", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+            log_info("monitor", "%s: stopping", signal_name(info.ssi_signo));
             monitor->stop = true;
         }
 }

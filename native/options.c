@@ -30,7 +30,13 @@ static const struct {
     { "help", COMMAND_HELP, false },
 };
 
-enum flag_type { FLAG_TEXT, FLAG_ONCE /* a text that must not be given twice */, FLAG_BOOL, FLAG_LOCAL };
+enum flag_type {
+    FLAG_TEXT,
+    FLAG_ONCE, /* a text that must not be given twice */
+    FLAG_BOOL,
+    FLAG_GIVEN, /* a boolean whose value is nothing to us */
+    FLAG_LOCAL
+};
 
 static const struct flag {
     const char *name;
@@ -42,7 +48,7 @@ static const struct flag {
     { "log", FOR_RUN, FLAG_TEXT, offsetof(struct options, log) },
     { "f", FOR_RUN | FOR_READ | FOR_LIVE, FLAG_TEXT, offsetof(struct options, filter) },
     { "i", FOR_LIVE, FLAG_ONCE, offsetof(struct options, interface) },
-    { "st", FOR_RUN, FLAG_BOOL, offsetof(struct options, soften_given) },
+    { "st", FOR_RUN, FLAG_GIVEN, offsetof(struct options, soften_given) },
     { "json", FOR_READ | FOR_LIVE | FOR_STATUS, FLAG_BOOL, offsetof(struct options, json) },
     { "samples", FOR_READ | FOR_LIVE, FLAG_BOOL, offsetof(struct options, samples) },
     { "prometheus", FOR_STATUS, FLAG_BOOL, offsetof(struct options, prometheus) },
@@ -120,10 +126,13 @@ static int set_flag(const struct flag *flag, const char *value, struct options *
         *(const char **)field = value;
         return 0;
     case FLAG_BOOL:
+    case FLAG_GIVEN:
         if (parse_bool(value, field) < 0) {
             snprintf(message, 256, "-%s: '%.100s' is neither true nor false", flag->name, value);
             return -1;
         }
+        if (flag->type == FLAG_GIVEN)
+            *(bool *)field = true;
         return 0;
     case FLAG_LOCAL:
         if (out->local_count == OPTIONS_MAX_LOCAL) {
@@ -148,7 +157,7 @@ static int take_flag(int argc, char *const argv[], int *at, struct options *out,
         snprintf(message, 256, "unknown flag '%.100s'; see 'go-metro help'", argv[*at]);
         return -1;
     }
-    if (value == NULL && flag->type == FLAG_BOOL)
+    if (value == NULL && (flag->type == FLAG_BOOL || flag->type == FLAG_GIVEN))
         value = "true";
     if (value == NULL) {
         if (*at + 1 >= argc) {
@@ -174,7 +183,9 @@ static int take_command(const char *word, struct options *out, bool *operands, c
 
 static bool is_help(const char *arg)
 {
-    return strcmp(arg, "-h") == 0 || strcmp(arg, "-help") == 0 || strcmp(arg, "--help") == 0;
+    const char *name = arg + (arg[1] == '-' ? 2 : 1);
+
+    return strcmp(name, "h") == 0 || strcmp(name, "help") == 0;
 }
 
 /* What cannot be said flag by flag. */

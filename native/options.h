@@ -26,7 +26,7 @@ struct options {
     const char *log;       /* -log */
     const char *filter;    /* -f, NULL: none */
     const char *interface; /* -i */
-    bool soften_given;     /* -st was given: accepted for the old program's sake */
+    bool soften_given;     /* -st was given, with whatever value: accepted for the old program's sake */
     bool json, samples, prometheus;
     const char *segment;                  /* --segment, NULL: the default path */
     const char *local[OPTIONS_MAX_LOCAL]; /* --local */

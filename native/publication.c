@@ -44,6 +44,7 @@ struct publication {
     /* for the row callback */
     const struct instance *sources;
     size_t source_count;
+    const struct replay *replay; /* whose rows they are; NULL: the interfaces' */
     const struct publication_time *time;
 };
 
@@ -108,6 +109,16 @@ static uint8_t family(const struct meter_row *row, const struct ip_address *addr
     return address_is_v4(address) ? SEG_FAMILY_V4 : SEG_FAMILY_V6;
 }
 
+/* Rows of a file say when they were read, not when its packets were captured: a reader that asks what is new gets them once. */
+static void fill_times(struct seg_row *out, const struct meter_row *row, const struct replay *replay)
+{
+    const struct replay_times times = replay == NULL ? (struct replay_times){ 0 } : replay_times(replay);
+
+    out->birth_realtime_ns = replay == NULL ? (uint64_t)row->birth_time_ns : times.begun_realtime_ns;
+    if (row->last_sample_time_ns != 0)
+        out->last_sample_boottime_ns = replay == NULL ? (uint64_t)row->last_sample_s * 1000000000u : times.read_boottime_ns;
+}
+
 static void fill_identity(struct seg_row *out, const struct meter_row *row, size_t index)
 {
     out->instance = (uint32_t)index;
@@ -121,8 +132,6 @@ static void fill_identity(struct seg_row *out, const struct meter_row *row, size
     out->peer_bits = row->other ? 0 : row->peer_bits;
     out->peer_port = row->peer_port;
     out->birth = row->birth;
-    out->birth_realtime_ns = (uint64_t)row->birth_time_ns;
-    out->last_sample_boottime_ns = row->last_sample_time_ns == 0 ? 0 : (uint64_t)row->last_sample_s * 1000000000u;
 }
 
 static void fill_statistics(struct seg_row *out, const struct peer_stats *stats, uint32_t now_s)
@@ -146,7 +155,7 @@ static void fill_statistics(struct seg_row *out, const struct peer_stats *stats,
 static const struct instance *find_source(const struct publication *publication, int number, size_t *index)
 {
     for (size_t i = 0; i < publication->source_count; i++)
-        if (publication->sources[i].number == number) {
+        if (publication->sources[i].number == number && publication->sources[i].replay == publication->replay) {
             *index = i;
             return &publication->sources[i];
         }
@@ -173,15 +182,23 @@ static bool fill_name(struct seg_row *out, const char *name, const struct meter_
     return true;
 }
 
+/* The seconds of the meter that the rows are of. */
+static uint32_t meter_now_s(const struct publication *publication)
+{
+    return publication->replay == NULL ? (uint32_t)(publication->time->boottime_ns / 1000000000u)
+                                       : replay_times(publication->replay).now_s;
+}
+
 /* All but the name. True: something is another now; a histogram changes with its row's counts alone. */
-static bool fill_counts(struct seg_row *out, const struct meter_row *row, size_t index, uint32_t now_s)
+static bool fill_counts(const struct publication *publication, struct seg_row *out, const struct meter_row *row, size_t index)
 {
     const size_t size = offsetof(struct seg_row, peer_name);
     struct seg_row next;
 
     memset(&next, 0, size);
     fill_identity(&next, row, index);
-    fill_statistics(&next, row->stats, now_s);
+    fill_times(&next, row, publication->replay);
+    fill_statistics(&next, row->stats, meter_now_s(publication));
     if (memcmp(out, &next, size) == 0)
         return false;
     memcpy(out, &next, size);
@@ -196,8 +213,7 @@ static void fill_row(struct publication *publication, size_t at, const struct me
 
     if (fill_name(&publication->rows[at], name, row, &publication->shows_address[at]))
         version->name = publication->version;
-    if (fill_counts(&publication->rows[at], row, index, (uint32_t)(publication->time->boottime_ns / 1000000000u))
-        || publication->histograms[at] != histogram)
+    if (fill_counts(publication, &publication->rows[at], row, index) || publication->histograms[at] != histogram)
         version->counts = publication->version;
     publication->histograms[at] = histogram;
     if (version->name == publication->version || version->counts == publication->version)
@@ -237,17 +253,25 @@ static void add_row(const struct meter_row *row, void *arg)
     publication->known[publication->count++] = now;
 }
 
+/* A meter's rows are not all that there are: those of files have their own. */
+static void add_basis(struct basis *out, const struct meter *meter)
+{
+    out->births += meter == NULL ? 0 : meter_births(meter);
+    out->changes += meter == NULL ? 0 : meter_changes(meter);
+}
+
 static void fill_basis(struct basis *out, const struct publication *publication, const struct meter *meter)
 {
     memset(out, 0, sizeof *out);
     out->meter = meter;
-    out->births = meter == NULL ? 0 : meter_births(meter);
-    out->changes = meter == NULL ? 0 : meter_changes(meter);
+    add_basis(out, meter);
     out->window = publication->time->boottime_ns / 1000000000u / PEER_WINDOW_SLOT_S;
     out->source_count = publication->source_count;
     for (size_t i = 0; i < publication->source_count; i++) {
         out->sources[i].number = publication->sources[i].number;
         out->sources[i].revision = instance_revision(&publication->sources[i]);
+        if (publication->sources[i].replay != NULL)
+            add_basis(out, replay_meter(publication->sources[i].replay));
     }
 }
 
@@ -256,6 +280,18 @@ static void forget(struct publication *publication, size_t from)
 {
     for (size_t at = from; at < publication->capacity && publication->known[at].birth != 0; at++)
         publication->known[at].birth = 0;
+}
+
+static void add_rows(struct publication *publication, const struct meter *meter)
+{
+    publication->replay = NULL;
+    if (meter != NULL)
+        meter_each_row(meter, add_row, publication);
+    for (size_t i = 0; i < publication->source_count; i++) {
+        publication->replay = publication->sources[i].replay;
+        if (publication->replay != NULL)
+            meter_each_row(replay_meter(publication->replay), add_row, publication);
+    }
 }
 
 static void build_rows(struct publication *publication, const struct meter *meter)
@@ -275,8 +311,7 @@ static void build_rows(struct publication *publication, const struct meter *mete
     publication->basis = now;
     publication->count = 0;
     publication->missing = 0;
-    if (meter != NULL)
-        meter_each_row(meter, add_row, publication);
+    add_rows(publication, meter);
     if (publication->count != count_before)
         publication->rows_version = publication->version;
     forget(publication, publication->count);
@@ -319,27 +354,37 @@ static void fill_sampling(struct seg_instance *out, const struct window *window)
     out->sample_turn_boottime_ns = window_turn_s(window) * 1000000000u;
 }
 
-static void fill_instance(struct seg_instance *out, struct instance *source, const struct meter *meter, uint32_t now_s)
+static void fill_file(struct seg_instance *out, const struct replay *replay)
+{
+    out->state = (uint32_t)replay_state(replay);
+    snprintf(out->error, sizeof out->error, "%s", replay_text(replay));
+}
+
+static void fill_capture(struct seg_instance *out, struct tap *tap)
 {
     struct capture_statistics statistics;
 
-    memset(out, 0, sizeof *out);
-    out->fingerprint = source->config->fingerprint;
-    snprintf(out->interface, sizeof out->interface, "%s", source->config->interface);
-    if (source->number >= 0)
-        fill_counters(out, meter, source->number);
-    instance_warning(source, now_s, out->warning);
-    fill_sampling(out, &source->window);
-    if (source->tap == NULL) {
-        out->state = SEG_FAILED;
-        snprintf(out->error, sizeof out->error, "%s", source->refusal == NULL ? "" : source->refusal);
-        return;
-    }
-    out->state = (uint32_t)tap_state(source->tap);
-    snprintf(out->error, sizeof out->error, "%s", tap_error(source->tap));
-    tap_statistics(source->tap, &statistics);
+    out->state = (uint32_t)tap_state(tap);
+    snprintf(out->error, sizeof out->error, "%s", tap_error(tap));
+    tap_statistics(tap, &statistics);
     out->dropped_kernel = statistics.dropped_kernel;
     out->dropped_interface = statistics.dropped_interface;
+}
+
+static void fill_instance(struct seg_instance *out, struct instance *source, const struct meter *meter, uint32_t now_s)
+{
+    memset(out, 0, sizeof *out);
+    out->fingerprint = source->config->fingerprint;
+    out->state = SEG_STARTING;
+    snprintf(out->interface, sizeof out->interface, "%s", source->config->interface);
+    if (source->number >= 0)
+        fill_counters(out, source->replay == NULL ? meter : replay_meter(source->replay), source->number);
+    instance_warning(source, now_s, out->warning);
+    fill_sampling(out, &source->window);
+    if (source->replay != NULL)
+        fill_file(out, source->replay);
+    else if (source->tap != NULL)
+        fill_capture(out, source->tap);
 }
 
 size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
@@ -373,7 +418,7 @@ enum seg_state publication_overall_state(const struct seg_instance *instances, s
     size_t capturing = 0, failed = 0;
 
     for (size_t i = 0; i < count; i++) {
-        capturing += instances[i].state == SEG_CAPTURING;
+        capturing += instances[i].state == SEG_CAPTURING || instances[i].state == SEG_STOPPED;
         failed += instances[i].state == SEG_FAILED;
     }
     if (failed == count)

@@ -23,13 +23,14 @@ struct publication;
 struct publication *publication_new(void); /* NULL: out of memory */
 void publication_free(struct publication *publication);
 
-/* Fills *out; its arrays are the publication's until the next call, the histograms are the meter's own: publish it before the
- * meter takes a frame. state and error are the helper's own. Rows that no memory could be had for are missing: the number of
- * them is returned (0: all are there). */
+/* meter: the interfaces'; instances of a file have their own. Fills *out; its arrays are the publication's until the next call,
+ * the histograms are the meter's own: publish it before the meter takes a frame. state and error are the helper's own. Rows that
+ * no memory could be had for are missing: the number of them is returned (0: all are there). */
 size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
                          const struct publication_time *time, struct segment_contents *out);
 
-/* The state of all from the states of each: capturing, starting, degraded (some fail) or failed (none can measure). */
+/* The state of all from the states of each: capturing (or read to its end, for a file), starting, degraded (some fail) or failed
+ * (none can measure). */
 enum seg_state publication_overall_state(const struct seg_instance *instances, size_t count);
 
 #endif

@@ -174,12 +174,13 @@ const char *publisher_trouble(const struct publisher *publisher)
     return publisher->trouble;
 }
 
+/* What an instance that has stopped says is no error. */
 static const char *first_error(const struct segment_contents *contents)
 {
     const char *error = "";
 
     for (uint32_t i = 0; i < contents->instance_count && *error == '\0'; i++)
-        error = contents->instances[i].error;
+        error = contents->instances[i].state == SEG_STOPPED ? "" : contents->instances[i].error;
     return error;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "file_time.h"
 #include "local_nets.h"
 #include "meter.h"
 #include "progress.h"
@@ -23,16 +24,12 @@
 #define IDLE_TTL_S 300
 #define EXP_TTL_S 60
 
-#define NS_PER_S INT64_C(1000000000)
 #define FRAMES_A_LOOK 4096 /* between two looks at how far it is */
 
 struct reading {
     struct meter *meter;
     int number;
-    bool has_time;
-    int64_t start_ns;  /* of the first frame */
-    int64_t next_s_ns; /* what is captured from then on may be of a later second; 0: nothing was yet */
-    uint32_t now_s;    /* since then; never goes back */
+    struct file_time time;
 };
 
 static void on_sample(const struct meter_sample *sample, void *arg)
@@ -41,36 +38,20 @@ static void on_sample(const struct meter_sample *sample, void *arg)
     report_json_sample(stdout, sample);
 }
 
-/* The first frame, one without a time, or one of another second than those before it. */
-static void on_second(struct reading *reading, int64_t time_ns)
-{
-    int64_t elapsed_s;
-
-    if (!reading->has_time) {
-        reading->has_time = true;
-        reading->start_ns = time_ns;
-    }
-    elapsed_s = (time_ns - reading->start_ns) / NS_PER_S;
-    if (elapsed_s > (int64_t)reading->now_s && elapsed_s <= UINT32_MAX) {
-        reading->now_s = (uint32_t)elapsed_s;
-        meter_expire(reading->meter, reading->now_s);
-    }
-    reading->next_s_ns = reading->start_ns + ((int64_t)reading->now_s + 1) * NS_PER_S;
-}
-
 static void on_frame(void *arg, const struct captured_frame *frame)
 {
     struct reading *reading = arg;
     const uint64_t instances = UINT64_C(1) << reading->number;
 
-    if (frame->time_ns >= reading->next_s_ns) {
+    if (file_time_is_turn(&reading->time, frame->time_ns)) {
         if (frame->time_ns == CAPTURE_NO_TIME) {
             meter_ignore(reading->meter, instances, PACKET_CLOCK_STEP);
             return;
         }
-        on_second(reading, frame->time_ns);
+        if (file_time_turn(&reading->time, frame->time_ns))
+            meter_expire(reading->meter, reading->time.now_s);
     }
-    meter_frame(reading->meter, instances, frame, reading->now_s);
+    meter_frame(reading->meter, instances, frame, reading->time.now_s);
 }
 
 /* The samples are a stream of lines; a bar between them would tear those that go to the same terminal. */

@@ -10,6 +10,9 @@
 #include "ours.h"
 
 #define STAMP_AHEAD_NS INT64_C(1000000) /* so long a packet may be between its time stamp and the filter */
+/* Of reading a file in a turn in which the interfaces have nothing to say; and in one in which they have. */
+#define READ_NS UINT64_C(1000000)
+#define LEAST_READ_NS 1
 
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2])
 {
@@ -29,10 +32,23 @@ void roster_free_tap(struct shared_tap *shared)
     *shared = (struct shared_tap){ 0 };
 }
 
+static struct meter *meter_of(const struct roster *roster, const struct instance *instance)
+{
+    return instance->replay == NULL ? roster->meter : replay_meter(instance->replay);
+}
+
+void roster_end_instance(struct roster *roster, struct instance *instance)
+{
+    struct replay *replay = instance->replay;
+
+    instance_stop(instance, meter_of(roster, instance));
+    replay_free(replay);
+}
+
 void roster_stop(struct roster *roster)
 {
     for (size_t i = 0; i < roster->count; i++)
-        instance_stop(&roster->instances[i], roster->meter);
+        roster_end_instance(roster, &roster->instances[i]);
     for (size_t i = 0; i < roster->tap_count; i++)
         roster_free_tap(&roster->taps[i]);
     roster->count = roster->tap_count = 0;
@@ -77,7 +93,7 @@ struct instance_host roster_host(struct roster *roster, const struct tap *tap)
 {
     const struct shared_tap *shared = find_tap(roster, tap);
 
-    return (struct instance_host){ .own = shared == NULL ? NULL : shared->own, .host = roster->host };
+    return shared == NULL ? (struct instance_host){ 0 } : (struct instance_host){ .own = shared->own, .host = roster->host };
 }
 
 static void add_to_union(const struct ip_prefix *prefix, uint32_t value, void *arg)
@@ -168,10 +184,39 @@ void roster_refresh_host(struct roster *roster)
     for (size_t i = 0; i < roster->count; i++) {
         struct instance_host sets = roster_host(roster, roster->instances[i].tap);
 
-        instance_refresh(&roster->instances[i], roster->meter, &sets);
+        if (roster->instances[i].replay == NULL)
+            instance_refresh(&roster->instances[i], roster->meter, &sets);
     }
     netset_free(old);
 }
+
+/* ---- files ---- */
+
+static void check_files(struct roster *roster, uint32_t now_s)
+{
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->instances[i].replay != NULL)
+            replay_check(roster->instances[i].replay, now_s, instance_is_resolved(&roster->instances[i]));
+}
+
+/* Files are read one after the other: the first one that is not at its end; NULL: none. */
+static struct replay *current_file(const struct roster *roster)
+{
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->instances[i].replay != NULL && replay_is_reading(roster->instances[i].replay))
+            return roster->instances[i].replay;
+    return NULL;
+}
+
+static bool is_any_ready(const struct roster *roster, const struct pollfd *polled)
+{
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (polled == NULL || polled[i].revents != 0)
+            return true;
+    return false;
+}
+
+/* ---- at work ---- */
 
 void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s)
 {
@@ -189,6 +234,7 @@ void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now
     }
     for (size_t i = 0; i < roster->count && resolver != NULL; i++)
         targets_ask(roster->instances[i].targets, resolver, now_s, roster->config->resolve_interval_s);
+    check_files(roster, now_s);
     meter_expire(roster->meter, now_s);
 }
 
@@ -207,9 +253,13 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
         struct instance *instance = &roster->instances[i];
         struct instance_host host = roster_host(roster, instance->tap);
         struct shared_tap *shared = find_tap(roster, instance->tap);
+        const size_t unknown = targets_unknown(instance->targets);
 
-        if (instance_answer(instance, answer, roster->meter, &host) && shared != NULL)
+        if (instance_answer(instance, answer, meter_of(roster, instance), &host) && shared != NULL)
             roster_refilter(roster, shared);
+        /* Whose name could not be resolved before was passed over in a file. */
+        if (instance->replay != NULL && targets_unknown(instance->targets) < unknown)
+            replay_restart(instance->replay);
     }
 }
 
@@ -223,7 +273,7 @@ void roster_clock_step(struct roster *roster)
 
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms)
 {
-    *timeout_ms = -1;
+    *timeout_ms = current_file(roster) == NULL ? -1 : 0;
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct tap *tap = roster->taps[i].tap;
         const int rest_ms = (int)tap_rest_ms(tap);
@@ -237,6 +287,8 @@ size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_
 
 void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s, bool skip)
 {
+    struct replay *file = current_file(roster);
+
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
         const struct tap_sink sink = { .meter = roster->meter,
@@ -251,6 +303,8 @@ void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_
         if (tap_dispatch(shared->tap, &sink))
             meter_finish(roster->meter, shared->instances);
     }
+    if (file != NULL)
+        replay_read(file, is_any_ready(roster, polled) ? LEAST_READ_NS : READ_NS);
 }
 
 void roster_finish(struct roster *roster)

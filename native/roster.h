@@ -1,4 +1,5 @@
-/* roster.h: what is measured: the configuration in force, its instances, the taps that they share, and the meter.
+/* roster.h: what is measured: the configuration in force, its instances, the taps that they share, and the meter; and the files
+ * of instances that have one, each with a meter of its own.
  *
  * roster_new(); roster_apply() with each good configuration; roster_turn_windows() and roster_check() about once a second and
  * roster_links_changed() when links.h says so; roster_answer() for each answer of the resolver; roster_poll() and
@@ -30,7 +31,9 @@ void roster_free(struct roster *roster);
 int roster_apply(struct roster *roster, struct config *config);
 
 const struct config *roster_config(const struct roster *roster); /* NULL before the first */
-const struct meter *roster_meter(const struct roster *roster);   /* NULL before the first */
+const struct meter *roster_meter(const struct roster *roster);   /* of the interfaces; NULL before the first */
+/* How many rows there may be under that configuration, but for those of what is over max_peers: each file has that many too. */
+uint32_t roster_max_peers(const struct config *config);
 struct instance *roster_instances(struct roster *roster, size_t *count);
 
 /* Whether roster_turn_windows() would end a window: frames that wait are still for it. */
@@ -38,17 +41,17 @@ bool roster_window_ends(const struct roster *roster, uint32_t now_s);
 /* Opens and closes what is measured in windows (window.h), by CLOCK_BOOTTIME seconds; also while nothing can be captured. */
 void roster_turn_windows(struct roster *roster, uint32_t now_s);
 
-/* now_s: monotonic seconds. Opens and closes taps, asks names that are due, lets flows expire. */
+/* now_s: monotonic seconds. Opens and closes taps and files, asks names that are due, lets flows expire. */
 void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s);
 void roster_links_changed(struct roster *roster);
 void roster_answer(struct roster *roster, const struct resolve_answer *answer);
 void roster_clock_step(struct roster *roster);
 
 /* One entry a tap (fd -1 while it is closed or left alone); the number of them. *timeout_ms: for how long poll(2) may wait, as
- * one is left alone until then; -1: for ever. */
+ * one is left alone until then; -1: for ever; 0: not at all, as there is a file to be read. */
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms);
-/* Dispatches what poll() found, or everything when polled is NULL. skip: frames are counted as ignored (`clock_step`) and not
- * measured. */
+/* Dispatches what poll() found, or everything when polled is NULL, and reads a file on for a moment. skip: frames of interfaces
+ * are counted as ignored (`clock_step`) and not measured. */
 void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s, bool skip);
 
 /* After a gap: everything in flight becomes unacked and flows are forgotten; rows stay. */

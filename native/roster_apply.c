@@ -5,9 +5,9 @@
 
 #include "links.h"
 #include "log.h"
-#include "undone.h"
 
 #define ROW_TTL_MIN_S 60
+#define BIRTHS_BITS 40 /* so many rows no meter lives to see */
 
 /* A row holds what the check has not seen yet, so it must still be there when that comes next: twice the longest time between two
  * runs, because one may be late or left out, and never less than four of the Agent's usual 15 s. `idle_ttl` may be less, as it
@@ -24,18 +24,23 @@ static bool meter_differs(const struct config *a, const struct config *b)
            || a->exp_ttl_s != b->exp_ttl_s || row_ttl_of(a) != row_ttl_of(b);
 }
 
-static int ensure_meter(struct roster *roster, const struct config *config)
+static struct meter_options meter_options_of(const struct roster *roster, const struct config *config)
 {
-    const struct meter_options options = {
+    return (struct meter_options){
         .max_flows = config->max_flows,
         .max_peers = config->max_peers,
         .idle_ttl_s = config->idle_ttl_s,
         .row_ttl_s = row_ttl_of(config),
-        .exp_ttl_s = config->exp_ttl_s,
+        .exp_ttl_s = config->exp_ttl_s == 0 ? config->idle_ttl_s : config->exp_ttl_s,
         .hash_seed = { roster->hash_seed[0], roster->hash_seed[1] },
-        .births = roster->meter == NULL ? 0 : meter_births(roster->meter),
     };
+}
 
+static int ensure_meter(struct roster *roster, const struct config *config)
+{
+    struct meter_options options = meter_options_of(roster, config);
+
+    options.births = roster->meter == NULL ? 0 : meter_births(roster->meter);
     if (roster->meter != NULL && !meter_differs(roster->config, config))
         return 0;
     if (roster->meter != NULL)
@@ -47,6 +52,32 @@ static int ensure_meter(struct roster *roster, const struct config *config)
     return roster->meter == NULL ? -1 : 0;
 }
 
+/* Its rows are of the file, and stay as long as that does. Their births are none of another meter's. */
+static struct replay *new_replay(struct roster *roster, const struct config *config, const struct config_instance *instance)
+{
+    struct meter_options options = meter_options_of(roster, config);
+
+    options.keep_rows = true;
+    options.births = ++roster->replays << BIRTHS_BITS;
+    return replay_new(instance->pcap, roster->user_filter, &options);
+}
+
+static size_t count_files(const struct config *config)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->instance_count; i++)
+        count += config_instance_is_file(&config->instances[i]);
+    return count;
+}
+
+uint32_t roster_max_peers(const struct config *config)
+{
+    const uint64_t most = config->max_peers * (1 + (uint64_t)count_files(config));
+
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
+
 static size_t count_interfaces(const struct config *config)
 {
     size_t count = 0;
@@ -56,7 +87,7 @@ static size_t count_interfaces(const struct config *config)
 
         while (j < i && strcmp(config->instances[i].interface, config->instances[j].interface) != 0)
             j++;
-        count += j == i && undone_file(&config->instances[i]) == NULL;
+        count += j == i && !config_instance_is_file(&config->instances[i]);
     }
     return count;
 }
@@ -96,11 +127,12 @@ static struct tap *tap_for(struct roster *roster, const struct config *config, c
     return next->tap;
 }
 
-/* Whether an old instance can go on as this one: a capture of the same interface, grouped alike. */
+/* Whether an old instance can go on as this one: a capture of the same interface or file, grouped alike. */
 static bool is_successor(const struct instance *old, const struct config_instance *instance)
 {
     return old->config != NULL && old->config->group_by == instance->group_by
-           && strcmp(old->config->interface, instance->interface) == 0 && undone_file(instance) == NULL;
+           && strcmp(old->config->interface, instance->interface) == 0
+           && (old->replay == NULL || strcmp(old->config->pcap, instance->pcap) == 0);
 }
 
 /* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the
@@ -122,15 +154,37 @@ static void match_instances(struct instance old[], size_t old_count, const struc
 
 static int start_one(struct roster *roster, const struct config *config, const struct config_instance *instance)
 {
-    const char *refusal = undone_file(instance);
-    struct tap *tap = refusal == NULL ? tap_for(roster, config, instance->interface) : NULL;
+    const bool is_file = config_instance_is_file(instance);
+    struct replay *replay = is_file ? new_replay(roster, config, instance) : NULL;
+    struct tap *tap = is_file ? NULL : tap_for(roster, config, instance->interface);
+    struct meter *meter = replay == NULL ? roster->meter : replay_meter(replay);
     struct instance_host host = roster_host(roster, tap);
 
-    if (refusal == NULL && tap == NULL)
+    if (replay == NULL && tap == NULL)
         return -1;
-    if (instance_start(&roster->instances[roster->count], config, instance, tap, refusal, roster->meter, &host) < 0)
+    if (instance_start(&roster->instances[roster->count], config, instance, tap, replay, meter, &host) < 0) {
+        replay_free(replay);
         return -1;
+    }
     roster->count++;
+    return 0;
+}
+
+/* A file is measured anew where something else is wanted of it: what was passed over does not come again. */
+static int go_on(struct roster *roster, const struct config *config, const struct config_instance *instance,
+                 struct instance *kept)
+{
+    const bool is_other = kept->config->fingerprint != instance->fingerprint;
+    struct meter *meter = kept->replay == NULL ? roster->meter : replay_meter(kept->replay);
+    struct instance_host host = roster_host(roster, kept->tap);
+
+    if (instance_change(kept, config, instance, meter, &host) < 0) {
+        roster_end_instance(roster, kept);
+        return -1;
+    }
+    if (kept->replay != NULL && is_other)
+        replay_restart(kept->replay);
+    roster->instances[roster->count++] = *kept;
     return 0;
 }
 
@@ -145,22 +199,11 @@ static int replace_instances(struct roster *roster, const struct config *config)
     match_instances(old, old_count, config, kept);
     for (size_t i = 0; i < old_count; i++)
         if (old[i].config != NULL)
-            instance_stop(&old[i], roster->meter);
+            roster_end_instance(roster, &old[i]);
     roster->count = 0;
-    for (size_t i = 0; i < config->instance_count; i++) {
-        struct instance_host host = roster_host(roster, kept[i].tap);
-
-        if (kept[i].config == NULL) {
-            rc |= start_one(roster, config, &config->instances[i]);
-            continue;
-        }
-        if (instance_change(&kept[i], config, &config->instances[i], roster->meter, &host) < 0) {
-            instance_stop(&kept[i], roster->meter);
-            rc = -1;
-            continue;
-        }
-        roster->instances[roster->count++] = kept[i];
-    }
+    for (size_t i = 0; i < config->instance_count; i++)
+        rc |= kept[i].config == NULL ? start_one(roster, config, &config->instances[i])
+                                     : go_on(roster, config, &config->instances[i], &kept[i]);
     return rc;
 }
 

@@ -23,13 +23,16 @@ struct roster {
     size_t tap_count;
     struct instance instances[ROSTER_MAX];
     size_t count;
+    uint64_t replays; /* that there have been */
 };
 
 /* Closes and forgets it. */
 void roster_free_tap(struct shared_tap *shared);
+/* Ends the instance, and the replay of its file. */
+void roster_end_instance(struct roster *roster, struct instance *instance);
 /* Ends every instance and tap. */
 void roster_stop(struct roster *roster);
-/* What the meter is told of the host for instances of that tap (NULL: no tap). */
+/* What the meter is told of the host for instances of that tap; nothing for those of a file (NULL), which may be of another. */
 struct instance_host roster_host(struct roster *roster, const struct tap *tap);
 /* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. */
 void roster_refresh_host(struct roster *roster);

@@ -93,7 +93,7 @@ struct seg_reason {
 
 struct seg_instance {
     uint32_t fingerprint; /* fingerprint.h */
-    uint32_t state;       /* enum seg_state */
+    uint32_t state;       /* enum seg_state; SEG_STOPPED: of a capture file that was read to its end, as `error` says */
     char interface[SEG_INTERFACE_MAX];
     char error[SEG_ERROR_MAX];
     char warning[SEG_ERROR_MAX]; /* works, but something is lost: a name that does not resolve ... */
@@ -128,8 +128,8 @@ struct seg_row {
     uint16_t peer_port; /* 0: all */
     uint16_t reserved1;
     uint64_t birth;                   /* unique in the helper's life: a row that left and came back has another */
-    uint64_t birth_realtime_ns;       /* 0: not known */
-    uint64_t last_sample_boottime_ns; /* not later than the snapshot's; 0: none yet */
+    uint64_t birth_realtime_ns;       /* 0: not known; of a capture file: when it was opened */
+    uint64_t last_sample_boottime_ns; /* not later than the snapshot's; 0: none yet; of a capture file: when it was read */
     uint64_t flows, timed, samples, handshake_samples, retransmits; /* cumulative since birth, modulo 2^64 */
     uint64_t skipped[SEG_SKIPS];
     uint64_t sum_ns, handshake_sum_ns;

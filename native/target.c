@@ -19,10 +19,10 @@ struct target {
     struct ip_prefix prefix;      /* TARGET_ADDRESS, TARGET_BLOCK */
     struct ip_address *addresses; /* TARGET_HOST: the last good answer */
     size_t address_count;
-    char name[RESOLVE_NAME_MAX]; /* TARGET_ADDRESS: its reverse name, "" while there is none */
-    bool is_name_shared;         /* another target has the same reverse name: it would make one series of two */
-    uint32_t id;                 /* TARGET_HOST: unique, and the same over reloads */
-    bool was_asked, was_answered;
+    char name[RESOLVE_NAME_MAX];  /* TARGET_ADDRESS: its reverse name, "" while there is none */
+    bool is_name_shared;          /* another target has the same reverse name: it would make one series of two */
+    uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
+    bool was_asked, was_answered; /* a good answer or a bad one */
     uint32_t asked_s;
     const char *error; /* of the newest answer; NULL: fine */
 };
@@ -225,7 +225,6 @@ static bool take_addresses(struct target *target, const struct resolve_answer *a
     else if (target->error != NULL && answer->error == NULL)
         log_info("target", "the host '%s' resolves now", target->text);
     target->error = answer->error;
-    target->was_answered = true;
     if (answer->error != NULL || has_addresses(target, answer->addresses, answer->count))
         return false;
     if (set_addresses(target, answer->addresses, answer->count) == 0)
@@ -284,6 +283,7 @@ bool targets_answer(struct targets *targets, const struct resolve_answer *answer
         return false;
     snprintf(name, sizeof name, "%s", answer->name);
     for (size_t place = find_first(targets, &key); is_like(targets, place, &key); place++) {
+        targets->sorted[place]->was_answered = true;
         if (answer->kind == RESOLVE_FORWARD)
             changed |= take_addresses(targets->sorted[place], answer);
         else
@@ -380,4 +380,26 @@ void targets_warning(const struct targets *targets, uint32_t now_s, char *out, s
     else
         snprintf(out, size, "%zu hosts do not resolve, '%.100s' the first (%s); correct `hosts` or the resolver", failed,
                  first->text, reason);
+}
+
+static bool is_asked_for(const struct targets *targets, const struct target *target)
+{
+    return target->kind == TARGET_HOST || (target->kind == TARGET_ADDRESS && targets->resolve_names);
+}
+
+bool targets_are_answered(const struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++)
+        if (is_asked_for(targets, &targets->items[i]) && !targets->items[i].was_answered)
+            return false;
+    return true;
+}
+
+size_t targets_unknown(const struct targets *targets)
+{
+    size_t unknown = 0;
+
+    for (size_t i = 0; i < targets->count; i++)
+        unknown += targets->items[i].kind == TARGET_HOST && targets->items[i].address_count == 0;
+    return unknown;
 }

@@ -41,6 +41,11 @@ uint64_t targets_revision(const struct targets *targets);
  * address of the instance has the same, or NULL (then the address itself is the name). */
 const char *targets_name(const struct targets *targets, uint32_t value);
 
+/* Whether every name and address that is asked for has had an answer, good or bad. */
+bool targets_are_answered(const struct targets *targets);
+/* Hosts of which no address is known. */
+size_t targets_unknown(const struct targets *targets);
+
 /* "" or one line that says which names do not resolve, or have had no answer at now_s for long. */
 void targets_warning(const struct targets *targets, uint32_t now_s, char *out, size_t size);
 

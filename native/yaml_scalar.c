@@ -145,11 +145,11 @@ static bool read_integer(const char *text, struct yaml_scalar *out)
 
     if (!sum_integer(skip_sign(text), out->octal, &sum, &out->beyond))
         return false;
-    if (out->beyond || sum > (uint64_t)INT64_MAX) {
+    if (out->beyond || sum > (uint64_t)INT64_MAX + negative) {
         out->beyond = true;
         out->integer = negative ? INT64_MIN : INT64_MAX;
     } else {
-        out->integer = negative ? -(int64_t)sum : (int64_t)sum;
+        out->integer = (int64_t)(negative ? 0 - sum : sum);
     }
     return true;
 }

@@ -199,7 +199,7 @@ static int set_up(struct scene *scene, struct netset *own)
     if (scene->seq == NULL || scene->meter == NULL || scene->publication == NULL || own == NULL)
         return -1;
     return prefix_parse("10.0.0.1", &ours, NULL) && netset_add(own, &ours, 0) == 0
-               ? instance_start(&scene->instance, &whole, &wanted, NULL, "", scene->meter, &host)
+               ? instance_start(&scene->instance, &whole, &wanted, NULL, NULL, scene->meter, &host)
                : -1;
 }
 

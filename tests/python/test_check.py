@@ -50,6 +50,42 @@ def run_after(host, segment_path):
 
 # ---- what is submitted ----
 
+FILE = {'interface': 'file', 'pcap': '/var/tmp/a.pcap', 'ips': ['10.0.0.2']}
+
+
+def of_file(**fields):
+    return Instance(fingerprint('file', '/var/tmp/a.pcap'), interface='file', **fields)
+
+
+def test_a_file_at_its_end_is_no_failure(host, segment_path):
+    """What it says of itself goes to the service check; its rows are submitted while they are new, as any other."""
+    read = '/var/tmp/a.pcap: read to its end: 6 packets'
+    segment = Segment([Row(samples_ms=[1.0], age_s=1, life_s=2)], [of_file(state=builder.STOPPED, error=read)])
+    segment.write(segment_path)
+    started = host([FILE], extended_metrics=True)
+    first, second = started.run(), None
+    assert (first.statuses, first.values(RTT), first.values(RTT + '.samples')) == (['OK'], [1.0], [1])
+    assert first.service_checks == [(OK, ['iface:file'], read)]
+    segment.write(segment_path)
+    second = started.run()
+    assert (second.statuses, second.metrics, second.service_checks) == (['OK'], [], [(OK, ['iface:file'], read)])
+
+
+def test_a_file_that_was_cut_off_is_a_warning(host, segment_path):
+    Segment([Row(samples_ms=[1.0], age_s=1)], [of_file(state=builder.STOPPED, error='read to its end', warning='cut off')]).write(
+        segment_path)
+    result = host([FILE]).run()
+    assert (result.statuses, result.warnings, result.values(RTT)) == (['WARNING'], [['cut off']], [1.0])
+
+
+def test_a_file_that_cannot_be_read_is_critical(host, segment_path):
+    Segment([], [of_file(state=builder.FAILED, error='/var/tmp/a.pcap: no such file')], state=builder.FAILED).write(segment_path)
+    result = host([FILE]).run()
+    (status, tags, message), = result.service_checks
+    assert (result.statuses, result.metrics, status, tags) == (['ERROR'], [], CRITICAL, ['iface:file'])
+    assert '/var/tmp/a.pcap: no such file' in message and message == result.errors[0]
+
+
 def test_gauges_and_tags(run_after):
     result = run_after(lambda segment: segment.rows[0].add(2.0, 3.0))
     row = Row(samples_ms=[1.0, 2.0, 3.0])

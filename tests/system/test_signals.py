@@ -15,7 +15,7 @@ instances:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_stops_on_request(stage, number):
     stage.configure(CONFIGURATION)
     with stage.helper() as helper:

@@ -249,6 +249,7 @@ static void test_which_value_counts(void **state)
         { "init_config:\n  idle_ttl: 5x\n  idle_ttl: 200\n" INSTANCE_TEXT, 200, 60 },
         { "init_config:\n  expired_ttl: 120\n  exp_ttl: 61\n" INSTANCE_TEXT, 300, 120 },
         { "init_config:\n  expired_ttl: 120\n" INSTANCE_TEXT, 300, 120 },
+        { "init_config:\n  expired_ttl: 0\n" INSTANCE_TEXT, 300, 0 },
         { "init_config:\n  expired_ttl:\n  exp_ttl: 61\n" INSTANCE_TEXT, 300, 61 },
         { "x: &x {idle_ttl: 7}\ninit_config:\n  idle_ttl: 8\n  <<: *x\n" INSTANCE_TEXT, 8, 60 },
         { "init_config:\n  <<: [{idle_ttl: 7}, {idle_ttl: 8, exp_ttl: 9}]\n" INSTANCE_TEXT, 7, 9 },
@@ -321,6 +322,24 @@ static void test_log_levels(void **state)
         snprintf(text, sizeof text, "init_config:\n  log_level: %s\n" INSTANCE_TEXT, levels_of_old[i].name);
         config = parse(text, CONFIG_OK);
         assert_int_equal(config->log_level, levels_of_old[i].level);
+        config_free(config);
+    }
+}
+
+/* What the old program ran with runs: no level that it knew was `warning` to it. */
+static void test_unknown_log_levels(void **state)
+{
+    static const char *const words[] = { "loud", "off", "5", "notice", "'info '", "\"\"" };
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct config *config;
+
+        snprintf(text, sizeof text, "init_config:\n  log_level: %s\n" INSTANCE_TEXT, words[i]);
+        config = parse(text, CONFIG_OK);
+        assert_int_equal(config->log_level, LOG_WARN);
+        assert_int_equal(report.warnings, 1);
         config_free(config);
     }
 }
@@ -604,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_which_value_counts),
         cmocka_unit_test(test_check_interval),
         cmocka_unit_test(test_log_levels),
+        cmocka_unit_test(test_unknown_log_levels),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_suggestions),

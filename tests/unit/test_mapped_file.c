@@ -73,6 +73,26 @@ static void stays_a_window(void **state)
     assert_int_equal(fclose(file.stream), 0);
 }
 
+/* What is open already is mapped, too, and is closed with its FILE. */
+static void adopts_what_is_open(void **state)
+{
+    struct mapped_file file;
+    int fd;
+
+    (void)state;
+    write_file(SIZE);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_non_null(mapped_file_adopt(&file, fd));
+    assert_true(read_on(&file, 0, SIZE, false) > SIZE - MIB);
+    assert_int_equal(fclose(file.stream), 0);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_non_null(mapped_file_adopt(&file, fd));
+    assert_in_range(read_on(&file, 0, SIZE, true), 1, MAPPED_FILE_WINDOW + MIB);
+    assert_int_equal(fclose(file.stream), 0);
+    assert_null(mapped_file_adopt(&file, -1));
+}
+
 /* What was released is there when it is read again, and is not released once more. */
 static void releases_and_loses_nothing(void **state)
 {
@@ -219,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stays_a_window),
+        cmocka_unit_test(adopts_what_is_open),
         cmocka_unit_test(releases_and_loses_nothing),
         cmocka_unit_test(moves_with_a_longer_file),
         cmocka_unit_test(knows_stdios_mapping),

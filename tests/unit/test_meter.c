@@ -1070,6 +1070,33 @@ static void instances_do_not_mix(void **state)
     netset_free(own);
 }
 
+/* From its beginning: rows that are others, counters at 0; whoever else is there keeps all of his. */
+static void an_instance_is_cleared(void **state)
+{
+    const struct meter_instance both = { .both_sides = true };
+    uint64_t births;
+
+    (void)state;
+    assert_int_equal(meter_instance_add(meter, &both), 1);
+    open_connection(1, 2, 1000, S);
+    number = 1;
+    open_connection(1, 2, 1000, S);
+    births = meter_births(meter);
+    meter_instance_clear(meter, 1);
+    check_balance();
+    assert_int_equal(meter_row_count(meter), 2); /* the other instance's */
+    assert_int_equal(meter_counters(meter, 1)->packets, 0);
+    assert_int_equal(meter_counters(meter, 1)->open_peers, 0);
+    assert_int_equal(meter_pending(meter, 1), 0);
+    assert_int_not_equal(meter_counters(meter, 0)->packets, 0);
+    open_connection(1, 2, 1000, 2 * S);
+    check_balance();
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+    assert_true(meter_births(meter) > births);
+    meter_instance_clear(meter, 2); /* there is none */
+    number = 0;
+}
+
 static void there_are_64_instances(void **state)
 {
     const struct meter_instance instance = { .both_sides = true };
@@ -1355,6 +1382,9 @@ static void something_else(uint32_t *now_s, const struct meter_instance specs[st
     case 4:
         meter_instance_add(meter, &specs[draw(3)]);
         break;
+    case 6:
+        meter_instance_clear(meter, (int)draw(3));
+        break;
     case 5:
         meter_instance_change(meter, (int)draw(3), &specs[draw(3)]);
         break;
@@ -1465,6 +1495,7 @@ int main(void)
         CASE(a_peers_keep_alive_is_no_duplicate_ack),
         CASE(vlans_are_flows_of_their_own),
         CASE(instances_do_not_mix),
+        CASE(an_instance_is_cleared),
         CASE(there_are_64_instances),
         CASE(a_change_ends_only_what_is_no_longer_wanted),
         CASE(a_clock_step_ends_what_is_pending),

@@ -57,23 +57,69 @@ static void defaults(void **state)
     assert_int_equal(options.file_count, 0);
 }
 
+/* Whatever Go's flag package takes for a boolean. That -st was given is what counts: it has no effect, and that is said. */
 static void booleans(void **state)
 {
+    static const char *const good[] = { "-st",      "--st",  "-st=1", "-st=t", "-st=T",     "-st=true",  "-st=True",
+                                        "-st=TRUE", "-st=0", "-st=f", "-st=F", "-st=false", "-st=False", "--st=FALSE" };
+    static const char *const bad[] = { "-st=no", "-st=", "-st=yes", "-st=2", "-st=tRUE", "-st=true " };
+    struct options options;
+    char message[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(parse(ARGS((char *)good[i]), &options, message), 0);
+        assert_true(options.soften_given);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(parse(ARGS((char *)bad[i]), &options, message), -1);
+    assert_int_equal(parse(ARGS("status", "--json=true"), &options, message), 0);
+    assert_true(options.json);
+    assert_int_equal(parse(ARGS("status", "--json=false"), &options, message), 0);
+    assert_false(options.json);
+}
+
+/* As the old program's users wrote them: in start scripts, in a supervisor's file, by hand. */
+static void the_old_flags_in_every_spelling(void **state)
+{
     static const struct {
-        const char *text;
-        int rc;
-        bool value;
-    } cases[] = { { "-st", 0, true },    { "--st", 0, true },       { "-st=true", 0, true }, { "-st=1", 0, true },
-                  { "-st=F", 0, false }, { "-st=false", 0, false }, { "-st=no", -1, false }, { "-st=", -1, false } };
+        char *argv[8];
+        const char *cfg, *log, *filter;
+        bool soften_given;
+    } cases[] = {
+        { { (char *)"go-metro", (char *)"-cfg=/etc/dd-agent/conf.d/go-metro.yaml" },
+          "/etc/dd-agent/conf.d/go-metro.yaml",
+          DEFAULT_LOG,
+          NULL,
+          false },
+        { { (char *)"go-metro", (char *)"--cfg", (char *)"a", (char *)"-log", (char *)"b", (char *)"--f", (char *)"tcp" },
+          "a",
+          "b",
+          "tcp",
+          false },
+        { { (char *)"go-metro", (char *)"-st", (char *)"-cfg", (char *)"a", (char *)"--log=b" }, "a", "b", NULL, true },
+        { { (char *)"go-metro", (char *)"-f=tcp port 80 or tcp port 443", (char *)"-st=false" },
+          CONFIG_DEFAULT_PATH,
+          DEFAULT_LOG,
+          "tcp port 80 or tcp port 443",
+          true },
+        /* The last one counts; a value may look like a flag; "--" ends them; an empty value is one. */
+        { { (char *)"go-metro", (char *)"-cfg=a", (char *)"-cfg", (char *)"b" }, "b", DEFAULT_LOG, NULL, false },
+        { { (char *)"go-metro", (char *)"-log", (char *)"-cfg" }, CONFIG_DEFAULT_PATH, "-cfg", NULL, false },
+        { { (char *)"go-metro", (char *)"-log=", (char *)"--" }, CONFIG_DEFAULT_PATH, "", NULL, false },
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct options options;
         char message[256];
 
-        assert_int_equal(parse(ARGS((char *)cases[i].text), &options, message), cases[i].rc);
-        if (cases[i].rc == 0)
-            assert_int_equal(options.soften_given, cases[i].value);
+        assert_int_equal(parse(cases[i].argv, &options, message), 0);
+        assert_int_equal(options.command, COMMAND_RUN);
+        assert_string_equal(options.cfg, cases[i].cfg);
+        assert_string_equal(options.log, cases[i].log);
+        assert_true(cases[i].filter == NULL ? options.filter == NULL : strcmp(options.filter, cases[i].filter) == 0);
+        assert_int_equal(options.soften_given, cases[i].soften_given);
     }
 }
 
@@ -174,6 +220,8 @@ static void wrong_usage_says_what(void **state)
     } cases[] = {
         { { (char *)"go-metro", (char *)"reed" }, "unknown command 'reed'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"-x" }, "unknown flag '-x'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"---cfg=x" }, "unknown flag '---cfg=x'; see 'go-metro help'" },
+        { { (char *)"go-metro", (char *)"-cfg=x", (char *)"y" }, "there is an argument too many; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"-cfg" }, "-cfg needs a value" },
         { { (char *)"go-metro", (char *)"status", (char *)"-log=x" }, "unknown flag '-log=x'; see 'go-metro help'" },
         { { (char *)"go-metro", (char *)"read" }, "read: name at least one capture file, or - for standard input" },
@@ -219,8 +267,11 @@ static void help_and_version(void **state)
     char message[256];
 
     (void)state;
-    assert_int_equal(parse(ARGS("-h"), &options, message), 0);
-    assert_int_equal(options.command, COMMAND_HELP);
+    static const char *const spellings[] = { "-h", "--h", "-help", "--help" };
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+        assert_int_equal(parse(ARGS((char *)spellings[i]), &options, message), 0);
+        assert_int_equal(options.command, COMMAND_HELP);
+    }
     assert_int_equal(parse(ARGS("status", "--help"), &options, message), 0);
     assert_int_equal(options.command, COMMAND_HELP);
     assert_int_equal(parse(ARGS("version"), &options, message), 0);
@@ -233,6 +284,7 @@ int main(void)
         cmocka_unit_test(go_flag_syntax),
         cmocka_unit_test(defaults),
         cmocka_unit_test(booleans),
+        cmocka_unit_test(the_old_flags_in_every_spelling),
         cmocka_unit_test(a_bool_takes_no_separate_value),
         cmocka_unit_test(read_takes_files_and_locals),
         cmocka_unit_test(live_takes_an_interface),

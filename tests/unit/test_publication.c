@@ -8,7 +8,11 @@
 #include <cmocka.h>
 #include <pcap/dlt.h>
 
+#include "clock.h"
 #include "publication.c"
+#define FOLDER_FILE "capture.pcap"
+#include "tests/unit/folder_fixture.h"
+#include "tests/unit/pcap_fixture.h"
 #include "tests/unit/random_fixture.h"
 
 static char *ips[] = { (char *)"192.0.0.0/16" };
@@ -55,7 +59,7 @@ struct scene {
     struct publication *publication;
 };
 
-static struct scene set_up(uint32_t max_peers, const char *refusal)
+static struct scene set_up(uint32_t max_peers)
 {
     const struct meter_options options = {
         .max_flows = 1000, .max_peers = max_peers, .idle_ttl_s = 300, .row_ttl_s = 600, .exp_ttl_s = 60
@@ -68,7 +72,7 @@ static struct scene set_up(uint32_t max_peers, const char *refusal)
     assert_true(prefix_parse("10.0.0.1", &own, NULL));
     assert_int_equal(netset_add(scene.own, &own, 0), 0);
     host = (struct instance_host){ .own = scene.own };
-    assert_int_equal(instance_start(&scene.instance, &whole, &wanted, NULL, refusal, scene.meter, &host), 0);
+    assert_int_equal(instance_start(&scene.instance, &whole, &wanted, NULL, NULL, scene.meter, &host), 0);
     return scene;
 }
 
@@ -89,7 +93,7 @@ static void handshake(struct scene *scene, const char *peer, uint16_t port, int6
 static void a_row_carries_its_identity_and_its_statistics(void **state)
 {
     static const struct seg_row zero;
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     struct publication_time time = { UINT64_C(20000000000), UINT64_C(1700000000000000000) };
     struct segment_contents contents;
 
@@ -119,7 +123,7 @@ static void a_row_carries_its_identity_and_its_statistics(void **state)
 
 static void what_is_ignored_is_named(void **state)
 {
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     struct publication_time time = { 1, 1 };
     struct segment_contents contents;
 
@@ -137,7 +141,7 @@ static void what_is_ignored_is_named(void **state)
 
 static void what_is_over_max_peers_is_one_row_of_counts(void **state)
 {
-    struct scene scene = set_up(1, NULL);
+    struct scene scene = set_up(1);
     struct publication_time time = { 1, 1 };
     struct segment_contents contents;
 
@@ -170,7 +174,7 @@ static void a_name_comes_and_goes(void **state)
     static const struct config_instance named = {
         .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
     };
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     const struct instance_host host = { .own = scene.own };
     struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
     struct ip_address address;
@@ -211,7 +215,7 @@ static void versions_say_what_changed(void **state)
     static const struct config_instance named = {
         .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
     };
-    struct scene scene = set_up(10, NULL), second = set_up(10, NULL);
+    struct scene scene = set_up(10), second = set_up(10);
     const struct instance_host host = { .own = scene.own };
     struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
     struct ip_address address;
@@ -252,7 +256,7 @@ static uint64_t rows_version_at(struct scene *scene, uint64_t time_s)
 static void one_number_says_that_no_row_changed(void **state)
 {
     enum { NOW_S = 20, LATER_S = 200, LAST_S = 2 * PEER_WINDOW_SLOTS * PEER_WINDOW_SLOT_S };
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     const struct instance_host host = { .own = scene.own };
     uint64_t before;
 
@@ -285,7 +289,7 @@ static void one_number_says_that_no_row_changed(void **state)
 static void a_place_that_was_left_is_not_known(void **state)
 {
     static const char *const peers[] = { "192.0.2.7", "192.0.2.8", "192.0.2.9" };
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     const struct publication_time time = { UINT64_C(20000000000), 1 };
     struct segment_contents contents;
 
@@ -332,7 +336,7 @@ static void what_is_skipped_would_be_the_same(void **state)
     static const struct config_instance named = {
         .interface = (char *)"eth0", .ips = { singles, 3 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes_of_singles
     };
-    struct scene scene = set_up(10, NULL); /* fewer than there are peers: a row `other` */
+    struct scene scene = set_up(10); /* fewer than there are peers: a row `other` */
     const struct instance_host host = { .own = scene.own };
     struct resolve_answer answers[2] = { { .kind = RESOLVE_FORWARD, .name = "db.example" }, { .kind = RESOLVE_REVERSE } };
     struct ip_address address;
@@ -393,7 +397,7 @@ static void what_is_skipped_would_be_the_same(void **state)
 /* As after a reload that makes the meter anew: places and births begin again. */
 static void a_row_never_has_the_name_of_the_one_before_it(void **state)
 {
-    struct scene first = set_up(10, NULL), second = set_up(10, NULL), other = set_up(0, NULL);
+    struct scene first = set_up(10), second = set_up(10), other = set_up(0);
 
     (void)state;
     handshake(&first, "192.0.2.7", 4000, 15000000000, 2500000);
@@ -427,7 +431,7 @@ static void a_block_is_not_its_first_address(void **state)
 
 static void more_rows_than_a_step_keep_their_histograms(void **state)
 {
-    struct scene scene = set_up(2000, NULL);
+    struct scene scene = set_up(2000);
     struct publication_time time = { 1, 1 };
     struct segment_contents contents;
     enum { ROWS = 2 * ROWS_A_STEP };
@@ -450,7 +454,7 @@ static void the_addresses_of_a_name_are_one_row(void **state)
 {
     static char *hosts[] = { (char *)"db.example" };
     static const struct config_instance named = { .interface = (char *)"eth0", .hosts = { hosts, 1 } };
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     struct instance_host host = { .own = scene.own };
     struct publication_time time = { 1, 1 };
     struct segment_contents contents;
@@ -482,19 +486,6 @@ static void the_addresses_of_a_name_are_one_row(void **state)
     tear_down(&scene);
 }
 
-static void an_instance_that_is_refused_says_why(void **state)
-{
-    struct scene scene = set_up(10, "not in this version");
-    struct publication_time time = { 1, 1 };
-    struct segment_contents contents;
-
-    (void)state;
-    publication_build(scene.publication, scene.meter, &scene.instance, 1, &time, &contents);
-    assert_int_equal(contents.instances[0].state, SEG_FAILED);
-    assert_string_equal(contents.instances[0].error, "not in this version");
-    tear_down(&scene);
-}
-
 static void expect_sampling(const struct scene *scene, uint32_t sampling, uint64_t open_s, uint64_t closed_s, uint64_t turn_s)
 {
     struct publication_time time = { 1, 1 };
@@ -518,7 +509,7 @@ static void windows_are_published_and_go_on_over_a_change(void **state)
                                                     .sample_duration_s = 30,
                                                     .sample_interval_s = 270 };
     struct config_instance changed = sampled;
-    struct scene scene = set_up(10, NULL);
+    struct scene scene = set_up(10);
     struct instance *instance = &scene.instance;
     struct instance_host host = { .own = scene.own };
 
@@ -548,6 +539,59 @@ static void windows_are_published_and_go_on_over_a_change(void **state)
     tear_down(&scene);
 }
 
+/* A file's meter counts from the same number, and in seconds of its own: rows of either keep to themselves. */
+static void rows_of_a_file_stand_behind_those_of_interfaces(void **state)
+{
+    static const struct config_instance of_file = {
+        .interface = (char *)"file", .pcap = path, .ips = { ips, 1 }, .ip_prefixes = prefixes, .fingerprint = 0x5678
+    };
+    const struct meter_options options = {
+        .max_flows = 10, .max_peers = 10, .idle_ttl_s = 300, .keep_rows = true, .births = UINT64_C(1) << 40
+    };
+    const struct publication_time before = { clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME) };
+    struct publication_time time;
+    struct scene scene = set_up(10);
+    struct replay *replay = replay_new(path, NULL, &options);
+    struct instance instances[2] = { scene.instance };
+    struct segment_contents contents;
+    FILE *file = pcap_begin(path);
+
+    (void)state;
+    assert_true(file != NULL && replay != NULL);
+    pcap_put_handshake(file, (struct pcap_end){ "10.0.0.1", 4000 }, (struct pcap_end){ "192.0.2.9", 80 }, PCAP_NS_PER_S, 7000000);
+    fclose(file);
+    assert_int_equal(
+        instance_start(&instances[1], &whole, &of_file, NULL, replay, replay_meter(replay), &(struct instance_host){ 0 }), 0);
+    assert_int_equal(instances[0].number, instances[1].number);
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    replay_check(replay, 1, true);
+    replay_read(replay, UINT64_C(60000000000));
+    time = (struct publication_time){ clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME) };
+    for (int times = 0; times < 2; times++) {
+        assert_int_equal(publication_build(scene.publication, scene.meter, instances, 2, &time, &contents), 0);
+        assert_int_equal(contents.row_count, 2);
+        for (uint32_t i = 0; i < 2; i++)
+            assert_int_equal(contents.rows[i].instance, i);
+        assert_string_equal(contents.rows[0].peer_name, "192.0.2.7");
+        assert_int_equal(contents.rows[0].last_ns, 2500000);
+        assert_string_equal(contents.rows[1].peer_name, "192.0.2.9");
+        assert_int_equal(contents.rows[1].last_ns, 7000000);
+        assert_int_equal(contents.rows[1].window_min_ns, 7000000);
+        /* Its packets are of 1970, and known since just now. */
+        assert_in_range(contents.rows[1].last_sample_boottime_ns, before.boottime_ns, time.boottime_ns);
+        assert_in_range(contents.rows[1].birth_realtime_ns, before.realtime_ns, time.realtime_ns);
+        assert_int_equal(contents.instances[0].received, 2);
+        assert_int_equal(contents.instances[1].received, 2);
+        assert_int_equal(contents.instances[1].state, SEG_STOPPED);
+        assert_non_null(strstr(contents.instances[1].error, "read to its end"));
+    }
+    instance_stop(&instances[1], replay_meter(replay));
+    replay_free(replay);
+    assert_int_equal(publication_build(scene.publication, scene.meter, instances, 1, &time, &contents), 0);
+    assert_int_equal(contents.row_count, 1);
+    tear_down(&scene);
+}
+
 static void the_state_of_all_follows_from_the_states_of_each(void **state)
 {
     static const struct {
@@ -558,6 +602,8 @@ static void the_state_of_all_follows_from_the_states_of_each(void **state)
         { { SEG_CAPTURING, SEG_CAPTURING }, 2, SEG_CAPTURING }, { { SEG_CAPTURING, SEG_FAILED }, 2, SEG_DEGRADED },
         { { SEG_FAILED, SEG_FAILED }, 2, SEG_FAILED },          { { SEG_STARTING, SEG_CAPTURING }, 2, SEG_STARTING },
         { { SEG_STARTING, SEG_FAILED }, 2, SEG_DEGRADED },      { { 0, 0 }, 0, SEG_FAILED },
+        { { SEG_STOPPED, SEG_CAPTURING }, 2, SEG_CAPTURING },   { { SEG_STOPPED, SEG_STOPPED }, 2, SEG_CAPTURING },
+        { { SEG_STOPPED, SEG_FAILED }, 2, SEG_DEGRADED },
     };
 
     (void)state;
@@ -586,10 +632,10 @@ int main(void)
         cmocka_unit_test(a_block_is_not_its_first_address),
         cmocka_unit_test(more_rows_than_a_step_keep_their_histograms),
         cmocka_unit_test(the_addresses_of_a_name_are_one_row),
-        cmocka_unit_test(an_instance_that_is_refused_says_why),
         cmocka_unit_test(windows_are_published_and_go_on_over_a_change),
+        cmocka_unit_test(rows_of_a_file_stand_behind_those_of_interfaces),
         cmocka_unit_test(the_state_of_all_follows_from_the_states_of_each),
     };
 
-    return cmocka_run_group_tests_name("publication", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("publication", tests, make_folder, remove_folder);
 }

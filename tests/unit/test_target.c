@@ -206,6 +206,37 @@ static void a_name_without_an_answer_is_warned_of(void **state)
     targets_free(reloaded);
 }
 
+/* Whoever measures only once asks for this first. */
+static void who_is_wanted_is_known_when_all_have_answered(void **state)
+{
+    struct targets *targets = make(true), *hosts_only = make(false);
+    struct ip_address address = prefix_of("203.0.113.1").base;
+    struct resolve_answer good = forward("db.example", &address, 1, NULL), bad = forward("db.example", NULL, 0, "no such name");
+    struct resolve_answer reverse = { .kind = RESOLVE_REVERSE, .error = "no such name" };
+
+    (void)state;
+    assert_false(targets_are_answered(targets) || targets_are_answered(hosts_only));
+    assert_int_equal(targets_unknown(targets), 1);
+    targets_answer(targets, &bad);
+    targets_answer(hosts_only, &bad);
+    assert_int_equal(targets_unknown(targets), 1); /* but that is an answer */
+    assert_true(targets_are_answered(hosts_only));
+    assert_false(targets_are_answered(targets));
+    reverse.address = prefix_of("192.0.2.1").base;
+    targets_answer(targets, &reverse);
+    assert_false(targets_are_answered(targets));
+    reverse.address = prefix_of("192.0.2.9").base;
+    targets_answer(targets, &reverse);
+    assert_true(targets_are_answered(targets));
+    targets_answer(targets, &good);
+    assert_int_equal(targets_unknown(targets), 0);
+    targets_answer(targets, &bad);
+    assert_int_equal(targets_unknown(targets), 0); /* its last addresses stay */
+    assert_true(targets_are_answered(targets));
+    targets_free(targets);
+    targets_free(hosts_only);
+}
+
 static void an_address_takes_its_reverse_name(void **state)
 {
     struct targets *targets = make(true);
@@ -317,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_host_becomes_wanted_and_follows),
         cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),
         cmocka_unit_test(a_name_without_an_answer_is_warned_of),
+        cmocka_unit_test(who_is_wanted_is_known_when_all_have_answered),
         cmocka_unit_test(an_address_takes_its_reverse_name),
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
         cmocka_unit_test(a_new_name_is_a_new_revision),

@@ -1,0 +1,440 @@
+/* The capture file of one instance: read in slices, to its end, and anew. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <utime.h>
+
+#undef fail /* cmocka's; replay.c has a function of that name */
+#include "replay.c"
+#define FOLDER_FILE "capture.pcap"
+#include "folder_fixture.h"
+#include "pcap_fixture.h"
+
+#define BEGIN_NS (INT64_C(1375358401) * PCAP_NS_PER_S) /* 2013-08-01 12:00:01 UTC */
+#define RTT_NS INT64_C(2500000)
+#define ALL UINT64_C(60000000000) /* longer than any test reads */
+
+static const struct pcap_end near_end = { "10.0.0.1", 4000 };
+static struct replay *replay;
+static uint32_t now_s;
+
+static void write_capture(const char *name, unsigned handshakes, int64_t apart_ns)
+{
+    FILE *file = pcap_begin(name);
+
+    assert_non_null(file);
+    for (unsigned i = 0; i < handshakes; i++) {
+        char peer[16];
+
+        snprintf(peer, sizeof peer, "192.0.2.%u", i % 250 + 1);
+        pcap_put_handshake(file, near_end, (struct pcap_end){ peer, (uint16_t)(80 + i / 250) }, BEGIN_NS + i * apart_ns, RTT_NS);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static int set_up(void **state)
+{
+    const struct meter_options options = { .max_flows = 100000,
+                                           .max_peers = 1000,
+                                           .idle_ttl_s = 300,
+                                           .row_ttl_s = 300,
+                                           .exp_ttl_s = 60,
+                                           .keep_rows = true,
+                                           .births = UINT64_C(1) << 40 };
+    const struct meter_instance all = { .both_sides = true };
+
+    (void)state;
+    now_s = 1000;
+    replay = replay_new(path, NULL, &options);
+    return replay != NULL && meter_instance_add(replay_meter(replay), &all) == REPLAY_NUMBER ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    replay_free(replay);
+    if (unlink(path) < 0)
+        rmdir(path);
+    return 0;
+}
+
+/* Seconds pass; each has its look. */
+static void pass(unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        replay_check(replay, now_s, true);
+        now_s++;
+    }
+}
+
+struct sums {
+    uint64_t rows, samples, last_birth;
+    int64_t first_born_ns;
+};
+
+static void add_row(const struct meter_row *row, void *arg)
+{
+    struct sums *sums = arg;
+
+    sums->rows++;
+    sums->samples += row->stats->samples;
+    sums->last_birth = row->birth;
+    if (sums->rows == 1)
+        sums->first_born_ns = row->birth_time_ns;
+}
+
+static struct sums sum_up(void)
+{
+    struct sums sums = { 0 };
+
+    meter_each_row(replay_meter(replay), add_row, &sums);
+    return sums;
+}
+
+static void assert_text(const char *begin, const char *rest)
+{
+    char whole[SEG_ERROR_MAX];
+
+    snprintf(whole, sizeof whole, "%s: %s%s", path, begin, rest);
+    assert_string_equal(replay_text(replay), whole);
+}
+
+static void test_read_to_its_end(void **state)
+{
+    (void)state;
+    write_capture(path, 3, PCAP_NS_PER_S);
+    assert_int_equal(replay_state(replay), SEG_STARTING);
+    pass(1);
+    assert_true(replay_is_reading(replay));
+    assert_int_equal(replay_state(replay), SEG_CAPTURING);
+    replay_read(replay, ALL);
+    assert_false(replay_is_reading(replay));
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_text("read to its end: 6 packets of 2013-08-01 12:00:01 to 2013-08-01 12:00:03 UTC", "");
+    assert_string_equal(replay_warning(replay), "");
+    assert_int_equal(sum_up().rows, 6); /* two directions each, by the handshake */
+    assert_int_equal(sum_up().samples, 3);
+    assert_int_equal(sum_up().first_born_ns, BEGIN_NS);
+    assert_int_equal(meter_counters(replay_meter(replay), REPLAY_NUMBER)->open_flows, 0);
+    assert_int_equal(replay_times(replay).now_s, 3); /* the file's seconds, behind the meter's first */
+    /* It is read once. */
+    pass(20);
+    assert_false(replay_is_reading(replay));
+    assert_int_equal(sum_up().samples, 3);
+}
+
+/* However long it is by its own time: rows stay, flows leave as they would have done live. */
+static void test_rows_outlive_the_files_time(void **state)
+{
+    (void)state;
+    write_capture(path, 200, 3600 * PCAP_NS_PER_S);
+    pass(1);
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 200);
+    meter_expire(replay_meter(replay), UINT32_MAX);
+    assert_int_equal(sum_up().samples, 200);
+}
+
+static void test_in_slices(void **state)
+{
+    unsigned slices = 0;
+
+    (void)state;
+    write_capture(path, 5000, 1000);
+    pass(1);
+    for (; replay_is_reading(replay); slices++) {
+        const uint64_t before = meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets;
+
+        replay_read(replay, 1);
+        assert_in_range(meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets - before, 0, FRAMES_A_LOOK);
+        pass(1); /* a look does not disturb it */
+    }
+    assert_in_range(slices, 10000 / FRAMES_A_LOOK, 10000 / FRAMES_A_LOOK + 2);
+    assert_int_equal(sum_up().samples, 5000);
+    replay_read(replay, ALL); /* there is nothing more */
+    assert_int_equal(sum_up().samples, 5000);
+}
+
+static void test_waits_for_the_file(void **state)
+{
+    (void)state;
+    pass(3);
+    assert_int_equal(replay_state(replay), SEG_FAILED);
+    assert_text("no such file; put the capture there or correct `pcap`", " (waiting for it)");
+    write_capture(path, 1, 0);
+    pass(1);
+    assert_false(replay_is_reading(replay)); /* it may still be being written */
+    pass(REST_S);
+    assert_true(replay_is_reading(replay));
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_int_equal(sum_up().samples, 1);
+}
+
+static void test_another_file_is_read_anew(void **state)
+{
+    char other[sizeof path + 8];
+    struct sums before, after;
+
+    (void)state;
+    snprintf(other, sizeof other, "%s.new", path);
+    write_capture(path, 3, 1000);
+    pass(1);
+    replay_read(replay, ALL);
+    before = sum_up();
+    write_capture(other, 2, PCAP_NS_PER_S);
+    assert_int_equal(rename(other, path), 0);
+    pass(1);
+    assert_false(replay_is_reading(replay));
+    assert_int_equal(sum_up().samples, 3); /* as long as there is nothing better */
+    pass(REST_S);
+    assert_true(replay_is_reading(replay));
+    assert_int_equal(sum_up().rows, 0);
+    assert_int_equal(meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets, 0);
+    replay_read(replay, ALL);
+    after = sum_up();
+    assert_int_equal(after.samples, 2);
+    assert_in_range(after.last_birth, before.last_birth + 1, UINT64_MAX); /* other rows, to whoever takes differences */
+    assert_int_equal(meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets, 4);
+    assert_text("read to its end: 4 packets of 2013-08-01 12:00:01 to 2013-08-01 12:00:02 UTC", "");
+}
+
+/* One that is written to all the time is not begun again and again. */
+static void test_a_file_that_grows_rests_first(void **state)
+{
+    (void)state;
+    write_capture(path, 1, 1000);
+    pass(1);
+    replay_read(replay, ALL);
+    for (unsigned n = 2; n < 20; n++) {
+        write_capture(path, n, 1000);
+        pass(1);
+        assert_false(replay_is_reading(replay));
+    }
+    pass(REST_S);
+    assert_true(replay_is_reading(replay));
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 19);
+}
+
+static void test_touched_and_removed(void **state)
+{
+    (void)state;
+    write_capture(path, 1, 1000);
+    pass(1);
+    replay_read(replay, ALL);
+    assert_int_equal(chmod(path, 0600), 0); /* no other file */
+    pass(5);
+    assert_false(replay_is_reading(replay));
+    assert_int_equal(unlink(path), 0);
+    pass(5);
+    assert_int_equal(replay_state(replay), SEG_STOPPED); /* it was read, and that holds */
+    assert_int_equal(sum_up().samples, 1);
+    write_capture(path, 1, 1000);
+    assert_int_equal(utime(path, &(struct utimbuf){ 1, 1 }), 0);
+    pass(REST_S + 1);
+    assert_true(replay_is_reading(replay));
+}
+
+static void test_cut_off(void **state)
+{
+    (void)state;
+    write_capture(path, 3, 1000);
+    assert_int_equal(truncate(path, 24 + 5 * PCAP_RECORD + 20), 0);
+    pass(1);
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_int_equal(sum_up().samples, 2);
+    assert_non_null(strstr(replay_warning(replay), "cut off"));
+    assert_non_null(strstr(replay_warning(replay), "put the whole capture there"));
+    write_capture(path, 3, 1000);
+    pass(REST_S + 1);
+    assert_string_equal(replay_warning(replay), "");
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 3);
+    assert_string_equal(replay_warning(replay), "");
+}
+
+/* It becomes shorter while it is read: what is mapped is told by a signal. */
+static void test_cut_off_while_it_is_read(void **state)
+{
+    (void)state;
+    write_capture(path, 5000, 1000);
+    pass(1);
+    replay_read(replay, 1);
+    assert_int_equal(truncate(path, 24 + 300 * PCAP_RECORD), 0);
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_non_null(strstr(replay_warning(replay), "cut off"));
+    assert_in_range(sum_up().samples, 1, 400);
+    pass(REST_S + 1);
+    assert_true(replay_is_reading(replay)); /* what is there now is another file */
+}
+
+static void write_text(const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_what_is_no_capture(void **state)
+{
+    static const struct {
+        const char *content, *said;
+    } cases[] = { { "", "the file is empty" },
+                  { "This is no capture at all, but a text.", "not a pcap or pcapng capture" },
+                  { "\x1f\x8b and so on", "the file is compressed" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_text(cases[i].content);
+        pass(i == 0 ? 1 : REST_S + 1);
+        assert_int_equal(replay_state(replay), SEG_FAILED);
+        assert_non_null(strstr(replay_text(replay), cases[i].said));
+        assert_non_null(strstr(replay_text(replay), "(looking again when it changes)"));
+    }
+    write_capture(path, 1, 1000);
+    pass(REST_S + 1);
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+}
+
+/* A FIFO that nobody writes to must not hold up anything, and one with a writer is left alone. */
+static void test_what_is_no_file(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(10);
+    pass(3);
+    alarm(0);
+    assert_int_equal(replay_state(replay), SEG_FAILED);
+    assert_text("a FIFO, not a capture file; write the capture to a file, or correct `pcap`", "");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    pass(REST_S + 1);
+    assert_text("a folder, not a capture file; write the capture to a file, or correct `pcap`", "");
+    assert_int_equal(rmdir(path), 0);
+    write_capture(path, 1, 1000);
+    pass(REST_S + 1);
+    assert_true(replay_is_reading(replay));
+}
+
+static void test_what_may_not_be_read(void **state)
+{
+    (void)state;
+    write_capture(path, 1, 1000);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(chmod(path, 0), 0);
+    if (geteuid() == 0 && (setegid(1) < 0 || seteuid(1) < 0))
+        skip();
+    pass(3);
+    assert_int_equal(replay_state(replay), SEG_FAILED);
+    assert_non_null(strstr(replay_text(replay), "go-metro may not read it; make it readable"));
+    if (getuid() == 0)
+        assert_true(seteuid(0) == 0 && setegid(0) == 0);
+    assert_int_equal(chmod(path, 0644), 0);
+    pass(1); /* that is no other file, and need not rest */
+    assert_true(replay_is_reading(replay));
+}
+
+static void test_waits_for_names_and_not_for_ever(void **state)
+{
+    (void)state;
+    write_capture(path, 1, 1000);
+    for (unsigned i = 0; i < PATIENCE_S; i++)
+        replay_check(replay, now_s + i, false);
+    assert_int_equal(replay_state(replay), SEG_STARTING);
+    replay_check(replay, now_s + PATIENCE_S, false);
+    assert_true(replay_is_reading(replay));
+    replay_restart(replay);
+    assert_int_equal(replay_state(replay), SEG_STARTING);
+    replay_check(replay, now_s + PATIENCE_S + 1, true);
+    assert_true(replay_is_reading(replay));
+}
+
+static void test_restarted_while_it_is_read(void **state)
+{
+    (void)state;
+    write_capture(path, 5000, 1000);
+    pass(1);
+    replay_read(replay, 1);
+    replay_restart(replay);
+    assert_false(replay_is_reading(replay));
+    pass(1); /* at once: it is the same file */
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 5000);
+}
+
+static void test_a_filter_holds(void **state)
+{
+    const struct meter_options options = { .max_flows = 10, .max_peers = 10, .idle_ttl_s = 300 };
+    const struct meter_instance all = { .both_sides = true };
+    static const char *const filters[] = { "tcp port 80", "tcp and and" };
+
+    (void)state;
+    write_capture(path, 251, 1000); /* the last one is to another port */
+    for (size_t i = 0; i < 2; i++) {
+        replay_free(replay);
+        replay = replay_new(path, filters[i], &options);
+        assert_non_null(replay);
+        assert_int_equal(meter_instance_add(replay_meter(replay), &all), REPLAY_NUMBER);
+        pass(1);
+        replay_read(replay, ALL);
+        if (i == 0)
+            assert_int_equal(meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets, 500);
+        else
+            assert_non_null(strstr(replay_text(replay), "-f: "));
+    }
+}
+
+static void test_a_long_path_leaves_room_for_the_cause(void **state)
+{
+    char longest[1000];
+    const struct meter_options options = { .max_flows = 10, .max_peers = 10, .idle_ttl_s = 300 };
+
+    (void)state;
+    memset(longest, 'x', sizeof longest - 1);
+    for (size_t i = 0; i < sizeof longest - 1; i += 100)
+        longest[i] = '/';
+    longest[sizeof longest - 1] = '\0';
+    replay_free(replay);
+    replay = replay_new(longest, NULL, &options);
+    assert_non_null(replay);
+    pass(1);
+    assert_memory_equal(replay_text(replay), "...", 3);
+    assert_non_null(strstr(replay_text(replay), "(waiting for it)"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_read_to_its_end),
+        TEST(test_rows_outlive_the_files_time),
+        TEST(test_in_slices),
+        TEST(test_waits_for_the_file),
+        TEST(test_another_file_is_read_anew),
+        TEST(test_a_file_that_grows_rests_first),
+        TEST(test_touched_and_removed),
+        TEST(test_cut_off),
+        TEST(test_cut_off_while_it_is_read),
+        TEST(test_what_is_no_capture),
+        TEST(test_what_is_no_file),
+        TEST(test_what_may_not_be_read),
+        TEST(test_waits_for_names_and_not_for_ever),
+        TEST(test_restarted_while_it_is_read),
+        TEST(test_a_filter_holds),
+        TEST(test_a_long_path_leaves_room_for_the_cause),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
