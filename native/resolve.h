@@ -21,7 +21,7 @@ struct resolve_answer {
     enum resolve_kind kind;
     char name[RESOLVE_NAME_MAX];  /* the question (forward), or the answer without a trailing dot (reverse; "" on failure) */
     struct ip_address address;    /* the question (reverse) */
-    struct ip_address *addresses; /* forward: the answer, `count` of them; freed by resolver_answer_free() */
+    struct ip_address *addresses; /* forward: the answer, `count` of them in order; freed by resolver_answer_free() */
     size_t count;
     const char *error; /* NULL, or gai_strerror's text */
 };

@@ -76,6 +76,25 @@ static int fake_many(const char *name, const char *service, const struct addrinf
     return 0;
 }
 
+/* "N": the same addresses, the last one first each second time. */
+static int fake_in_turn(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    const bool backwards = atomic_load(&asked) % 2 == 1;
+    const int status = fake_many(name, service, hints, out);
+    struct addrinfo *turned = NULL;
+
+    while (status == 0 && backwards && *out != NULL) {
+        struct addrinfo *first = *out;
+
+        *out = first->ai_next;
+        first->ai_next = turned;
+        turned = first;
+    }
+    if (turned != NULL)
+        *out = turned;
+    return status;
+}
+
 static int fake_failure(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     (void)name, (void)service, (void)hints, (void)out;
@@ -182,6 +201,25 @@ static void test_many_addresses(void **state)
             assert_string_equal(address_format(text, &answer.addresses[49]), "192.0.2.49");
         resolver_answer_free(&answer);
     }
+    resolver_free(resolver);
+}
+
+static void test_another_order_is_the_same_answer(void **state)
+{
+    struct resolve_answer answers[2];
+    struct resolver *resolver;
+
+    (void)state;
+    lookup_name = fake_in_turn;
+    resolver = resolver_new();
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(resolver_submit_name(resolver, "50"), 0);
+        answers[i] = next(resolver);
+        assert_int_equal(answers[i].count, 50);
+    }
+    assert_memory_equal(answers[0].addresses, answers[1].addresses, 50 * sizeof answers[0].addresses[0]);
+    for (size_t i = 0; i < 2; i++)
+        resolver_answer_free(&answers[i]);
     resolver_free(resolver);
 }
 
@@ -372,11 +410,16 @@ static void test_free_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_library, restore),           cmocka_unit_test_teardown(test_many_addresses, restore),
-        cmocka_unit_test_teardown(test_failure, restore),           cmocka_unit_test_teardown(test_reverse, restore),
-        cmocka_unit_test_teardown(test_bad_names, restore),         cmocka_unit_test_teardown(test_hanging, restore),
-        cmocka_unit_test_teardown(test_order_and_merging, restore), cmocka_unit_test_teardown(test_thread_is_bare, restore),
+        cmocka_unit_test_teardown(test_library, restore),
+        cmocka_unit_test_teardown(test_many_addresses, restore),
+        cmocka_unit_test_teardown(test_failure, restore),
+        cmocka_unit_test_teardown(test_reverse, restore),
+        cmocka_unit_test_teardown(test_bad_names, restore),
+        cmocka_unit_test_teardown(test_hanging, restore),
+        cmocka_unit_test_teardown(test_order_and_merging, restore),
+        cmocka_unit_test_teardown(test_thread_is_bare, restore),
         cmocka_unit_test_teardown(test_free_at_any_time, restore),
+        cmocka_unit_test_teardown(test_another_order_is_the_same_answer, restore),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
