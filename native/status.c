@@ -12,6 +12,7 @@
 #include "config.h"
 #include "report.h"
 #include "segment_reader.h"
+#include "status_prometheus.h"
 
 struct status_view {
     struct segment_copy copy;
@@ -198,26 +199,13 @@ static void print_people(const struct status_view *view)
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
 
-static bool is_measuring(const struct status_view *view)
-{
-    return strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0;
-}
-
-static void prometheus_state(const struct status_view *view)
-{
-    printf("# HELP go_metro_up Whether go-metro is measuring.\n# TYPE go_metro_up "
-           "gauge\ngo_metro_up{state=\"%s\",version=\"%s\"} %d\n",
-           view->state, view->copy.header.version, is_measuring(view));
-}
-
 static void print_view(const struct options *options, const struct status_view *view)
 {
     if (options->json) {
         print_json(view);
     } else if (options->prometheus) {
-        prometheus_state(view);
-        /* A scrape has no time of its own: what a helper measured before it ended would be taken for now. */
-        report_prometheus(stdout, view->rows, is_measuring(view) ? view->copy.snapshot.row_count : 0);
+        status_prometheus(stdout, &view->copy, view->state);
+        report_prometheus(stdout, view->rows, status_is_measuring(view->state) ? view->copy.snapshot.row_count : 0);
     } else {
         print_people(view);
     }
@@ -238,6 +226,8 @@ int status_run(const struct options *options)
             json_helper(segment_status_name(result), message, NULL);
         else
             fprintf(stderr, "go-metro: %s\n", message);
+        if (options->prometheus)
+            status_prometheus(stdout, NULL, "");
         goto out;
     }
     view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
