@@ -329,7 +329,9 @@ static void test_hanging(void **state)
             assert_int_equal(errno, ENOBUFS);
     }
     assert_int_equal(taken, 2 * (WAITING_MAX - 1));
-    assert_int_equal(resolver->waiting, WAITING_MAX);
+    assert_int_equal(resolver->waiting[RESOLVE_FORWARD], WAITING_MAX);
+    reverse_text = "a.example";
+    assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 1 } }), 0); /* that is another kind */
     assert_false(is_readable(resolver));
     clock_gettime(CLOCK_MONOTONIC, &before);
     resolver_free(resolver);
@@ -367,6 +369,48 @@ static void test_order_and_merging(void **state)
     pause_ms(5);
     assert_false(is_readable(resolver));
     assert_int_equal(atomic_load(&asked), 1001);
+    resolver_free(resolver);
+}
+
+/* Addresses may be thousands, and each may hang. */
+static void test_names_go_first(void **state)
+{
+    struct resolver *resolver;
+    struct resolve_answer answer;
+    struct ip_address address = { { 0 } };
+    unsigned names = 0, addresses = 0;
+    char name[16];
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    lookup_address = fake_reverse;
+    reverse_text = "a.example";
+    resolver = resolver_new();
+    assert_int_equal(resolver_submit_name(resolver, "1 first"), 0);
+    while (atomic_load(&inside) == 0)
+        pause_ms(1);
+    for (uint8_t i = 0; i < 200; i++) {
+        address.bytes[15] = i;
+        assert_int_equal(resolver_submit_address(resolver, &address), 0);
+    }
+    for (unsigned i = 0; i < 70; i++) {
+        snprintf(name, sizeof name, "1 %u", i);
+        assert_int_equal(resolver_submit_name(resolver, name), 0);
+    }
+    atomic_store(&gate_open, true);
+    while (names < 71) {
+        answer = next(resolver);
+        names += answer.kind == RESOLVE_FORWARD;
+        addresses += answer.kind == RESOLVE_REVERSE;
+        resolver_answer_free(&answer);
+    }
+    assert_in_range(addresses, 9, 10); /* one after every seventh name */
+    while (addresses < 200) {
+        answer = next(resolver);
+        assert_int_equal(answer.kind, RESOLVE_REVERSE);
+        addresses++;
+    }
     resolver_free(resolver);
 }
 
@@ -417,6 +461,7 @@ int main(void)
         cmocka_unit_test_teardown(test_bad_names, restore),
         cmocka_unit_test_teardown(test_hanging, restore),
         cmocka_unit_test_teardown(test_order_and_merging, restore),
+        cmocka_unit_test_teardown(test_names_go_first, restore),
         cmocka_unit_test_teardown(test_thread_is_bare, restore),
         cmocka_unit_test_teardown(test_free_at_any_time, restore),
         cmocka_unit_test_teardown(test_another_order_is_the_same_answer, restore),
