@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -117,6 +118,14 @@ bool capture_is_current(const struct capture *capture)
     if (capture->pcap == NULL || !capture->live || capture->ifindex == 0)
         return true;
     return ask_interface(capture, SIOCGIFINDEX, &answer) && answer.ifr_ifindex == capture->ifindex;
+}
+
+bool capture_is_renamed(const struct capture *capture)
+{
+    char name[IF_NAMESIZE];
+
+    return capture->pcap != NULL && capture->live && capture->ifindex != 0
+           && if_indextoname((unsigned)capture->ifindex, name) != NULL && strcmp(name, capture->interface) != 0;
 }
 
 /* Gone, another one of the same name, or down? libpcap itself keeps quiet about an interface that is only down. */

@@ -93,6 +93,8 @@ size_t capture_ring_bytes(const struct capture *capture);
 /* Whether the interface's name still stands for the interface that the open live capture is bound to (an interface that was made
  * anew under the same name is another one). Always true for "any", a file, and when closed. */
 bool capture_is_current(const struct capture *capture);
+/* Whether the interface that the open live capture is bound to is there by another name: packets go on coming from it. */
+bool capture_is_renamed(const struct capture *capture);
 void capture_close(struct capture *capture);
 
 #endif

@@ -166,7 +166,8 @@ static void close_unless_wanted(struct meter *meter, struct flow *flow)
     enum packet_reason reason;
     const unsigned sides = sides_measured(&metered->spec, flow->key.address, &reason);
 
-    if (sides != ((meter_is_measured(flow, 0) ? 1U : 0U) | (meter_is_measured(flow, 1) ? 2U : 0U))) {
+    if (sides != ((meter_is_measured(flow, 0) ? 1U : 0U) | (meter_is_measured(flow, 1) ? 2U : 0U))
+        || !meter_has_its_rows(meter, flow)) {
         meter_close_flow(meter, flow);
     }
 }

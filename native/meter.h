@@ -95,7 +95,8 @@ uint64_t meter_births(const struct meter *meter);
 
 /* The instance's number, 0..63, or -1 (no room). The struct is copied. */
 int meter_instance_add(struct meter *meter, const struct meter_instance *instance);
-/* The same instance with other sets or grouping; flows that are no longer wanted end (pending -> unacked). */
+/* The same instance with other sets or grouping; flows that are no longer wanted, or would be in another row, end (pending ->
+ * unacked). */
 void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance);
 /* The same instance from its beginning: its flows, rows and counters go. */
 void meter_instance_clear(struct meter *meter, int number);

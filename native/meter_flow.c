@@ -91,6 +91,20 @@ void meter_await_rows(const struct meter *meter, const struct queued *queued)
     }
 }
 
+bool meter_has_its_rows(const struct meter *meter, const struct flow *flow)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        if (!meter_is_measured(flow, side) || flow->row[side] == ROW_OTHER) {
+            continue;
+        }
+        const struct peer_key key = row_key(meter, flow_instance(flow), &flow->key, side);
+        if (memcmp(&key, &peer_row_at(&meter->peers, flow->row[side])->key, sizeof key) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static uint32_t take_row(struct meter *meter, const struct queued *queued, const struct flow_key *flow, unsigned side)
 {
     const struct opening *opening = &queued->opening;

@@ -93,6 +93,8 @@ enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued
 /* Asks for what the segment needs if it opens a flow: the slots of its rows; then for the rows. */
 void meter_await_slots(const struct meter *meter, struct queued *queued);
 void meter_await_rows(const struct meter *meter, const struct queued *queued);
+/* Whether its rows are still those that a new flow like it would have: the peer may have another name now. */
+bool meter_has_its_rows(const struct meter *meter, const struct flow *flow);
 /* Pending -> unacked; its rows lose a flow; it is forgotten. */
 void meter_close_flow(struct meter *meter, struct flow *flow);
 

@@ -164,6 +164,13 @@ static enum packet_reason decode_null(struct cursor *c, struct tcp_segment *out)
     return decode_family(c, out, family > 0xffff ? __builtin_bswap32(family) : family);
 }
 
+static enum packet_reason refuse_ppp(struct cursor *c, struct tcp_segment *out)
+{
+    (void)c;
+    (void)out;
+    return PACKET_PPP;
+}
+
 static const struct link {
     int linktype;
     enum packet_reason (*decode)(struct cursor *c, struct tcp_segment *out);
@@ -171,6 +178,8 @@ static const struct link {
     { DLT_EN10MB, decode_ethernet },  { DLT_LINUX_SLL, decode_cooked }, { DLT_LINUX_SLL2, decode_cooked2 },
     { DLT_RAW, decode_ip },           { LINKTYPE_RAW, decode_ip },      { DLT_IPV4, packet_decode_ipv4 },
     { DLT_IPV6, packet_decode_ipv6 }, { DLT_NULL, decode_null },        { DLT_LOOP, decode_loop },
+    { DLT_PPP, refuse_ppp },          { DLT_PPP_SERIAL, refuse_ppp },   { DLT_PPP_ETHER, refuse_ppp },
+    { DLT_PPP_PPPD, refuse_ppp },
 };
 
 static const struct link *find_link(int linktype)

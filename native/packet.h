@@ -46,6 +46,7 @@ struct tcp_segment {
     X(PACKET_UNKNOWN_LINK, "unknown_link_type") /* a link layer that is not decoded */                                  \
     X(PACKET_NOT_IP, "not_ip")                  /* ARP, LLDP, ... */                                                    \
     X(PACKET_MPLS, "mpls")                                                                                              \
+    X(PACKET_PPP, "ppp") /* as a link layer of its own */                                                               \
     X(PACKET_PPPOE, "pppoe")                                                                                            \
     X(PACKET_VLAN_DEPTH, "vlan_depth") /* more than two VLAN tags */                                                    \
     X(PACKET_BAD_IP, "bad_ip_header")                                                                                   \

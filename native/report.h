@@ -46,11 +46,17 @@ void report_table(FILE *stream, struct report_row *rows, size_t count, const str
 /* Lines of text: what was seen, what gave no round trip, what was ignored. */
 void report_table_total(FILE *stream, const struct report_total *total);
 
-/* Prometheus text format 0.0.4: base units (seconds), counters end in _total. No two series have the same labels: rows that
+/* Prometheus text format 0.0.4: base units (seconds), counters end in _total, what is summed and counted is a summary. No two
+ * series have the same labels: rows that
  * are alike in interface, src, dst and port (a name of several addresses; two instances on one interface, where what both want
  * counts twice) become one: the counters are summed; the least minimum, the greatest maximum; last, smoothed and jitter of
  * the row with most samples. `rows` is put in order and merged in place. */
 void report_prometheus(FILE *stream, struct report_row *rows, size_t count);
+/* Its parts, for what is no row: the two lines in front of a name's values; LEAD NAME="VALUE", with backslash, quote and newline
+ * escaped; a time as the end of its line. */
+void report_prometheus_head(FILE *stream, const char *name, const char *type, const char *help);
+void report_prometheus_label(FILE *stream, const char *lead, const char *name, const char *value);
+void report_prometheus_seconds(FILE *stream, uint64_t ns);
 
 /* Whether the times of a row mean anything. */
 bool report_has_times(const struct report_row *row);

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,51 +11,91 @@ static const char *label_of(const char *text)
     return text == NULL ? "" : text;
 }
 
-/* A label value: backslash, quote and newline escaped (the rest is printable ASCII by the reader's check). */
-static void prometheus_label(FILE *stream, const char *name, const char *value, const char *comma)
+void report_prometheus_label(FILE *stream, const char *lead, const char *name, const char *value)
 {
-    fprintf(stream, "%s%s=", comma, name);
-    report_json_string(stream, value);
+    fprintf(stream, "%s%s=\"", lead, name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\n') {
+            fputs("\\n", stream);
+            continue;
+        }
+        if (*value == '\\' || *value == '"')
+            putc('\\', stream);
+        putc(*value, stream);
+    }
+    putc('"', stream);
 }
 
-static void prometheus_labels(FILE *stream, const struct report_row *row)
+void report_prometheus_head(FILE *stream, const char *name, const char *type, const char *help)
 {
-    putc('{', stream);
-    prometheus_label(stream, "iface", label_of(row->interface), "");
-    prometheus_label(stream, "src", row->src, ",");
-    prometheus_label(stream, "dst", row->dst, ",");
+    fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void report_prometheus_seconds(FILE *stream, uint64_t ns)
+{
+    fprintf(stream, " %" PRIu64 ".%09" PRIu64 "\n", ns / 1000000000, ns % 1000000000);
+}
+
+static void put_labels(FILE *stream, const struct report_row *row)
+{
+    report_prometheus_label(stream, "{", "iface", label_of(row->interface));
+    report_prometheus_label(stream, ",", "src", row->src);
+    report_prometheus_label(stream, ",", "dst", row->dst);
     if (row->dst_port != 0)
         fprintf(stream, ",dst_port=\"%u\"", row->dst_port);
+    putc('}', stream);
 }
 
-static const struct prometheus_metric {
+/* What stands under one name: a value, or two that only their suffixes tell apart. */
+static const struct family {
     const char *name, *type, *help;
-    size_t offset; /* of a uint64_t in struct report_row */
-    bool seconds;  /* ns there, seconds here; only where there is a sample */
-} prometheus_metrics[] = {
-    { "go_metro_rtt_last_seconds", "gauge", "Newest round trip.", offsetof(struct report_row, last_ns), true },
-    { "go_metro_rtt_smoothed_seconds", "gauge", "SRTT of RFC 6298 (gain 1/8).", offsetof(struct report_row, avg_ns), true },
-    { "go_metro_rtt_jitter_seconds", "gauge", "Smoothed difference of consecutive round trips (gain 1/16, as RFC 3550).",
-      offsetof(struct report_row, jitter_ns), true },
-    { "go_metro_rtt_min_seconds", "gauge", "Least round trip since the row began.", offsetof(struct report_row, min_ns), true },
-    { "go_metro_rtt_max_seconds", "gauge", "Greatest round trip since the row began.", offsetof(struct report_row, max_ns),
-      true },
-    { "go_metro_rtt_seconds_total", "counter", "Sum of all round trips.", offsetof(struct report_row, sum_ns), true },
-    { "go_metro_samples_total", "counter", "Round trips.", offsetof(struct report_row, samples), false },
-    { "go_metro_handshakes_total", "counter", "Round trips of handshakes.", offsetof(struct report_row, handshake_samples),
-      false },
-    { "go_metro_flows_total", "counter", "TCP flows seen.", offsetof(struct report_row, flows), false },
-    { "go_metro_timed_segments_total", "counter", "Segments that could give a round trip.", offsetof(struct report_row, timed),
-      false },
-    { "go_metro_retransmits_total", "counter", "Retransmitted segments seen.", offsetof(struct report_row, retransmits), false },
+    bool is_of_samples; /* only where there is one, and it has a time */
+    struct value {
+        const char *suffix; /* NULL: no such value */
+        size_t offset;      /* of a uint64_t in struct report_row */
+        bool is_time;       /* ns there, seconds here */
+    } values[2];
+} families[] = {
+#define AT(field) offsetof(struct report_row, field)
+    { "go_metro_rtt_seconds",
+      "summary",
+      "Round trips.",
+      false,
+      { { "_sum", AT(sum_ns), true }, { "_count", AT(samples), false } } },
+    { "go_metro_rtt_last_seconds", "gauge", "Newest round trip.", true, { { "", AT(last_ns), true } } },
+    { "go_metro_rtt_smoothed_seconds", "gauge", "SRTT of RFC 6298 (gain 1/8).", true, { { "", AT(avg_ns), true } } },
+    { "go_metro_rtt_jitter_seconds",
+      "gauge",
+      "Smoothed difference of consecutive round trips (gain 1/16, as RFC 3550).",
+      true,
+      { { "", AT(jitter_ns), true } } },
+    { "go_metro_rtt_min_seconds", "gauge", "Least round trip since the row began.", true, { { "", AT(min_ns), true } } },
+    { "go_metro_rtt_max_seconds", "gauge", "Greatest round trip since the row began.", true, { { "", AT(max_ns), true } } },
+    { "go_metro_handshakes_total",
+      "counter",
+      "Round trips that were of a handshake.",
+      false,
+      { { "", AT(handshake_samples), false } } },
+    { "go_metro_flows_total", "counter", "TCP flows seen.", false, { { "", AT(flows), false } } },
+    { "go_metro_timed_segments_total", "counter", "Segments that could give a round trip.", false, { { "", AT(timed), false } } },
+    { "go_metro_retransmits_total", "counter", "Retransmitted segments seen.", false, { { "", AT(retransmits), false } } },
+#undef AT
 };
 
-static void prometheus_value(FILE *stream, const struct prometheus_metric *metric, uint64_t value)
+static void put_row(FILE *stream, const struct family *family, const struct report_row *row)
 {
-    if (metric->seconds)
-        fprintf(stream, "} %" PRIu64 ".%09" PRIu64 "\n", value / 1000000000, value % 1000000000);
-    else
-        fprintf(stream, "} %" PRIu64 "\n", value);
+    for (size_t i = 0; i < sizeof family->values / sizeof family->values[0] && family->values[i].suffix != NULL; i++) {
+        const struct value *value = &family->values[i];
+        uint64_t number;
+
+        memcpy(&number, (const char *)row + value->offset, sizeof number);
+        fprintf(stream, "%s%s", family->name, value->suffix);
+        put_labels(stream, row);
+        if (value->is_time)
+            report_prometheus_seconds(stream, number);
+        else
+            fprintf(stream, " %" PRIu64 "\n", number);
+    }
 }
 
 static int by_labels(const void *a, const void *b)
@@ -111,16 +152,12 @@ static size_t merge_alike(struct report_row *rows, size_t count)
 void report_prometheus(FILE *stream, struct report_row *rows, size_t count)
 {
     count = count > 0 ? merge_alike(rows, count) : 0;
-    for (size_t m = 0; m < sizeof prometheus_metrics / sizeof prometheus_metrics[0]; m++) {
-        const struct prometheus_metric *metric = &prometheus_metrics[m];
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        const struct family *family = &families[f];
 
-        fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, metric->type);
-        for (size_t i = 0; i < count; i++) {
-            if (metric->seconds && !report_has_times(&rows[i]))
-                continue;
-            fputs(metric->name, stream);
-            prometheus_labels(stream, &rows[i]);
-            prometheus_value(stream, metric, *(const uint64_t *)(const void *)((const char *)&rows[i] + metric->offset));
-        }
+        report_prometheus_head(stream, family->name, family->type, family->help);
+        for (size_t i = 0; i < count; i++)
+            if (!family->is_of_samples || report_has_times(&rows[i]))
+                put_row(stream, family, &rows[i]);
     }
 }

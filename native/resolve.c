@@ -12,7 +12,7 @@
 
 #include "privilege.h"
 
-#define WAITING_MAX 16384 /* questions and answers together */
+#define WAITING_MAX 16384 /* questions and answers of a kind together */
 
 /* What looks up: the C library, or what a test puts here before resolver_new(). */
 static resolve_name_fn lookup_name = getaddrinfo;
@@ -23,7 +23,7 @@ struct resolver {
     pthread_cond_t wake;
     struct resolve_queue questions;
     struct resolve_list answers;
-    size_t waiting;
+    size_t waiting[RESOLVE_KINDS];
     int event_fd;
     unsigned users; /* the owner and the thread */
     bool stopped;   /* the owner has left */
@@ -49,7 +49,7 @@ static void leave(struct resolver *resolver)
     pthread_mutex_unlock(&resolver->lock);
     if (!last)
         return;
-    resolve_list_free(&resolver->questions.list);
+    resolve_queue_free(&resolver->questions);
     resolve_list_free(&resolver->answers);
     close(resolver->event_fd);
     pthread_cond_destroy(&resolver->wake);
@@ -120,7 +120,7 @@ struct resolver *resolver_new(void)
 
     if (resolver == NULL)
         return NULL;
-    resolver->questions.list.tail = &resolver->questions.list.head;
+    resolve_queue_init(&resolver->questions);
     resolver->answers.tail = &resolver->answers.head;
     resolver->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (resolver->event_fd < 0) {
@@ -153,7 +153,7 @@ void resolver_free(struct resolver *resolver)
 static void enqueue(struct resolver *resolver, struct resolve_item *item)
 {
     resolve_queue_append(&resolver->questions, item);
-    resolver->waiting++;
+    resolver->waiting[item->answer.kind]++;
     pthread_cond_signal(&resolver->wake);
 }
 
@@ -166,7 +166,7 @@ static int submit(struct resolver *resolver, struct resolve_item *item)
     pthread_mutex_lock(&resolver->lock);
     merged = resolve_queue_has(&resolver->questions, item); /* answered with the one that waits */
     if (!merged)
-        full = resolver->waiting >= WAITING_MAX;
+        full = resolver->waiting[item->answer.kind] >= WAITING_MAX;
     if (!merged && !full)
         enqueue(resolver, item);
     pthread_mutex_unlock(&resolver->lock);
@@ -227,7 +227,7 @@ bool resolver_next(struct resolver *resolver, struct resolve_answer *out)
     pthread_mutex_lock(&resolver->lock);
     item = resolve_list_take(&resolver->answers);
     if (item != NULL)
-        resolver->waiting--;
+        resolver->waiting[item->answer.kind]--;
     if (resolver->answers.head == NULL)
         clear_event(resolver->event_fd);
     pthread_mutex_unlock(&resolver->lock);

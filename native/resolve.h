@@ -15,13 +15,13 @@
 #define RESOLVE_NAME_MAX 256
 #define RESOLVE_MAX_ADDRESSES 256
 
-enum resolve_kind { RESOLVE_FORWARD, RESOLVE_REVERSE };
+enum resolve_kind { RESOLVE_FORWARD, RESOLVE_REVERSE, RESOLVE_KINDS };
 
 struct resolve_answer {
     enum resolve_kind kind;
     char name[RESOLVE_NAME_MAX];  /* the question (forward), or the answer without a trailing dot (reverse; "" on failure) */
     struct ip_address address;    /* the question (reverse) */
-    struct ip_address *addresses; /* forward: the answer, `count` of them; freed by resolver_answer_free() */
+    struct ip_address *addresses; /* forward: the answer, `count` of them in order; freed by resolver_answer_free() */
     size_t count;
     const char *error; /* NULL, or gai_strerror's text */
 };
@@ -30,8 +30,9 @@ struct resolver;
 
 struct resolver *resolver_new(void); /* NULL with errno */
 void resolver_free(struct resolver *resolver);
-/* A question that is queued already is not asked twice: both have the one answer. A name that comes back is of [A-Za-z0-9._-]
- * only, anything else counts as failed. 0, or -1 with errno (ENOMEM; EINVAL: a name too long or empty; ENOBUFS: 16,384 wait). */
+/* A question that is queued already is not asked twice: both have the one answer. Names go first, as who is measured depends on
+ * them; addresses have their turn now and then. A name that comes back is of [A-Za-z0-9._-] only, anything else counts as failed.
+ * 0, or -1 with errno (ENOMEM; EINVAL: a name too long or empty; ENOBUFS: 16,384 of its kind wait). */
 int resolver_submit_name(struct resolver *resolver, const char *name);
 int resolver_submit_address(struct resolver *resolver, const struct ip_address *address);
 int resolver_fd(const struct resolver *resolver);                          /* readable when an answer waits (eventfd) */

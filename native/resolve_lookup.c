@@ -33,6 +33,12 @@ static bool address_of(const struct addrinfo *found, struct ip_address *out)
     return false;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct ip_address));
+}
+
+/* In an order of their own: servers deal them out in another one each time, which is no change. */
 static void keep_addresses(struct resolve_answer *answer, const struct addrinfo *found)
 {
     struct ip_address address;
@@ -45,6 +51,7 @@ static void keep_addresses(struct resolve_answer *answer, const struct addrinfo 
     for (; found != NULL && answer->count < RESOLVE_MAX_ADDRESSES; found = found->ai_next)
         if (address_of(found, &address) && !has_address(answer, &address))
             answer->addresses[answer->count++] = address;
+    qsort(answer->addresses, answer->count, sizeof answer->addresses[0], by_bytes);
     if (answer->count == 0)
         answer->error = gai_strerror(EAI_NONAME);
 }

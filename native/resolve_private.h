@@ -23,7 +23,8 @@ struct resolve_list {
 };
 
 struct resolve_queue {
-    struct resolve_list list;
+    struct resolve_list lists[RESOLVE_KINDS];
+    unsigned names_in_a_row; /* taken while an address waited */
     struct resolve_item *buckets[RESOLVE_BUCKETS];
 };
 
@@ -39,10 +40,13 @@ struct resolve_item *resolve_list_take(struct resolve_list *list); /* the oldest
 void resolve_list_free(struct resolve_list *list);
 
 size_t resolve_bucket_of(const struct resolve_answer *question);
+void resolve_queue_init(struct resolve_queue *queue); /* of zeros */
+void resolve_queue_free(struct resolve_queue *queue); /* frees what waits in it */
 /* For these two item->bucket is set. */
 bool resolve_queue_has(const struct resolve_queue *queue, const struct resolve_item *item);
 void resolve_queue_append(struct resolve_queue *queue, struct resolve_item *item);
-struct resolve_item *resolve_queue_take(struct resolve_queue *queue); /* the oldest; NULL: none */
+/* The oldest name, or the oldest address where no name waits or enough of them had their turn; NULL: none. */
+struct resolve_item *resolve_queue_take(struct resolve_queue *queue);
 
 /* resolve_lookup.c: answer->kind says which; they fill in the answer, or its error */
 

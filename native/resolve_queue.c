@@ -1,8 +1,10 @@
-/* resolve_queue.c: questions in the order they came, so that none is asked twice. */
+/* resolve_queue.c: questions of a kind in the order they came, so that none is asked twice. */
 #include "resolve_private.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define NAMES_IN_A_ROW 7 /* while an address waits */
 
 void resolve_list_append(struct resolve_list *list, struct resolve_item *item)
 {
@@ -52,6 +54,18 @@ static bool same_question(const struct resolve_answer *a, const struct resolve_a
     return a->kind == RESOLVE_FORWARD ? strcmp(a->name, b->name) == 0 : address_equal(&a->address, &b->address);
 }
 
+void resolve_queue_init(struct resolve_queue *queue)
+{
+    for (size_t kind = 0; kind < RESOLVE_KINDS; kind++)
+        queue->lists[kind].tail = &queue->lists[kind].head;
+}
+
+void resolve_queue_free(struct resolve_queue *queue)
+{
+    for (size_t kind = 0; kind < RESOLVE_KINDS; kind++)
+        resolve_list_free(&queue->lists[kind]);
+}
+
 bool resolve_queue_has(const struct resolve_queue *queue, const struct resolve_item *item)
 {
     const struct resolve_item *other = queue->buckets[item->bucket];
@@ -74,12 +88,26 @@ void resolve_queue_append(struct resolve_queue *queue, struct resolve_item *item
 {
     item->sibling = queue->buckets[item->bucket];
     queue->buckets[item->bucket] = item;
-    resolve_list_append(&queue->list, item);
+    resolve_list_append(&queue->lists[item->answer.kind], item);
+}
+
+/* The reverse zone of private addresses often hangs, and there may be thousands of them: names do not wait for that. But a name
+ * that hangs is asked for again and again, and does not keep all addresses back. */
+static enum resolve_kind next_kind(struct resolve_queue *queue)
+{
+    const bool has_address = queue->lists[RESOLVE_REVERSE].head != NULL;
+
+    if (queue->lists[RESOLVE_FORWARD].head != NULL && (!has_address || queue->names_in_a_row < NAMES_IN_A_ROW)) {
+        queue->names_in_a_row = has_address ? queue->names_in_a_row + 1 : 0;
+        return RESOLVE_FORWARD;
+    }
+    queue->names_in_a_row = 0;
+    return RESOLVE_REVERSE;
 }
 
 struct resolve_item *resolve_queue_take(struct resolve_queue *queue)
 {
-    struct resolve_item *item = resolve_list_take(&queue->list);
+    struct resolve_item *item = resolve_list_take(&queue->lists[next_kind(queue)]);
 
     if (item != NULL)
         unhash(queue, item);

@@ -11,6 +11,7 @@
 #include "report.h"
 #include "segment_choice.h"
 #include "segment_reader.h"
+#include "status_prometheus.h"
 #include "status_sampling.h"
 
 struct status_view {
@@ -130,15 +131,10 @@ static void print_json(const struct status_view *view)
         report_json_peer(stdout, &view->rows[i]);
 }
 
-static bool is_measuring(const struct status_view *view)
-{
-    return strcmp(view->state, "capturing") == 0 || strcmp(view->state, "degraded") == 0;
-}
-
 static void print_instance(const struct seg_instance *instance, const struct status_view *view)
 {
     printf("%s: %s", instance->interface, segment_state_name(instance->state));
-    if (instance->state == SEG_CAPTURING && is_measuring(view))
+    if (instance->state == SEG_CAPTURING && status_is_measuring(view->state))
         status_sampling_now(instance, view->time.read_ns);
     if (instance->error[0] != '\0')
         printf(": %s", instance->error);
@@ -172,22 +168,16 @@ static void print_people(const struct status_view *view)
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
 
-static void prometheus_state(const struct status_view *view)
-{
-    printf("# HELP go_metro_up Whether go-metro is measuring.\n# TYPE go_metro_up "
-           "gauge\ngo_metro_up{state=\"%s\",version=\"%s\"} %d\n",
-           view->state, view->copy.header.version, is_measuring(view));
-}
-
 static void print_view(const struct options *options, const struct status_view *view)
 {
     if (options->json) {
         print_json(view);
     } else if (options->prometheus) {
-        prometheus_state(view);
-        status_sampling_prometheus(view->copy.instances, is_measuring(view) ? view->copy.snapshot.instance_count : 0);
-        /* A scrape has no time of its own: what a helper measured before it ended would be taken for now. */
-        report_prometheus(stdout, view->rows, is_measuring(view) ? view->copy.snapshot.row_count : 0);
+        const bool measures = status_is_measuring(view->state);
+
+        status_prometheus(stdout, &view->copy, view->state);
+        status_sampling_prometheus(view->copy.instances, measures ? view->copy.snapshot.instance_count : 0);
+        report_prometheus(stdout, view->rows, measures ? view->copy.snapshot.row_count : 0);
     } else {
         print_people(view);
     }
@@ -208,6 +198,8 @@ int status_run(const struct options *options)
             json_helper(segment_status_name(result), message, NULL);
         else
             fprintf(stderr, "go-metro: %s\n", message);
+        if (options->prometheus)
+            status_prometheus(stdout, NULL, "");
         goto out;
     }
     view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);

@@ -6,7 +6,8 @@
 
 /* Which segment: --segment, else the one that the configuration (-cfg) names, else the default one; a configuration that is
  * absent, wrong or not for the caller to read counts as none. Prints to stdout. The exit status: 0 the segment could be read,
- * whatever it says; 1 it could not (why goes to stdout with --json, else to stderr). */
+ * whatever it says; 1 it could not: why goes to stdout with --json, else to stderr, and with --prometheus stdout says that the
+ * helper is not up. */
 int status_run(const struct options *options);
 
 #endif

@@ -63,12 +63,12 @@ static const struct sampling_metric {
 void status_sampling_prometheus(const struct seg_instance *instances, uint32_t count)
 {
     for (const struct sampling_metric *metric = metrics; metric < metrics + sizeof metrics / sizeof metrics[0]; metric++) {
-        printf("# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, metric->type);
+        report_prometheus_head(stdout, metric->name, metric->type, metric->help);
         for (uint32_t i = 0; i < count; i++) {
             if (instances[i].sampling == SEG_SAMPLING_NONE)
                 continue;
-            printf("%s{iface=", metric->name);
-            report_json_string(stdout, instances[i].interface);
+            fputs(metric->name, stdout);
+            report_prometheus_label(stdout, "{", "iface", instances[i].interface);
             printf(",index=\"%" PRIu32 "\"} %" PRIu64 "\n", i, metric->value(&instances[i]));
         }
     }

@@ -320,10 +320,12 @@ bool tap_check(struct tap *tap, uint32_t now_s)
     if (has_changed(tap))
         tap->backoff_s = 0;
     if (is_obstructed(tap, message)) {
-        if (was_open)
+        /* What comes from one that was renamed is not this interface's, and its ring need never run empty. */
+        if (was_open && !capture_is_renamed(tap->capture)) {
             begin_draining(tap, message);
-        if (was_open && !is_drained(tap))
-            return false;
+            if (!is_drained(tap))
+                return false;
+        }
         close_lost(tap, message);
         return was_open;
     }

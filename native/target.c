@@ -176,23 +176,27 @@ static void find_shared_names(struct targets *targets)
     targets->revision++;
 }
 
+/* -1: the queue of its kind is full. */
+static int ask(const struct target *target, struct resolver *resolver)
+{
+    return target->kind == TARGET_HOST ? resolver_submit_name(resolver, target->text)
+                                       : resolver_submit_address(resolver, &target->prefix.base);
+}
+
 void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s)
 {
+    bool is_full[] = { [TARGET_HOST] = false, [TARGET_ADDRESS] = !targets->resolve_names, [TARGET_BLOCK] = true };
+
     find_shared_names(targets);
     for (size_t i = 0; i < targets->count; i++) {
         struct target *target = &targets->items[i];
-        int rc = -1;
 
-        if (!is_due(target, now_s, interval_s))
+        if (is_full[target->kind] || !is_due(target, now_s, interval_s))
             continue;
-        if (target->kind == TARGET_HOST)
-            rc = resolver_submit_name(resolver, target->text);
-        else if (target->kind == TARGET_ADDRESS && targets->resolve_names)
-            rc = resolver_submit_address(resolver, &target->prefix.base);
-        else
+        if (ask(target, resolver) < 0) {
+            is_full[target->kind] = true; /* the rest follows when it has been worked off */
             continue;
-        if (rc < 0)
-            return; /* the queue is full: the rest follows when it has been worked off */
+        }
         target->was_asked = true;
         target->asked_s = now_s;
     }

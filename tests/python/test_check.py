@@ -254,6 +254,49 @@ def test_a_row_that_left_and_came_back(run_after):
     assert run_after(change, extended_metrics=True, rows=[Row(samples_ms=[1.0] * 50)]).values(RTT + '.samples') == [1]
 
 
+def other_helper(segment):
+    segment.header['start_boottime_ns'] += 1000
+    segment.generation = 1
+
+
+# What happens before each run, and the round trips (ms) that are new by then: each of another size, so that none can be mistaken.
+STORY = [
+    (None, []),
+    (lambda segment: segment.rows.append(Row()), [100.0] * 50),
+    (None, [30.0] * 7),
+    (None, []),
+    (lambda segment: (other_helper(segment), segment.rows.__setitem__(0, Row())), [3.0] * 2),  # again the first row of a helper
+    (None, [200.0]),
+    (lambda segment: segment.rows.pop(), []),
+    (lambda segment: segment.rows.append(Row(birth=9)), [8.0] * 3),
+    (lambda segment: segment.rows.insert(0, Row(birth=10, dst='another')), [60.0] * 4),  # and in another place
+]
+
+
+@pytest.mark.parametrize('where', ['nowhere', 'instance', 'init_config', 'both'])
+def test_extended_metrics_are_of_the_interval_whatever_happens(host, segment_path, where):
+    interval = {'min_collection_interval': 0.1}
+    instance = dict(LOOPBACK, **(interval if where in ('instance', 'both') else {}))
+    init_config = interval if where == 'init_config' else {'min_collection_interval': 3600} if where == 'both' else {}
+    segment = Segment([], [loopback()])
+    started = host([instance], extended_metrics=True, **init_config)
+    for event, new in STORY:
+        if event is not None:
+            event(segment)
+        if new:
+            segment.rows[-1].add(*new)
+        segment.write(segment_path)
+        time.sleep(0.11)
+        result = started.run()
+        assert result.statuses == ['OK']
+        assert result.values(RTT + '.samples') == ([len(new)] if new else [])
+        for suffix in ('.min', '.p50', '.p95', '.p99', '.max'):
+            values = result.values(RTT + suffix)
+            assert len(values) == (1 if new else 0)
+            assert all(new[0] / 1.0625 <= value <= new[0] * 1.0625 for value in values), (suffix, values, new[0])
+        assert result.values(RTT) == new[-1:]
+
+
 # ---- what is warned of ----
 
 @pytest.mark.parametrize('field, key', [('dropped_kernel', 'buffer_mib'), ('dropped_interface', 'network device'),

@@ -1,5 +1,7 @@
 """supervisord 3.3.3 with the program entry that we ship, which is the Agent's stock one."""
 
+import contextlib
+
 from processes import BUILD, PYTHON2, REPOSITORY, Entered, complete, wait_until
 
 SHIPPED = REPOSITORY / "conf.d" / "supervisor" / "go-metro.conf"
@@ -84,3 +86,13 @@ class Supervisor(Entered):
             return "%s; %s\n%s" % (state, self.state(), self.stage.read(self.run_folder + "/supervisord.log"))
 
         return wait_until(look, timeout, complaint, 0.2)[1]
+
+
+@contextlib.contextmanager
+def supervised(stage, configuration, state="capturing"):
+    """A supervisor whose helper has got that far with this configuration; its pid is supervisor.state()[1]."""
+    stage.configure(configuration)
+    with Supervisor(stage) as supervisor:
+        supervisor.wait_for("RUNNING")
+        stage.wait_for_state(state)
+        yield supervisor

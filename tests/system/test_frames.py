@@ -7,6 +7,7 @@ import pytest
 from network import Namespace
 from processes import PYTHON3, SYSTEM
 from stage import Stage
+from supervision import supervised
 
 CONFIGURATION = """
 init_config: {}
@@ -25,9 +26,7 @@ def test_vlan_tagged_frames(tags, interface):
         near.ip("addr add 10.78.0.1/24 dev gm0")
         near.ip("link set gm0 up")
         far.ip("link set gm1 up")
-        stage.configure(CONFIGURATION.replace("gm0", interface))
-        with stage.helper():
-            stage.wait_for_state("capturing")
+        with supervised(stage, CONFIGURATION.replace("gm0", interface)):
             frames = [PYTHON3, SYSTEM / "frames.py", "gm0", far.pid, "gm1", "10.78.0.1"]
             sent = json.loads(near.run(*frames, "10.78.0.2", DELAY_MS, COUNT, *tags))
             near.run(*frames, "10.78.0.99", DELAY_MS, 5, *tags)  # nobody asked for that one

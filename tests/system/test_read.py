@@ -305,6 +305,44 @@ def test_a_link_type_that_is_not_decoded(write):
     assert rows == {} and total["ignored"] == {"unknown_link_type": 12}
 
 
+PPP, PPPOE_SESSION = 9, b"\x88\x64"
+PPP_IPV4 = b"\x00\x21"
+
+
+def ppp(data, session=False):
+    """The packet of an Ethernet frame behind PPP's header, as it is on a serial line or in a PPPoE session."""
+    packet = data[14:]
+    if not session:
+        return b"\xff\x03" + PPP_IPV4 + packet
+    return data[:12] + PPPOE_SESSION + struct.pack("!BBHH", 0x11, 0, 1, len(packet) + 2) + PPP_IPV4 + packet
+
+
+@pytest.mark.parametrize("name, data", [
+    ("ppp", section() + interface(PPP) + packets([(time, ppp(data)) for time, data in connection(TRIPS)])),
+    ("pppoe", pcap([(time, ppp(data, session=True)) for time, data in connection(TRIPS)])),
+])
+def test_ppp_is_named_and_not_guessed(write, name, data):
+    rows, total = read_json(write(data))
+    assert rows == {} and total["ignored"] == {name: 12}
+    assert "ignored: 12 %s\n" % name in read(write(data))[0], "people are told as well"
+
+
+LACP = bytes(12) + b"\x88\x09" + bytes(110)
+BURST_NS = 40000  # a bond queues: its slave has a packet later than the bond itself
+
+
+def test_a_bond_and_its_slaves(write):
+    """A bond is an Ethernet like others, with its slaves' LACP. Captured above and below, each packet is there twice."""
+    frames = [(START, LACP)] + connection(TRIPS)
+    rows, total = read_json("--local", LOCAL, write(pcap(frames), "bond0"))
+    assert rows[LOCAL, PEER]["samples"] == 4 and total["ignored"] == {"not_ip": 1}
+    both = sorted(frames + [(time + BURST_NS, data) for time, data in connection(TRIPS)], key=lambda frame: frame[0])
+    twice, total = read_json("--local", LOCAL, write(pcap(both, nano=True), "both"))
+    assert total["ignored"] == {"not_ip": 1, "duplicate": 12}
+    for key in ("samples", "retransmits", "timed", "skipped", "flows"):
+        assert twice[LOCAL, PEER][key] == rows[LOCAL, PEER][key]
+
+
 @pytest.mark.parametrize("data", [pcap([]), pcapng([])], ids=["pcap", "pcapng"])
 def test_empty_capture(write, data):
     path = write(data)

@@ -155,7 +155,7 @@ def test_prometheus_has_no_values_of_a_helper_that_ended(stage):
         stage.run("python3", "-c", MANY_PEERS, "1")
         stage.wait_for_status(lambda s: len(s["peers"]) == 2)
         out = stage.run(PROGRAM, "status", "--prometheus")
-        assert 'go_metro_up{state="capturing"' in out and 'dst="127.1.0.0"' in out
+        assert "\ngo_metro_up 1\n" in out and 'go_metro_state{state="capturing"} 1\n' in out and 'dst="127.1.0.0"' in out
         helper.stop()
     out = stage.run(PROGRAM, "status", "--prometheus")
-    assert 'go_metro_up{state="stopped"' in out and "dst=" not in out
+    assert "\ngo_metro_up 0\n" in out and 'go_metro_state{state="stopped"} 1\n' in out and "dst=" not in out

@@ -410,6 +410,53 @@ static void each_direction_has_its_own_peer(void **state)
     netset_free(wanted);
 }
 
+static struct netset *naming(const char *text, uint32_t value)
+{
+    struct netset *set = netset_new();
+    struct ip_prefix prefix;
+
+    assert_non_null(set);
+    assert_true(prefix_parse(text, &prefix, NULL));
+    assert_int_equal(netset_add(set, &prefix, value), 0);
+    return set;
+}
+
+static void count_by_name(const struct meter_row *row, void *arg)
+{
+    uint64_t *samples = arg;
+
+    samples[row->shared & ~METER_SHARED_ROW] += row->stats->samples;
+}
+
+/* An address that has another host's name now, or none any more, under a connection that goes on. */
+static void a_flow_goes_where_its_peers_name_goes(void **state)
+{
+    static const uint32_t values[] = { METER_SHARED_ROW | 1, METER_SHARED_ROW | 2, 0, METER_SHARED_ROW | 3 };
+    struct netset *own = set_of("10.0.0.1", NULL), *before = NULL;
+    uint64_t samples[4] = { 0 };
+
+    (void)state;
+    for (uint32_t n = 0; n < 4; n++) {
+        struct netset *wanted = naming("10.0.0.2", values[n]);
+
+        change(&(struct meter_instance){ .local_own = own, .whitelist = wanted });
+        netset_free(before);
+        talk(1, 2, (1 + n) * S);
+        before = wanted;
+    }
+    meter_each_row(meter, count_by_name, samples);
+    for (uint32_t n = 0; n < 4; n++) {
+        assert_int_equal(samples[n], 1);
+    }
+    assert_int_equal(counters()->flows, 4);
+    change(&(struct meter_instance){ .local_own = own, .whitelist = before }); /* nothing is another: it goes on */
+    talk(1, 2, 9 * S);
+    assert_int_equal(counters()->flows, 4);
+    check_balance();
+    netset_free(own);
+    netset_free(before);
+}
+
 /* --- flows begin and end --- */
 
 static void a_reset_opens_no_flow(void **state)
@@ -1458,6 +1505,7 @@ int main(void)
         CASE(neither_side_is_not_ours),
         CASE(whitelist_is_about_the_peer),
         CASE(each_direction_has_its_own_peer),
+        CASE(a_flow_goes_where_its_peers_name_goes),
         CASE(a_reset_opens_no_flow),
         CASE(over_max_flows_is_counted),
         CASE(at_max_flows_one_that_ended_gives_way),

@@ -449,7 +449,7 @@ static void ethertypes_by_name(void **state)
 
 static void unknown_links(void **state)
 {
-    static const int linktypes[] = { DLT_PPP, DLT_IEEE802_11, DLT_IEEE802_11_RADIO, DLT_USB_LINUX, 14, 147, -1, 0x7fffffff };
+    static const int linktypes[] = { DLT_IEEE802_11, DLT_IEEE802_11_RADIO, DLT_USB_LINUX, 14, 147, -1, 0x7fffffff };
     struct frame f = build(&plain4);
 
     (void)state;
@@ -457,6 +457,19 @@ static void unknown_links(void **state)
         f.linktype = linktypes[i];
         assert_reason(&f, PACKET_UNKNOWN_LINK);
         assert_false(packet_link_is_known(linktypes[i]));
+    }
+}
+
+static void ppp_by_name(void **state)
+{
+    static const int linktypes[] = { DLT_PPP, DLT_PPP_SERIAL, DLT_PPP_ETHER, DLT_PPP_PPPD };
+    struct frame f = build(&plain4);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(linktypes); i++) {
+        f.linktype = linktypes[i];
+        assert_reason(&f, PACKET_PPP);
+        assert_true(packet_link_is_known(linktypes[i]));
     }
 }
 
@@ -1276,6 +1289,7 @@ int main(void)
         cmocka_unit_test(hidden_tags),
         cmocka_unit_test(ethertypes_by_name),
         cmocka_unit_test(unknown_links),
+        cmocka_unit_test(ppp_by_name),
         cmocka_unit_test(protocols_by_name),
         cmocka_unit_test(quoted_tcp_is_not_tcp),
         cmocka_unit_test(bad_ip_headers),

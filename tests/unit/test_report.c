@@ -100,7 +100,7 @@ static void a_row_of_counts_has_no_times(void **state)
     fclose(stream);
     assert_non_null(strstr(printed, "\"samples\":9,\"handshake_samples\":0,\"rtt_ms\":{\"last\":null,\"avg\":null"));
     assert_null(strstr(printed, "go_metro_rtt_last_seconds{"));
-    assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth0\",src=\"\",dst=\"other\"} 9\n"));
+    assert_non_null(strstr(printed, "go_metro_rtt_seconds_count{iface=\"eth0\",src=\"\",dst=\"other\"} 9\n"));
     free(printed);
 }
 
@@ -140,9 +140,24 @@ static void prometheus_uses_seconds_and_leaves_out_what_is_not_known(void **stat
     assert_non_null(strstr(printed,
                            "# TYPE go_metro_rtt_smoothed_seconds gauge\n"
                            "go_metro_rtt_smoothed_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001250001\n#"));
-    assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"} 0\n"));
+    assert_non_null(strstr(printed, "go_metro_rtt_seconds_count{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"} 0\n"));
     assert_null(strstr(printed, "go_metro_rtt_min_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"}"));
+    assert_non_null(strstr(printed, "# TYPE go_metro_rtt_seconds summary\n"
+                                    "go_metro_rtt_seconds_sum{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.002500000\n"
+                                    "go_metro_rtt_seconds_count{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 2\n"
+                                    "go_metro_rtt_seconds_sum{iface=\"eth0\",src=\"10.0.0.1\",dst=\"quiet\"} 0.000000000\n"));
     free(printed);
+}
+
+/* As exposition format 0.0.4 has it, which is not JSON's way. */
+static void prometheus_labels_are_escaped(void **state)
+{
+    FILE *stream = start();
+
+    (void)state;
+    report_prometheus_label(stream, "{", "iface", "a\"b\\c\nd\te");
+    report_prometheus_label(stream, ",", "dst", "");
+    expect(stream, "{iface=\"a\\\"b\\\\c\\nd\te\",dst=\"\"");
 }
 
 static bool is_in_order(const char *first, const char *second)
@@ -182,13 +197,13 @@ static void prometheus_has_no_two_series_of_the_same_labels(void **state)
     stream = start();
     report_prometheus(stream, rows, 3); /* merged in place: another time nothing changes */
     fclose(stream);
-    assert_true(is_in_order("go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 11\n",
-                            "go_metro_samples_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\",dst_port=\"443\"} 2\n"));
+    assert_true(is_in_order("go_metro_rtt_seconds_count{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 11\n",
+                            "go_metro_rtt_seconds_count{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\",dst_port=\"443\"} 2\n"));
     assert_non_null(strstr(printed, "go_metro_flows_total{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 12\n"));
     assert_non_null(strstr(printed, "go_metro_rtt_last_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001200000\n"));
     assert_non_null(strstr(printed, "go_metro_rtt_min_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.001000000\n"));
     assert_non_null(strstr(printed, "go_metro_rtt_max_seconds{iface=\"eth0\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 0.002000000\n"));
-    assert_non_null(strstr(printed, "go_metro_samples_total{iface=\"eth1\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 2\n"));
+    assert_non_null(strstr(printed, "go_metro_rtt_seconds_count{iface=\"eth1\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 2\n"));
     free(printed);
 }
 
@@ -201,6 +216,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(the_total_names_only_reasons_that_count),
         cmocka_unit_test(prometheus_uses_seconds_and_leaves_out_what_is_not_known),
+        cmocka_unit_test(prometheus_labels_are_escaped),
         cmocka_unit_test(prometheus_has_no_two_series_of_the_same_labels),
     };
 

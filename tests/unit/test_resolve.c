@@ -76,6 +76,25 @@ static int fake_many(const char *name, const char *service, const struct addrinf
     return 0;
 }
 
+/* "N": the same addresses, the last one first each second time. */
+static int fake_in_turn(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    const bool backwards = atomic_load(&asked) % 2 == 1;
+    const int status = fake_many(name, service, hints, out);
+    struct addrinfo *turned = NULL;
+
+    while (status == 0 && backwards && *out != NULL) {
+        struct addrinfo *first = *out;
+
+        *out = first->ai_next;
+        first->ai_next = turned;
+        turned = first;
+    }
+    if (turned != NULL)
+        *out = turned;
+    return status;
+}
+
 static int fake_failure(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     (void)name, (void)service, (void)hints, (void)out;
@@ -185,6 +204,25 @@ static void test_many_addresses(void **state)
     resolver_free(resolver);
 }
 
+static void test_another_order_is_the_same_answer(void **state)
+{
+    struct resolve_answer answers[2];
+    struct resolver *resolver;
+
+    (void)state;
+    lookup_name = fake_in_turn;
+    resolver = resolver_new();
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(resolver_submit_name(resolver, "50"), 0);
+        answers[i] = next(resolver);
+        assert_int_equal(answers[i].count, 50);
+    }
+    assert_memory_equal(answers[0].addresses, answers[1].addresses, 50 * sizeof answers[0].addresses[0]);
+    for (size_t i = 0; i < 2; i++)
+        resolver_answer_free(&answers[i]);
+    resolver_free(resolver);
+}
+
 static void test_failure(void **state)
 {
     struct resolver *resolver;
@@ -291,7 +329,9 @@ static void test_hanging(void **state)
             assert_int_equal(errno, ENOBUFS);
     }
     assert_int_equal(taken, 2 * (WAITING_MAX - 1));
-    assert_int_equal(resolver->waiting, WAITING_MAX);
+    assert_int_equal(resolver->waiting[RESOLVE_FORWARD], WAITING_MAX);
+    reverse_text = "a.example";
+    assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 1 } }), 0); /* that is another kind */
     assert_false(is_readable(resolver));
     clock_gettime(CLOCK_MONOTONIC, &before);
     resolver_free(resolver);
@@ -329,6 +369,48 @@ static void test_order_and_merging(void **state)
     pause_ms(5);
     assert_false(is_readable(resolver));
     assert_int_equal(atomic_load(&asked), 1001);
+    resolver_free(resolver);
+}
+
+/* Addresses may be thousands, and each may hang. */
+static void test_names_go_first(void **state)
+{
+    struct resolver *resolver;
+    struct resolve_answer answer;
+    struct ip_address address = { { 0 } };
+    unsigned names = 0, addresses = 0;
+    char name[16];
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    lookup_address = fake_reverse;
+    reverse_text = "a.example";
+    resolver = resolver_new();
+    assert_int_equal(resolver_submit_name(resolver, "1 first"), 0);
+    while (atomic_load(&inside) == 0)
+        pause_ms(1);
+    for (uint8_t i = 0; i < 200; i++) {
+        address.bytes[15] = i;
+        assert_int_equal(resolver_submit_address(resolver, &address), 0);
+    }
+    for (unsigned i = 0; i < 70; i++) {
+        snprintf(name, sizeof name, "1 %u", i);
+        assert_int_equal(resolver_submit_name(resolver, name), 0);
+    }
+    atomic_store(&gate_open, true);
+    while (names < 71) {
+        answer = next(resolver);
+        names += answer.kind == RESOLVE_FORWARD;
+        addresses += answer.kind == RESOLVE_REVERSE;
+        resolver_answer_free(&answer);
+    }
+    assert_in_range(addresses, 9, 10); /* one after every seventh name */
+    while (addresses < 200) {
+        answer = next(resolver);
+        assert_int_equal(answer.kind, RESOLVE_REVERSE);
+        addresses++;
+    }
     resolver_free(resolver);
 }
 
@@ -372,11 +454,17 @@ static void test_free_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_library, restore),           cmocka_unit_test_teardown(test_many_addresses, restore),
-        cmocka_unit_test_teardown(test_failure, restore),           cmocka_unit_test_teardown(test_reverse, restore),
-        cmocka_unit_test_teardown(test_bad_names, restore),         cmocka_unit_test_teardown(test_hanging, restore),
-        cmocka_unit_test_teardown(test_order_and_merging, restore), cmocka_unit_test_teardown(test_thread_is_bare, restore),
+        cmocka_unit_test_teardown(test_library, restore),
+        cmocka_unit_test_teardown(test_many_addresses, restore),
+        cmocka_unit_test_teardown(test_failure, restore),
+        cmocka_unit_test_teardown(test_reverse, restore),
+        cmocka_unit_test_teardown(test_bad_names, restore),
+        cmocka_unit_test_teardown(test_hanging, restore),
+        cmocka_unit_test_teardown(test_order_and_merging, restore),
+        cmocka_unit_test_teardown(test_names_go_first, restore),
+        cmocka_unit_test_teardown(test_thread_is_bare, restore),
         cmocka_unit_test_teardown(test_free_at_any_time, restore),
+        cmocka_unit_test_teardown(test_another_order_is_the_same_answer, restore),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 /* A resolver that only notes what it is asked, and refuses after `room` questions. */
 static char asked[8][RESOLVE_NAME_MAX];
 static size_t asked_count, room;
+static bool is_full_of_addresses;
 
 static int note(const char *text)
 {
@@ -32,7 +33,7 @@ int resolver_submit_address(struct resolver *resolver, const struct ip_address *
     char text[ADDRESS_STRLEN];
 
     (void)resolver;
-    return note(address_format(text, address));
+    return is_full_of_addresses ? -1 : note(address_format(text, address));
 }
 
 static struct ip_prefix prefix_of(const char *text)
@@ -120,6 +121,24 @@ static void a_full_queue_gets_the_rest_later(void **state)
     targets_ask(targets, NULL, 101, 300);
     assert_int_equal(asked_count, 3); /* each once, the first not again */
     assert_string_equal(asked[1], "db.example");
+    targets_free(targets);
+}
+
+/* Thousands of addresses wait for their names: that hinders no host. */
+static void a_queue_full_of_addresses_takes_hosts(void **state)
+{
+    struct targets *targets = make(true);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    is_full_of_addresses = true;
+    targets_ask(targets, NULL, 100, 300);
+    is_full_of_addresses = false;
+    assert_int_equal(asked_count, 1);
+    assert_string_equal(asked[0], "db.example");
+    targets_ask(targets, NULL, 101, 300);
+    assert_int_equal(asked_count, 3);
     targets_free(targets);
 }
 
@@ -344,6 +363,7 @@ int main(void)
         cmocka_unit_test(addresses_are_wanted_at_once),
         cmocka_unit_test(asks_names_and_single_addresses),
         cmocka_unit_test(a_full_queue_gets_the_rest_later),
+        cmocka_unit_test(a_queue_full_of_addresses_takes_hosts),
         cmocka_unit_test(without_resolve_names_only_hosts_are_asked),
         cmocka_unit_test(a_host_becomes_wanted_and_follows),
         cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),

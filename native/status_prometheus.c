@@ -1,0 +1,136 @@
+/* status_prometheus.c: see status_prometheus.h. */
+#include "status_prometheus.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "report.h"
+
+#define STALE "stale"
+
+bool status_is_measuring(const char *state)
+{
+    return strcmp(state, segment_state_name(SEG_CAPTURING)) == 0 || strcmp(state, segment_state_name(SEG_DEGRADED)) == 0;
+}
+
+static void put_state(FILE *stream, const char *name, const char *state)
+{
+    fputs("go_metro_state", stream);
+    report_prometheus_label(stream, "{", "state", name);
+    fprintf(stream, "} %d\n", strcmp(name, state) == 0);
+}
+
+static void put_helper(FILE *stream, const struct segment_copy *copy, const char *state)
+{
+    report_prometheus_head(stream, "go_metro_build_info", "gauge", "The version of go-metro that published, always 1.");
+    fputs("go_metro_build_info", stream);
+    report_prometheus_label(stream, "{", "version", copy->header.version);
+    fputs("} 1\n", stream);
+    report_prometheus_head(stream, "go_metro_state", "gauge", "1 for the state that go-metro is in.");
+    for (uint32_t i = SEG_STARTING; i <= SEG_STOPPED; i++)
+        put_state(stream, segment_state_name(i), state);
+    put_state(stream, STALE, state);
+    report_prometheus_head(stream, "go_metro_start_time_seconds", "gauge", "When go-metro was started, since the epoch.");
+    fputs("go_metro_start_time_seconds", stream);
+    report_prometheus_seconds(stream, copy->header.start_realtime_ns);
+    report_prometheus_head(stream, "go_metro_published_time_seconds", "gauge", "When go-metro last published, since the epoch.");
+    fputs("go_metro_published_time_seconds", stream);
+    report_prometheus_seconds(stream, copy->snapshot.realtime_ns);
+}
+
+/* ---- captures ---- */
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+    return a + b;
+}
+
+/* Of what the instances of an interface share each of them says all of it. */
+static uint64_t greatest(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static const struct counter {
+    const char *name, *type, *help;
+    size_t offset; /* of a uint64_t in struct seg_instance */
+    uint64_t (*join)(uint64_t a, uint64_t b);
+} counters[] = {
+    { "go_metro_packets_total", "counter", "Packets that the kernel's filter let through.",
+      offsetof(struct seg_instance, received), greatest },
+    { "go_metro_ring_dropped_packets_total", "counter", "Packets lost because the capture's ring was full.",
+      offsetof(struct seg_instance, dropped_kernel), greatest },
+    { "go_metro_device_dropped_packets_total", "counter", "Packets lost by the network device.",
+      offsetof(struct seg_instance, dropped_interface), greatest },
+    { "go_metro_refused_packets_total", "counter", "Packets turned away because of max_flows.",
+      offsetof(struct seg_instance, refused_flows), sum },
+    { "go_metro_other_flows_total", "counter", "TCP flows counted as dst other because of max_peers.",
+      offsetof(struct seg_instance, refused_peers), sum },
+    { "go_metro_open_flows", "gauge", "TCP flows that are open.", offsetof(struct seg_instance, open_flows), sum },
+};
+
+static bool are_on_one_interface(const struct seg_instance *a, const struct seg_instance *b)
+{
+    return strcmp(a->interface, b->interface) == 0;
+}
+
+static bool is_first_of_its_interface(const struct segment_copy *copy, uint32_t place)
+{
+    for (uint32_t i = 0; i < place; i++)
+        if (are_on_one_interface(&copy->instances[i], &copy->instances[place]))
+            return false;
+    return true;
+}
+
+static uint64_t value_of(const struct seg_instance *instance, const struct counter *counter)
+{
+    uint64_t value;
+
+    if (counter == NULL)
+        return instance->state == SEG_CAPTURING;
+    memcpy(&value, (const char *)instance + counter->offset, sizeof value);
+    return value;
+}
+
+/* counter NULL: whether any of the interface's instances is capturing. */
+static void put_captures(FILE *stream, const struct segment_copy *copy, const char *name, const struct counter *counter)
+{
+    for (uint32_t i = 0; i < copy->snapshot.instance_count; i++) {
+        uint64_t value = value_of(&copy->instances[i], counter);
+
+        if (!is_first_of_its_interface(copy, i))
+            continue;
+        for (uint32_t j = i + 1; j < copy->snapshot.instance_count; j++)
+            if (are_on_one_interface(&copy->instances[i], &copy->instances[j]))
+                value = (counter == NULL ? greatest : counter->join)(value, value_of(&copy->instances[j], counter));
+        fputs(name, stream);
+        report_prometheus_label(stream, "{", "iface", copy->instances[i].interface);
+        fprintf(stream, "} %" PRIu64 "\n", value);
+    }
+}
+
+static void put_all_captures(FILE *stream, const struct segment_copy *copy)
+{
+    static const char up[] = "go_metro_capture_up";
+
+    report_prometheus_head(stream, up, "gauge", "Whether the interface is being captured.");
+    put_captures(stream, copy, up, NULL);
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+        report_prometheus_head(stream, counters[i].name, counters[i].type, counters[i].help);
+        put_captures(stream, copy, counters[i].name, &counters[i]);
+    }
+}
+
+void status_prometheus(FILE *stream, const struct segment_copy *copy, const char *state)
+{
+    report_prometheus_head(stream, "go_metro_up", "gauge", "Whether go-metro is measuring.");
+    fprintf(stream, "go_metro_up %d\n", copy != NULL && status_is_measuring(state));
+    if (copy == NULL)
+        return;
+    put_helper(stream, copy, state);
+    /* A scrape has no time of its own: what a helper counted before it ended would be taken for now. */
+    if (strcmp(state, STALE) != 0 && strcmp(state, segment_state_name(SEG_STOPPED)) != 0)
+        put_all_captures(stream, copy);
+}

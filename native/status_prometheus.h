@@ -1,0 +1,16 @@
+/* status_prometheus.h: the helper and its captures as Prometheus text; report.h has the rows. */
+#ifndef GO_METRO_STATUS_PROMETHEUS_H
+#define GO_METRO_STATUS_PROMETHEUS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "segment_reader.h"
+
+/* state: as `status` names it; "stale": the segment says what was. copy NULL: there is no segment that can be read, and that it
+ * is not up is all that is known. Instances on one interface are one capture. */
+void status_prometheus(FILE *stream, const struct segment_copy *copy, const char *state);
+/* Whether in that state values are of now. */
+bool status_is_measuring(const char *state);
+
+#endif

@@ -1,0 +1,156 @@
+"""`go-metro status` in its three forms, which say the same: for people, as JSON, and as Prometheus text that the official parser takes
+and that obeys its conventions."""
+
+import re
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from conversation import call
+from processes import REPOSITORY, complete, wait_until
+from stage import PROGRAM, SEGMENT
+from supervision import supervised
+
+DOCUMENT = REPOSITORY / "docs" / "prometheus.md"
+# A device may be called nearly anything; a label's value must not end early for it.
+ODD = 'q"x\\y{z'
+CONFIGURATION = """
+init_config: {resolve_names: false}
+instances:
+  - {interface: lo, ips: [127.0.0.0/8]}
+  - {interface: lo, ips: [127.1.0.1], group_by: peer_port, tags: [n:2]}
+  - {interface: 'q"x\\y{z', all_peers: true}
+"""
+NAME = re.compile(r"^go_metro_[a-z][a-z0-9_]*$")
+SERIES = re.compile(r'^([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\\\|\\"|\\n)*",?)*\})? (\S+)$')
+
+
+def scrape(stage, status=0):
+    """What the text says: the value by (name, labels). It is what the parser of the Prometheus project makes of it, and what the
+    conventions ask for: https://prometheus.io/docs/practices/naming and the exposition format 0.0.4."""
+    result = complete(stage.enter(PROGRAM, "status", "--prometheus"))
+    assert result.returncode == status, result.stderr
+    text = result.stdout
+    assert text.endswith("\n")
+    values, seen, lines = {}, set(), text.splitlines()
+    for family in text_string_to_metric_families(text):
+        assert family.documentation.endswith(".") and family.type in ("gauge", "counter", "summary"), family
+        for sample in family.samples:
+            name, labels, value = sample[:3]
+            key = name, frozenset(labels.items())
+            assert key not in values, "two series of the same labels: %s" % sample
+            values[key] = value
+            check_name(name, family.type)
+    for number, line in enumerate(lines):
+        if line.startswith("# HELP"):
+            name = line.split()[2]
+            assert name not in seen, "a name is described once and its series stand together"
+            assert lines[number + 1].startswith("# TYPE %s " % name)
+            seen.add(name)
+            current = name
+        elif not line.startswith("#"):
+            match = SERIES.match(line)
+            assert match and re.sub("_(sum|count)$", "", match.group(1)) == current, line
+    assert len(values) == sum(not line.startswith("#") for line in lines), "the parser has taken every line"
+    return values
+
+
+def check_name(name, kind):
+    assert NAME.match(name) and not re.search("_(ms|us|ns|milliseconds)(_|$)", name), "base units only"
+    assert name.endswith("_total") == (kind == "counter"), name
+    if kind == "summary":
+        assert name.endswith(("_seconds_sum", "_seconds_count")), name
+
+
+def value(values, name, **labels):
+    return values.get((name, frozenset(labels.items())))
+
+
+def names_of(values):
+    return {name for name, _ in values}
+
+
+@pytest.fixture
+def measuring(stage):
+    """A stage with traffic on the loopback, and an interface of an odd name."""
+    stage.run("ip", "link", "add", ODD, "type", "veth", "peer", "name", "gm1")
+    stage.run("ip", "link", "set", ODD, "up")
+    stage.run("ip", "link", "set", "gm1", "up")
+    with supervised(stage, CONFIGURATION) as supervisor:
+        call(stage, *["127.1.0.1"] * 3, "127.1.0.2")
+        stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) >= 22)
+        stage.wait_for_publications(2)
+        yield stage, supervisor
+
+
+def test_the_forms_agree(measuring):
+    stage, _ = measuring
+    values, status, people = scrape(stage), stage.status(), stage.run(PROGRAM, "status")
+    assert value(values, "go_metro_up") == 1 and value(values, "go_metro_build_info", version=status["helper"]["version"]) == 1
+    states = {dict(labels)["state"]: at for (name, labels), at in values.items() if name == "go_metro_state"}
+    assert states == {"starting": 0, "capturing": 1, "degraded": 0, "failed": 0, "stopped": 0, "stale": 0}
+    assert 0 < value(values, "go_metro_published_time_seconds") - value(values, "go_metro_start_time_seconds") < 3600
+    rows = [row for row in status["peers"] if row["dst"] == "127.1.0.2"]
+    assert len(rows) == 1
+    labels = {"iface": "lo", "src": "127.0.0.1", "dst": "127.1.0.2"}
+    assert value(values, "go_metro_rtt_seconds_count", **labels) == rows[0]["samples"] == 2
+    for ours, theirs in (("last", "last"), ("smoothed", "avg"), ("jitter", "jitter"), ("min", "min"), ("max", "max")):
+        assert value(values, "go_metro_rtt_%s_seconds" % ours, **labels) == pytest.approx(rows[0]["rtt_ms"][theirs] / 1e3)
+    assert value(values, "go_metro_rtt_seconds_sum", **labels) == pytest.approx(2 * rows[0]["rtt_ms"]["mean"] / 1e3, abs=1e-8)
+    # Ports are other series; of two instances on an interface its packets are counted once.
+    ports = [dict(labels)["dst_port"] for name, labels in values if name == "go_metro_flows_total" and "dst_port" in dict(labels)]
+    assert len(ports) == 3
+    lo = [i for i in status["instances"] if i["interface"] == "lo"]
+    assert value(values, "go_metro_packets_total", iface="lo") == lo[0]["received"] == lo[1]["received"] > 0
+    assert value(values, "go_metro_open_flows", iface="lo") == lo[0]["open_flows"] + lo[1]["open_flows"]
+    assert value(values, "go_metro_capture_up", iface="lo") == value(values, "go_metro_capture_up", iface=ODD) == 1
+    # People see the same: the state, each interface, each peer.
+    assert re.match(r"go-metro \S+, pid \d+: capturing \(published \d+\.\d s ago\)\n", people)
+    assert "%s: capturing\n" % ODD in people and re.search(r"\b127\.0\.0\.1 +127\.1\.0\.2 +2 ", people), people
+
+
+def test_what_is_not_up(measuring):
+    stage, supervisor = measuring
+    stage.run("ip", "link", "set", ODD, "down")
+    stage.wait_for_state("degraded")
+    values = scrape(stage)
+    assert value(values, "go_metro_up") == 1 and value(values, "go_metro_state", state="degraded") == 1
+    assert value(values, "go_metro_capture_up", iface=ODD) == 0 and value(values, "go_metro_capture_up", iface="lo") == 1
+    supervisor.control("stop", "datadog-agent:go-metro")
+    values = scrape(stage)
+    assert value(values, "go_metro_up") == 0 and value(values, "go_metro_state", state="stopped") == 1
+    assert not any(dict(labels).keys() & {"iface", "dst"} for _, labels in values), "nothing that would be taken for now"
+    stage.run("rm", SEGMENT)
+    assert scrape(stage, status=1) == {("go_metro_up", frozenset()): 0}
+
+
+def documented():
+    """The names in the document's table."""
+    return set(re.findall(r"^\| `(go_metro_\w+)`", DOCUMENT.read_text(encoding="utf-8"), re.M))
+
+
+def test_the_document_has_every_name(measuring):
+    stage, _ = measuring
+    assert {re.sub("_seconds_(sum|count)$", "_seconds", name) for name in names_of(scrape(stage))} == documented()
+
+
+def test_the_documents_line_writes_for_the_textfile_collector(measuring):
+    """As cron runs it; whoever reads the file meanwhile never sees a part of it, nor another file that ends in .prom."""
+    stage, supervisor = measuring
+    line, = re.findall(r"^    \* \* \* \* \* root (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    folder = re.search(r"/\S+/go-metro\.prom", line).group(0).rsplit("/", 1)[0]
+    stage.run("mount", "-t", "tmpfs", "go-metro", "/var/lib")
+    stage.run("mkdir", "-p", folder)
+    stage.script(line)
+    assert "\ngo_metro_up 1\n" in stage.read(folder + "/go-metro.prom")
+    with stage.start("sh", "-c", "while :; do %s; done" % line) as writer:
+        for _ in range(300):
+            text = stage.read(folder + "/go-metro.prom")
+            assert text.startswith("# HELP go_metro_up ") and text.endswith("\n") and "go_metro_retransmits_total" in text
+        assert stage.run("sh", "-c", "ls %s/*.prom" % folder).split() == [folder + "/go-metro.prom"]
+        assert writer.alive()
+        # Its end is in the file as well.
+        supervisor.control("stop", "datadog-agent:go-metro")
+        wait_until(lambda: "\ngo_metro_up 0\n" in stage.read(folder + "/go-metro.prom"), what="the end")
+        stage.run("rm", SEGMENT)
+        wait_until(lambda: stage.read(folder + "/go-metro.prom").endswith("go_metro_up 0\n"), what="nothing but the end")
