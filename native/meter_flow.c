@@ -34,7 +34,7 @@ static struct ip_address row_peer(const struct meter_instance *spec, const struc
     return *peer;
 }
 
-static struct peer_key row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
+struct peer_key meter_row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
 {
     const struct meter_instance *spec = &meter->instances[number]->spec;
     unsigned bits;
@@ -63,7 +63,7 @@ static const struct opening *opening_of(const struct meter *meter, struct queued
     opening->reason = (uint16_t)reason;
     for (unsigned side = 0; side < 2; side++) {
         if (opening->sides & (1U << side)) {
-            const struct peer_key row = row_key(meter, queued->number, &key, side);
+            const struct peer_key row = meter_row_key(meter, queued->number, &key, side);
             opening->row_hash[side] = peer_key_hash(&meter->peers, &row);
         }
     }
@@ -99,7 +99,7 @@ static uint32_t take_row(struct meter *meter, const struct queued *queued, const
     if (!(opening->sides & (1U << side))) {
         return ROW_UNMEASURED;
     }
-    const struct peer_key key = row_key(meter, queued->number, flow, side);
+    const struct peer_key key = meter_row_key(meter, queued->number, flow, side);
     const uint32_t index = peer_row_take(&meter->peers, &key, opening->row_hash[side], queued->time_ns, &born);
     if (index == PEER_ROW_NONE) {
         return ROW_OTHER;

@@ -14,7 +14,7 @@ HEADER = struct.Struct('<8sHHIQ4I2I3II2QQ3QIIQQQ40s32s52sI')
 SNAPSHOT = struct.Struct('<4Q6I256s60sI')
 INSTANCE = struct.Struct('<II64s256s256s9Q1024s64s')
 REASON = struct.Struct('<24sQ')
-ROW = struct.Struct('<II16s16sBBBBHHQQQ5Q8Q2Q3Q2QQ256s32s')
+ROW = struct.Struct('<II16s16sBBBBHHQQQ5Q8Q2Q3Q2QQ256sQ24s')
 HISTOGRAM = struct.Struct('<449II')
 
 HEADER_FIELDS = (
@@ -100,6 +100,7 @@ class Row(object):
         self.src, self.dst, self.dst_address = src, dst, dst_address
         self.age_s, self.life_s = age_s, life_s
         self.birth_realtime_ns = self.last_sample_boottime_ns = None  # else in place of life_s and age_s
+        self.first_birth = None  # else of the row that had this one's place first
         self.flows = 1
         self.timed = self.samples = self.handshake_samples = self.retransmits = 0
         self.sum_ns = self.handshake_sum_ns = self.last_ns = self.min_ns = self.max_ns = 0
@@ -141,7 +142,7 @@ class Row(object):
             self.dst_port, 0, self.birth, born, sampled, self.flows, self.timed, self.samples,
             self.handshake_samples, self.retransmits, *(skips + [
                 self.sum_ns, self.handshake_sum_ns, self.last_ns, self.min_ns, self.max_ns, self.srtt_ns, self.jitter_ns,
-                self.window_min_ns, self.dst.encode('ascii'), b'']))
+                self.window_min_ns, self.dst.encode('ascii'), self.first_birth or self.birth, b'']))
 
 
 class Instance(object):
@@ -172,7 +173,7 @@ class Segment(object):
         self.row_capacity = row_capacity
         now_ns, wall_ns = boottime_ns(), int(time.time() * 1e9)
         self.header = {
-            'magic': MAGIC, 'abi_major': 1, 'abi_minor': 0, 'header_size': HEADER.size, 'snapshot_head_size': SNAPSHOT.size,
+            'magic': MAGIC, 'abi_major': 1, 'abi_minor': 1, 'header_size': HEADER.size, 'snapshot_head_size': SNAPSHOT.size,
             'instance_size': INSTANCE.size, 'row_size': ROW.size, 'histogram_size': HISTOGRAM.size, 'instance_capacity': 4,
             'bucket_count': BUCKETS, 'bucket_min_exp': MIN_EXP, 'bucket_sub_bits': SUB_BITS, 'publish_interval_ms': 1000,
             'pid': self.pid, 'reserved0': 0, 'pid_start_ticks': start_ticks(os.getpid()) if pid is None else 1,

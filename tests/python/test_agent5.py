@@ -59,7 +59,7 @@ def test_screen_ok(config, segment_path):
     assert screen[:4] == HEADING + ['      - instance #0 [OK]', '      - Collected 0 metrics, 0 events & 1 service check']
     assert screen[4] == '      - Dependencies:'
     assert sorted(screen[5:]) == ['          - go-metro helper: 2.0.0', '          - metro_segment: ' + metro_segment.__version__,
-                                  '          - segment ABI: 1.0']
+                                  '          - segment ABI: 1.1']
 
 
 def test_screen_warning(config, segment_path):
@@ -87,7 +87,7 @@ def test_command(config, segment_path):
     assert first['statuses'] == ['OK'] and first['errors'] == [] and first['warnings'] == []
     assert ['system.net.tcp.rtt', 1.5, ['dst:peer.example', 'iface:lo', 'role:db', 'src:10.0.0.1'], 'gauge'] in first['metrics']
     assert [(check['check'], check['status']) for check in first['service_checks']] == [('go_metro.capture', 0)]
-    assert (second['metrics'], first['library_versions'], second['library_versions']['segment ABI']) == ([], None, '1.0')
+    assert (second['metrics'], first['library_versions'], second['library_versions']['segment ABI']) == ([], None, '1.1')
     status, out, _ = run_command('run', '--check', hosts.CHECK, '--config', config, '--extension', folder)
     assert status == 0 and out.startswith('\n'.join(HEADING)) and '\033' not in out
 

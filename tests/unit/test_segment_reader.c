@@ -470,7 +470,7 @@ static void test_other_abi(void **state)
     spoilt->abi_major = 2;
     save(bytes, size);
     assert_status("its CRC may be elsewhere", SEGMENT_OTHER_ABI);
-    assert_message("has ABI 2.0, this reader understands ABI 1; "
+    assert_message("has ABI 2.1, this reader understands ABI 1; "
                    "install go-metro and its metro_segment extension in one version and restart both");
     save(bytes, 100);
     assert_status("its header may be shorter", SEGMENT_OTHER_ABI);
@@ -581,6 +581,7 @@ static const struct spoiler spoilers[] = {
     SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, FIXTURE_BOOTTIME_NS + 2, SEGMENT_OK),
     SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, FIXTURE_BOOTTIME_NS + 3, SEGMENT_CORRUPT), /* after it was published */
     SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, UINT64_MAX, SEGMENT_CORRUPT),
+    SPOIL(IN_ROW, seg_row, first_birth, UINT64_MAX, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, last_ns, SEG_RTT_MAX_NS, SEGMENT_OK),
     SPOIL(IN_ROW, seg_row, last_ns, SEG_RTT_MAX_NS + 1, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, min_ns, 1, SEGMENT_CORRUPT), /* more than the newest */
