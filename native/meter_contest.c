@@ -284,14 +284,14 @@ static size_t give_free_rows(struct round *round)
     return left;
 }
 
-/* After a pause nobody gives way yet: who has less than whom now is known when this round is over. */
+/* After a pause nobody gives way, as nobody is steady: how much the rows have now is known when the next round is over. */
 static void hold_round(struct meter *meter, uint32_t pause)
 {
     struct round round = { .meter = meter };
 
     contenders_best(&meter->contest.contenders, most_changes(meter), &round.best);
     const size_t newcomers = give_free_rows(&round);
-    weigh_rows(&round, pause, pause > 0 ? 0 : newcomers);
+    weigh_rows(&round, pause, newcomers);
     give_places(&round, newcomers);
     if (round.count > 0) {
         meter->changes++;

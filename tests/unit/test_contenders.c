@@ -109,6 +109,17 @@ static void who_has_most_is_found_in_a_crowd(void **state)
     }
 }
 
+/* All places are taken by such as come once: they make room. */
+static void who_comes_late_gets_in(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < 700; n++)
+        note(1000 + n);
+    for (uint32_t n = 0; n < 100; n++)
+        note(1);
+    assert_true(score_of(1) >= 90 * SCORE_UNIT);
+}
+
 static void what_was_long_ago_counts_less_and_ends(void **state)
 {
     unsigned intervals = 0;
@@ -184,6 +195,7 @@ int main(void)
         CASE(each_is_counted_for_itself),
         CASE(a_crowd_makes_nobody_large),
         CASE(who_has_most_is_found_in_a_crowd),
+        CASE(who_comes_late_gets_in),
         CASE(what_was_long_ago_counts_less_and_ends),
         CASE(many_are_known_by_a_share),
         CASE(who_rests_looks_at_none),

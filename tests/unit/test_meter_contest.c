@@ -262,9 +262,84 @@ static void what_waits_when_the_row_changes_is_unacked_where_it_was_timed(void *
     assert_int_equal(meter_pending(meter, number), 0);
     send_shot(&newcomer, false, shot_of(&newcomer, false, TCP_ACK, 0)); /* of before its birth */
     assert_int_equal(row_of(2).found.stats->samples, 0);
-    exchange_times(&newcomer, 3);
+    send_shot(&newcomer, true, shot_of(&newcomer, true, TCP_ACK, 100));
+    newcomer.seq += 100;
+    now_ns += 3 * MS;
+    send_shot(&newcomer, false, shot_of(&newcomer, false, TCP_ACK, 0));
+    assert_int_equal(row_of(2).found.stats->samples, 1);
+    assert_int_equal(row_of(2).found.stats->jitter_x16, 0); /* the round trip before it is not this row's */
+    exchange_times(&newcomer, 2);
     assert_int_equal(row_of(2).found.stats->samples, 3);
     assert_int_equal(row_of(2).found.stats->timed, 3);
+}
+
+/* Its flow holds it, as it would have if it had been opened there. */
+static void a_row_that_was_given_stays_as_long_as_its_flows(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    uint64_t birth = 0;
+
+    (void)state;
+    set_up(1);
+    exchange(&idle);
+    for (unsigned round = 0; round < 3 * IDLE_S / ROUND_S; round++) {
+        exchange_times(&newcomer, 20);
+        pass_round();
+        if (round == 1)
+            birth = row_of(2).found.birth;
+    }
+    assert_true(birth != 0 && row_of(2).any);
+    assert_int_equal(row_of(2).found.birth, birth);
+    for (unsigned round = 0; round <= 2 * IDLE_S / ROUND_S; round++)
+        pass_round();
+    assert_false(row_of(2).any);
+    assert_int_equal(meter_counters(meter, number)->open_peers, 0);
+}
+
+/* Who has got a row while a flow of his is in `other` still does not lose it in the round that brings that flow home. */
+static void a_flow_comes_home_to_a_row_that_is_idle(void **state)
+{
+    struct talk first = talk_to(1), early = talk_to(2), late = talk_to(2), busy = talk_to(3);
+
+    (void)state;
+    set_up(1);
+    late.port = 4001;
+    exchange(&first);
+    exchange(&early);
+    for (unsigned round = 0; round < IDLE_S / ROUND_S; round++) {
+        send_shot(&early, true, shot_of(&early, true, TCP_ACK, 0)); /* it lives */
+        pass_round();
+    }
+    assert_int_equal(meter_counters(meter, number)->open_peers, 0);
+    exchange(&late);
+    exchange_times(&busy, 20);
+    pass_round();
+    const uint64_t birth = row_of(2).found.birth;
+    exchange(&early);
+    exchange_times(&busy, 20);
+    pass_round();
+    assert_int_equal(row_of(2).found.birth, birth);
+    exchange_times(&early, 5);
+    assert_int_equal(row_of(2).found.stats->samples, 1 + 5);
+}
+
+static void who_is_not_wanted_any_more_gets_no_row(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *wanted = netset_new();
+    struct ip_prefix prefix;
+
+    (void)state;
+    set_up(1);
+    assert_true(wanted != NULL && prefix_parse("20.0.0.1", &prefix, NULL) && netset_add(wanted, &prefix, 1) == 0);
+    exchange(&idle);
+    exchange_times(&newcomer, 20);
+    pass_round();
+    exchange_times(&newcomer, 20);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = wanted });
+    pass_round();
+    assert_true(row_of(1).any && !row_of(2).any);
+    netset_free(wanted);
 }
 
 /* Twice as much is needed: otherwise who is there stays. */
@@ -290,17 +365,17 @@ static void rows_are_not_handed_to_and_fro(void **state)
 
 static void one_burst_is_not_enough(void **state)
 {
-    struct talk idle = talk_to(1), burst = talk_to(2);
+    struct talk idle = talk_to(1), burst = talk_to(2), drip = talk_to(3);
 
     (void)state;
     set_up(1);
     exchange(&idle);
-    exchange(&burst);
-    pass_round();
-    pass_round();
-    exchange_times(&burst, 1000);
-    for (unsigned round = 0; round < 5; round++)
+    for (unsigned round = 0; round < 9; round++) {
+        if (round == 4)
+            exchange_times(&burst, 1000);
+        exchange(&drip);
         pass_round();
+    }
     assert_true(row_of(1).any);
 }
 
@@ -601,6 +676,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_busy_newcomer_takes_the_place_of_an_idle_row),
         CASE(what_waits_when_the_row_changes_is_unacked_where_it_was_timed),
+        CASE(a_row_that_was_given_stays_as_long_as_its_flows),
+        CASE(a_flow_comes_home_to_a_row_that_is_idle),
+        CASE(who_is_not_wanted_any_more_gets_no_row),
         CASE(rows_are_not_handed_to_and_fro),
         CASE(one_burst_is_not_enough),
         CASE(many_addresses_push_nobody_out),
