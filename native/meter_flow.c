@@ -34,7 +34,7 @@ static struct ip_address row_peer(const struct meter_instance *spec, const struc
     return *peer;
 }
 
-struct peer_key meter_row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
+static inline struct peer_key row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
 {
     const struct meter_instance *spec = &meter->instances[number]->spec;
     unsigned bits;
@@ -47,6 +47,11 @@ struct peer_key meter_row_key(const struct meter *meter, unsigned number, const 
         .port = spec->group == METER_GROUP_PEER_PORT ? flow->port[1 - side] : 0,
         .peer_bits = (uint16_t)bits,
     };
+}
+
+struct peer_key meter_row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
+{
+    return row_key(meter, number, flow, side);
 }
 
 /* Which sides are measured, and in which rows: once for each segment that finds no flow. */
@@ -63,7 +68,7 @@ static const struct opening *opening_of(const struct meter *meter, struct queued
     opening->reason = (uint16_t)reason;
     for (unsigned side = 0; side < 2; side++) {
         if (opening->sides & (1U << side)) {
-            const struct peer_key row = meter_row_key(meter, queued->number, &key, side);
+            const struct peer_key row = row_key(meter, queued->number, &key, side);
             opening->row_hash[side] = peer_key_hash(&meter->peers, &row);
         }
     }
@@ -99,7 +104,7 @@ static uint32_t take_row(struct meter *meter, const struct queued *queued, const
     if (!(opening->sides & (1U << side))) {
         return ROW_UNMEASURED;
     }
-    const struct peer_key key = meter_row_key(meter, queued->number, flow, side);
+    const struct peer_key key = row_key(meter, queued->number, flow, side);
     const uint32_t index = peer_row_take(&meter->peers, &key, opening->row_hash[side], queued->time_ns, &born);
     if (index == PEER_ROW_NONE) {
         return ROW_OTHER;
