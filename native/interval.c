@@ -20,21 +20,21 @@ void interval_index_init(struct interval_index *index, const struct segment_copy
 {
     index->copy = earlier != NULL && interval_same_helper(earlier, later) ? earlier : NULL;
     index->sorted = NULL;
+    index->departed = (struct departed){ 0 };
 }
 
 void interval_index_free(struct interval_index *index)
 {
     free(index->sorted);
     index->sorted = NULL;
+    departed_free(&index->departed);
 }
 
 static int compare_rows(const void *a, const void *b)
 {
     const struct seg_row *one = *(const struct seg_row *const *)a, *two = *(const struct seg_row *const *)b;
 
-    if (one->birth != two->birth)
-        return one->birth < two->birth ? -1 : 1;
-    return (one->instance > two->instance) - (one->instance < two->instance);
+    return (one->birth > two->birth) - (one->birth < two->birth);
 }
 
 static int sort_rows(struct interval_index *index)
@@ -79,6 +79,8 @@ int interval_find(struct interval_index *index, const struct segment_copy *later
     *out = (struct interval){ .now = &later->rows[place] };
     if (find_row(index, out->now, place, &out->then) < 0)
         return -1;
+    if ((out->now->flags & SEG_ROW_OTHER) != 0 && index->copy != NULL)
+        return departed_add(&index->departed, index->copy, later, out->now, &out->then);
     if (later->buckets != NULL)
         out->now_buckets = later->buckets[place];
     if (out->then != NULL && index->copy->buckets != NULL)

@@ -9,13 +9,15 @@
 #include <stdint.h>
 
 #include "buckets.h"
+#include "departed.h"
 #include "segment.h"
 #include "segment_reader.h"
 
 /* One row at two times. */
 struct interval {
     const struct seg_row *now;
-    const struct seg_row *then; /* NULL: the row's whole life is the interval */
+    const struct seg_row *then; /* NULL: the row's whole life is the interval. Of a row `other`: with what it was given since by
+                                   rows that made room, and did not count itself */
     struct buckets now_buckets, then_buckets;
 };
 
@@ -33,11 +35,12 @@ enum interval_measure {
 
 #define INTERVAL_NONE (-1.0) /* no sample, or no histogram, to tell it from */
 
-/* The earlier copy's rows by their identity: (birth, instance). A row keeps its place as a rule; `sorted` is made for the first
- * one that did not. */
+/* The earlier copy's rows by their birth, which no two of a helper's life have in common. A row keeps its place as a rule;
+ * `sorted` is made for the first one that did not, `departed` for the first row `other`. */
 struct interval_index {
     const struct segment_copy *copy; /* NULL: no earlier copy, or of another helper process */
     const struct seg_row **sorted;
+    struct departed departed;
 };
 
 /* Whether both were published by the same helper process. */

@@ -29,7 +29,8 @@ struct meter *meter_new(const struct meter_options *options)
     const uint32_t row_ttl_s = options->row_ttl_s > options->idle_ttl_s ? options->row_ttl_s : options->idle_ttl_s;
     const bool peers = peer_table_init(&meter->peers, options->max_peers, row_ttl_s, options->keep_rows, seed);
     const bool pending = pending_pool_init(&meter->pending, most);
-    if (!flows || !peers || !pending) {
+    const bool contest = meter_contest_init(meter);
+    if (!flows || !peers || !pending || !contest) {
         meter_free(meter);
         return NULL;
     }
@@ -53,6 +54,7 @@ void meter_free(struct meter *meter)
     flow_table_destroy(&meter->flows);
     peer_table_destroy(&meter->peers);
     pending_pool_destroy(&meter->pending);
+    meter_contest_destroy(meter);
     free(meter);
 }
 
@@ -115,6 +117,7 @@ void meter_expire(struct meter *meter, uint32_t now_s)
             remove_row(meter, row);
         }
     }
+    meter_contest(meter);
 }
 
 static void mark_clock(struct meter *meter, struct flow *flow)
@@ -202,6 +205,7 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
         return;
     }
     meter_flush(meter);
+    meter_contest_restart(meter);
     const bool alike = groups_alike(&metered->spec, instance);
     metered->spec = *instance;
     each_flow(meter, UINT64_C(1) << number, alike ? close_unless_wanted : meter_close_flow);
@@ -212,6 +216,7 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
 static void end_instance(struct meter *meter, int number)
 {
     meter_finish(meter, UINT64_C(1) << number);
+    meter_contest_restart(meter);
     for (uint32_t index = 0; index < meter->peers.high; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);
         if (row->birth != 0 && row->key.instance == (uint32_t)number) {
@@ -301,6 +306,7 @@ static void give_other(const struct metered *metered, int number, void (*fn)(con
         .instance = number,
         .other = true,
         .birth = metered->other.birth,
+        .first_birth = metered->other.birth,
         .stats = &metered->other.stats,
     };
 
@@ -317,6 +323,7 @@ static void give_row(const struct peer_row *row, void (*fn)(const struct meter_r
         .shared = shared_value(&row->key),
         .peer_port = row->key.port,
         .birth = row->birth,
+        .first_birth = row->first_birth,
         .birth_time_ns = row->birth_time_ns,
         .last_sample_time_ns = row->stats.last_sample_time_ns,
         .last_sample_s = row->stats.last_sample_s,

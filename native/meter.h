@@ -41,7 +41,7 @@ struct meter_options {
     uint32_t idle_ttl_s; /* a flow without a packet for so long leaves */
     uint32_t row_ttl_s;  /* a row without flow and packet for so long leaves; at least idle_ttl_s */
     uint32_t exp_ttl_s;  /* an ended flow leaves after so long */
-    bool keep_rows;      /* rows never leave, however long they are idle (`read`: the table at the end is of the whole capture) */
+    bool keep_rows;      /* rows never leave, however idle, and give way to nobody (`read`: its table is of the whole capture) */
     uint64_t hash_seed[2];
     uint64_t births; /* rows born before, in a meter that this one follows (meter_births()); 0: none */
     void (*on_sample)(const struct meter_sample *sample, void *arg); /* NULL: none */
@@ -67,10 +67,11 @@ struct meter_counters {
     uint64_t flows;                        /* opened so far */
     uint64_t open_flows, open_peers;
     uint64_t refused_flows; /* not opened because of max_flows: times a packet was turned away */
-    uint64_t refused_peers; /* flows counted in the `other` row because of max_peers */
+    uint64_t refused_peers; /* flows that began in the `other` row because of max_peers */
 };
 
-/* A row as it stands. `other`: the sum of the flows over max_peers, counts only (no address, no statistic but the counters). */
+/* A row as it stands. `other`: the sum of the flows over max_peers, and of what rows had counted that gave way to peers with more
+ * traffic; counts only (no address, no statistic but the counters). */
 struct meter_row {
     int instance;
     bool other;
@@ -79,6 +80,7 @@ struct meter_row {
     uint32_t shared;                /* the whitelist value of a METER_SHARED_ROW, which has no one address; else 0 */
     uint16_t peer_port;             /* METER_GROUP_PEER_PORT, else 0 */
     uint64_t birth;                 /* unique in this process: a row that left and came back has another */
+    uint64_t first_birth;           /* of the row that got this place when it was free; segment.h */
     int64_t birth_time_ns;          /* capture time of its first packet */
     int64_t last_sample_time_ns;    /* capture time of its newest sample, 0: none */
     uint32_t last_sample_s;         /* now_s at that moment */

@@ -48,6 +48,9 @@ static void count_sample(struct meter *meter, const struct flow *flow, unsigned 
     if (flow->row[side] == ROW_OTHER) {
         row->stats.samples++;
         row->stats.handshake_samples += sample->handshake ? 1 : 0;
+        if (!contenders_skip(&meter->contest.contenders)) {
+            meter_contest_note(meter, flow, side, time_ns);
+        }
     } else {
         count_later(meter,
                     peer_sample_but_bucket(&row->stats, sample->rtt_ns, sample->previous_ns, sample->handshake, meter->now_s));
@@ -105,15 +108,34 @@ void meter_account_flow(struct meter *meter, const struct flow *flow)
     }
 }
 
+void meter_drop_pending_of(struct meter *meter, struct flow *flow, unsigned side, enum skip_reason reason)
+{
+    struct rtt_half *half = &flow->half[side];
+    const uint32_t before = half->waiting.count;
+    struct rtt_outcome outcome = { 0 };
+
+    if (before > 0) {
+        rtt_drop(half, &meter->pending, reason, &outcome);
+        meter_account_outcome(meter, flow, side, &outcome, before, 0);
+    }
+}
+
 void meter_drop_pending(struct meter *meter, struct flow *flow, enum skip_reason reason)
 {
-    for (unsigned side = 0; side < 2; side++) {
-        struct rtt_half *half = &flow->half[side];
-        const uint32_t before = half->waiting.count;
-        struct rtt_outcome outcome = { 0 };
-        if (before > 0) {
-            rtt_drop(half, &meter->pending, reason, &outcome);
-            meter_account_outcome(meter, flow, side, &outcome, before, 0);
-        }
+    meter_drop_pending_of(meter, flow, 0, reason);
+    meter_drop_pending_of(meter, flow, 1, reason);
+}
+
+void meter_account_departure(struct metered *metered, const struct peer_stats *stats)
+{
+    struct peer_stats *other = &metered->other.stats;
+
+    other->timed += stats->timed;
+    other->samples += stats->samples;
+    other->handshake_samples += stats->handshake_samples;
+    other->flows += stats->flows;
+    other->retransmits += stats->retransmits;
+    for (unsigned reason = 0; reason < SKIP_REASON_COUNT; reason++) {
+        other->skipped[reason] += stats->skipped[reason];
     }
 }

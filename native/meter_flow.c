@@ -34,7 +34,7 @@ static struct ip_address row_peer(const struct meter_instance *spec, const struc
     return *peer;
 }
 
-static struct peer_key row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
+static inline struct peer_key row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
 {
     const struct meter_instance *spec = &meter->instances[number]->spec;
     unsigned bits;
@@ -47,6 +47,11 @@ static struct peer_key row_key(const struct meter *meter, unsigned number, const
         .port = spec->group == METER_GROUP_PEER_PORT ? flow->port[1 - side] : 0,
         .peer_bits = (uint16_t)bits,
     };
+}
+
+struct peer_key meter_row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side)
+{
+    return row_key(meter, number, flow, side);
 }
 
 /* Which sides are measured, and in which rows: once for each segment that finds no flow. */

@@ -2,10 +2,11 @@
  *
  * meter.c is the public face: life, time, instances, rows to read. meter_frame.c decodes frames and lets some of them wait, so
  * that the memory they need is there when their turn comes. meter_flow.c takes one segment: it opens, follows and closes flows.
- * meter_account.c is the only place that changes a row's counters. */
+ * meter_account.c is the only place that changes a row's counters. meter_contest.c decides who has a row. */
 #ifndef GO_METRO_METER_STATE_H
 #define GO_METRO_METER_STATE_H
 
+#include "contenders.h"
 #include "flow.h"
 #include "meter.h"
 #include "peer_table.h"
@@ -48,6 +49,17 @@ struct metered {
     struct peer_row other; /* of which only birth and stats are used */
 };
 
+/* Who without a row is worth one: meter_contest.c. */
+struct contest {
+    struct contenders contenders;
+    uint64_t *leaving;    /* bit n: row n gives way, in this round */
+    uint64_t round_trips; /* of all rows `other`, when this round began */
+    uint32_t round_s;     /* when that was; 0: there was none yet */
+    uint32_t weighed_s;   /* when the rows were weighed last */
+    bool is_weighing;     /* that was then */
+    bool is_any_left;     /* of the contenders */
+};
+
 struct meter {
     struct meter_options options;
     struct flow_table flows;
@@ -63,6 +75,7 @@ struct meter {
     uint32_t bucket_count;
     /* Counters of histograms, to be incremented a little later; a segment has one sample at most. */
     uint32_t *buckets[METER_QUEUE];
+    struct contest contest;
 };
 
 static inline bool meter_is_measured(const struct flow *flow, unsigned side)
@@ -83,10 +96,28 @@ void meter_account_plain(struct meter *meter, const struct flow *flow, unsigned 
 void meter_account_buckets(struct meter *meter);
 /* One more flow, for its instance and its rows. */
 void meter_account_flow(struct meter *meter, const struct flow *flow);
-/* Everything pending of both sides -> reason. */
+/* Everything pending of one side -> reason; of both. */
+void meter_drop_pending_of(struct meter *meter, struct flow *flow, unsigned side, enum skip_reason reason);
 void meter_drop_pending(struct meter *meter, struct flow *flow, enum skip_reason reason);
+/* What a row of the instance had counted is counted in the instance's row `other` from here on. */
+void meter_account_departure(struct metered *metered, const struct peer_stats *stats);
+
+/* meter_contest.c */
+
+/* With the rows' table. False: out of memory. */
+bool meter_contest_init(struct meter *meter);
+void meter_contest_destroy(struct meter *meter);
+/* One of the round trips in a row `other`, for which contenders_skip() says so. */
+void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned side, int64_t time_ns);
+/* What rows are made of is another now, or an instance less is there. */
+void meter_contest_restart(struct meter *meter);
+/* Gives rows to who is worth them, once in a while; about once a second. No segment waits in the queue. */
+void meter_contest(struct meter *meter);
 
 /* meter_flow.c */
+
+/* Of the row in which that side of a flow is counted. */
+struct peer_key meter_row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side);
 
 /* One TCP segment for one instance: PACKET_OK, or why it was not used. */
 enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued);

@@ -90,7 +90,7 @@ static uint32_t take_slot(struct peer_table *table)
 {
     const uint32_t index = table->unused;
 
-    if (table->used >= table->limit) {
+    if (peer_table_is_full(table)) {
         return PEER_ROW_NONE;
     }
     if (index == PEER_ROW_NONE) {
@@ -100,21 +100,26 @@ static uint32_t take_slot(struct peer_table *table)
     return index;
 }
 
+static void row_begin(struct peer_table *table, uint32_t index, const struct peer_key *key, uint32_t slot, int64_t time_ns)
+{
+    struct peer_row *row = peer_row_at(table, index);
+
+    memset(row, 0, sizeof *row);
+    peer_init(&row->stats, (struct histogram *)table->histograms.records + index);
+    row->key = *key;
+    row->birth = row->first_birth = ++table->births;
+    row->birth_time_ns = time_ns;
+    table->slots[slot] = index + 1;
+}
+
 static uint32_t row_new(struct peer_table *table, const struct peer_key *key, uint32_t slot, int64_t time_ns)
 {
     const uint32_t index = take_slot(table);
 
-    if (index == PEER_ROW_NONE) {
-        return PEER_ROW_NONE;
+    if (index != PEER_ROW_NONE) {
+        row_begin(table, index, key, slot, time_ns);
+        table->used++;
     }
-    struct peer_row *row = peer_row_at(table, index);
-    memset(row, 0, sizeof *row);
-    peer_init(&row->stats, (struct histogram *)table->histograms.records + index);
-    row->key = *key;
-    row->birth = ++table->births;
-    row->birth_time_ns = time_ns;
-    table->slots[slot] = index + 1;
-    table->used++;
     return index;
 }
 
@@ -192,12 +197,31 @@ static void close_gap(struct peer_table *table, uint32_t hole)
     table->slots[hole] = 0;
 }
 
+/* From here on its key has no row. */
+static void forget_key(struct peer_table *table, uint32_t index)
+{
+    const struct peer_key *key = &peer_row_at(table, index)->key;
+
+    take_off_wheel(table, index);
+    close_gap(table, slot_of(table, key, peer_key_hash(table, key)));
+}
+
+void peer_row_replace(struct peer_table *table, uint32_t index, const struct peer_key *key, uint64_t hash, int64_t time_ns)
+{
+    struct peer_row *row = peer_row_at(table, index);
+    const uint64_t first_birth = row->first_birth;
+
+    forget_key(table, index);
+    row_begin(table, index, key, slot_of(table, key, hash), time_ns);
+    row->first_birth = first_birth;
+    row->open_flows = 1;
+}
+
 void peer_row_remove(struct peer_table *table, uint32_t index)
 {
     struct peer_row *row = peer_row_at(table, index);
 
-    take_off_wheel(table, index);
-    close_gap(table, slot_of(table, &row->key, peer_key_hash(table, &row->key)));
+    forget_key(table, index);
     row->birth = 0;
     row->link.next = table->unused;
     table->unused = index;

@@ -2,7 +2,8 @@
  * lives.
  *
  * peer_table_init() once; peer_row_take() when a flow opens, peer_row_release() when it closes; peer_row_due() and
- * peer_row_remove() for rows that nobody used for their time to live; peer_table_destroy(). */
+ * peer_row_remove() for rows that nobody used for their time to live; peer_row_replace() for one that has to make room for
+ * another; peer_table_destroy(). */
 #ifndef GO_METRO_PEER_TABLE_H
 #define GO_METRO_PEER_TABLE_H
 
@@ -32,7 +33,13 @@ struct peer_row {
     struct peer_key key;
     uint64_t birth; /* from 1; 0: the slot is free */
     int64_t birth_time_ns;
-    uint32_t last_s; /* of the newest packet of the flows that closed */
+    uint64_t
+        first_birth; /* of the row that came to this slot when it was free: all that have followed it made room for the next */
+    /* Of meter_contest.c. */
+    uint64_t samples_known; /* stats.samples when the score was computed */
+    uint32_t score;         /* contenders.h */
+    bool is_weighed;        /* it was computed, in this row's life */
+    uint32_t last_s;        /* of the newest packet of the flows that closed */
     uint32_t open_flows;
     bool on_wheel;
     struct wheel_link link; /* list of free slots when birth is 0 */
@@ -72,6 +79,13 @@ uint32_t peer_row_due(struct peer_table *table, uint32_t now_s);
 void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s);
 /* Frees the slot of a row without flows. */
 void peer_row_remove(struct peer_table *table, uint32_t index);
+/* The row, whose flows are none of its any more, makes room for one of another key, which has none yet: with one flow. */
+void peer_row_replace(struct peer_table *table, uint32_t index, const struct peer_key *key, uint64_t hash, int64_t time_ns);
+/* Whether a key that has no row can get one. */
+static inline bool peer_table_is_full(const struct peer_table *table)
+{
+    return table->used >= table->limit;
+}
 
 /* Row `index` < table->high; look at birth. */
 static inline struct peer_row *peer_row_at(const struct peer_table *table, uint32_t index)

@@ -211,8 +211,10 @@ static void fill_row(struct publication *publication, size_t at, const struct me
     const struct histogram *histogram = row->stats->histogram;
     struct segment_version *version = &publication->versions[at];
 
-    if (fill_name(&publication->rows[at], name, row, &publication->shows_address[at]))
+    if (fill_name(&publication->rows[at], name, row, &publication->shows_address[at])
+        || publication->rows[at].first_birth != row->first_birth)
         version->name = publication->version;
+    publication->rows[at].first_birth = row->first_birth;
     if (fill_counts(publication, &publication->rows[at], row, index) || publication->histograms[at] != histogram)
         version->counts = publication->version;
     publication->histograms[at] = histogram;

@@ -146,6 +146,13 @@ static inline bool rtt_sends_nothing(const struct rtt_half *half, const struct t
            && !seq_is_far(segment->seq, half->next);
 }
 
+/* The next sample has none before it. */
+static inline void rtt_forget_previous(struct rtt_half *half)
+{
+    half->previous_low = 0;
+    half->previous_high = 0;
+}
+
 /* What a call found; begin with all zero bytes. */
 struct rtt_outcome {
     uint32_t timed, retransmits;

@@ -163,8 +163,7 @@ void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp
         rtt_drop(half, pool, SKIP_UNACKED, outcome); /* another connection, whose SYN was not captured */
         half->flags &= (uint8_t) ~(RTT_ACKED | RTT_UNREACHED | RTT_SACK);
         half->waiting.note = 0;
-        half->previous_low = 0;
-        half->previous_high = 0;
+        rtt_forget_previous(half);
         rtt_begin(half, segment->seq);
     }
     if (end == segment->seq || segment->payload_len > RTT_MAX_DISTANCE || rtt_is_probe(half, segment)

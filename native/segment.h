@@ -20,7 +20,7 @@
 #define SEG_MAGIC "GoMetro" /* eight bytes with the NUL */
 #define SEG_ABI_MAJOR 1     /* another major: not readable */
 /* A higher minor: fields that were reserved are in use; a segment of a lower one has 0 there.
- * 1: of an instance `sampling` to `sample_turn_boottime_ns`. */
+ * 1: of an instance `sampling` to `sample_turn_boottime_ns`; of a row `first_birth`. */
 #define SEG_ABI_MINOR 1
 
 #define SEG_INTERFACE_MAX 64 /* text fields are NUL-terminated printable ASCII, the rest of the field is zero */
@@ -45,7 +45,8 @@ enum seg_sampling { SEG_SAMPLING_NONE = 0, SEG_SAMPLING_OPEN = 1, SEG_SAMPLING_C
 enum seg_family { SEG_FAMILY_NONE = 0, SEG_FAMILY_V4 = 4, SEG_FAMILY_V6 = 6 };
 
 enum seg_row_flag {
-    SEG_ROW_OTHER = 1 /* the sum of what is over max_peers: counts only, peer_name is "other", no addresses */
+    SEG_ROW_OTHER = 1 /* what is over max_peers, as one sum: flows that began without a row, and all that rows had counted which
+                         made room for others (first_birth). Counts only, peer_name is "other", no addresses */
 };
 
 struct seg_header {
@@ -104,7 +105,7 @@ struct seg_instance {
     uint64_t flows;              /* opened so far */
     uint64_t open_flows;
     uint64_t refused_flows; /* max_flows: times a packet was turned away */
-    uint64_t refused_peers; /* max_peers: flows counted in the row `other` */
+    uint64_t refused_peers; /* max_peers: flows that began in the row `other` */
     uint64_t pending;       /* timed segments that wait for their ACK */
     struct seg_reason ignored[SEG_REASONS];
     uint64_t
@@ -137,7 +138,11 @@ struct seg_row {
     uint64_t srtt_ns, jitter_ns;
     uint64_t window_min_ns;       /* of the last 300 s, 0: none */
     char peer_name[SEG_NAME_MAX]; /* what the tag dst: says */
-    uint8_t reserved[32];
+    /* Birth of the row that came here when there was room; each that follows it with the same first_birth made the one before it
+     * leave, whose counters went into the row `other` of its instance. So a reader of two snapshots knows what `other` was given,
+     * and did not count meanwhile, as long as less time is between them than an idle row lives. 0: not known (ABI 1.0). */
+    uint64_t first_birth;
+    uint8_t reserved[24];
 };
 
 struct seg_histogram {
@@ -166,6 +171,7 @@ _Static_assert(sizeof(struct seg_instance) == 1744, "ABI 1");
 _Static_assert(offsetof(struct seg_row, birth) == 48, "ABI 1");
 _Static_assert(offsetof(struct seg_row, skipped) == 112, "ABI 1");
 _Static_assert(offsetof(struct seg_row, peer_name) == 240, "ABI 1");
+_Static_assert(offsetof(struct seg_row, first_birth) == 496, "ABI 1.1");
 _Static_assert(sizeof(struct seg_row) == 528, "ABI 1");
 _Static_assert(sizeof(struct seg_histogram) == 1800, "ABI 1");
 

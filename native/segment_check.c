@@ -246,6 +246,8 @@ static enum segment_status check_row(const struct seg_row *row, uint32_t index, 
         return segment_fail(cause, SEGMENT_CORRUPT, "an address of row %u is impossible", index);
     if (!text_ok(row->peer_name, sizeof row->peer_name))
         return segment_fail(cause, SEGMENT_CORRUPT, "the peer's name in row %u is not printable", index);
+    if (row->first_birth > row->birth)
+        return segment_fail(cause, SEGMENT_CORRUPT, "row %u was there before it was born", index);
     if (row->last_sample_boottime_ns > head->boottime_ns)
         return segment_fail(cause, SEGMENT_CORRUPT, "row %u has a round trip that is newer than its snapshot", index);
     if (!segment_round_trips_ok(row))

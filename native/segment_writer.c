@@ -34,6 +34,7 @@
 #define WHOLE_EVERY 16 /* of how many times that a slot is written each row is stored whole once, changed or not */
 #define FETCH_AHEAD 4  /* rows */
 #define COUNTS_SIZE offsetof(struct seg_row, peer_name) /* of a row; the rest of it hardly ever changes */
+#define BEHIND_NAME (sizeof(struct seg_row) - offsetof(struct seg_row, first_birth))
 #define HISTOGRAM_WORDS (sizeof(struct seg_histogram) / sizeof(uint32_t))
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -286,11 +287,12 @@ static void store_counts(uint8_t *to, const struct seg_row *row, struct stored *
 
 static void store_name(uint8_t *to, const struct seg_row *row, struct stored *stored)
 {
+    const uint8_t *behind = (const uint8_t *)row + offsetof(struct seg_row, first_birth);
     char name[SEG_NAME_MAX];
     segment_clean_text(name, sizeof name, row->peer_name);
-    stored->name_crc = crc32c(crc32c(0, name, sizeof name), row->reserved, sizeof row->reserved);
+    stored->name_crc = crc32c(crc32c(0, name, sizeof name), behind, BEHIND_NAME);
     STORE(to + offsetof(struct seg_row, peer_name), name, sizeof name);
-    STORE(to + offsetof(struct seg_row, reserved), row->reserved, sizeof row->reserved);
+    STORE(to + offsetof(struct seg_row, first_birth), behind, BEHIND_NAME);
 }
 
 static void store_zero_words(uint8_t *to, uint32_t from, uint32_t end)

@@ -40,7 +40,7 @@ struct segment_writer_options {
 /* By what the writer knows what it has stored in a place already: numbers from 1. As long as one of them is the same for a place,
  * so is what it stands for. */
 struct segment_version {
-    uint64_t name;   /* of peer_name and reserved */
+    uint64_t name;   /* of peer_name and what follows it */
     uint64_t counts; /* of what comes before them in the row, and of the histogram */
 };
 

@@ -3,7 +3,8 @@
  * Input: records of a byte that chooses what happens and the bytes that it needs (zeros beyond the end): a segment that is shaped
  * after what was sent before, so that flows come about; a frame as it is; the last frame once more; time. After each,
  * packets == tcp + ignored and timed == samples + skipped + pending. A second meter, in which frames wait as long as they may,
- * has the same rows and counters at the end. tests/fuzz/make_corpus_meter.py writes the seeds. */
+ * has the same rows and counters at the end. In a third one rows make room for busier peers: there no total goes back, and each
+ * row adds up by itself. tests/fuzz/make_corpus_meter.py writes the seeds. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -68,9 +69,16 @@ static void put(struct frame *frame, uint64_t value, unsigned bytes)
         frame->bytes[frame->size++] = (uint8_t)(value >> (8 * bytes));
 }
 
+/* Over the rows of an instance. */
+struct sums {
+    uint64_t accounted[2], timed[2], flows[2], retransmits[2], samples[2];
+};
+
 struct session {
-    struct meter *meter;   /* takes each frame at once */
-    struct meter *patient; /* lets them wait */
+    struct meter *meter;     /* takes each frame at once */
+    struct meter *patient;   /* lets them wait */
+    struct meter *contested; /* has rows that make room */
+    struct sums contested_before;
     struct frame frame;
     int64_t time_ns;
     uint32_t now_s;
@@ -166,12 +174,14 @@ static void give_frame(struct session *session)
 
     meter_frame(session->meter, 3, &frame, session->now_s);
     meter_frame(session->patient, 3, &frame, session->now_s);
+    meter_frame(session->contested, 3, &frame, session->now_s);
 }
 
 static void finish(struct session *session, uint64_t instances)
 {
     meter_finish(session->meter, instances);
     meter_finish(session->patient, instances);
+    meter_finish(session->contested, instances);
 }
 
 static void pass_time(struct session *session, struct input *input)
@@ -181,10 +191,12 @@ static void pass_time(struct session *session, struct input *input)
         session->now_s += take(input, 1);
         meter_expire(session->meter, session->now_s);
         meter_expire(session->patient, session->now_s);
+        meter_expire(session->contested, session->now_s);
         return;
     case 1:
         meter_clock_step(session->meter);
         meter_clock_step(session->patient);
+        meter_clock_step(session->contested);
         return;
     case 2:
         finish(session, take(input, 1) & 3);
@@ -199,20 +211,20 @@ static void pass_time(struct session *session, struct input *input)
 
 /* --- what must hold --- */
 
-struct sums {
-    uint64_t accounted[2], timed[2];
-};
-
 static void add_row(const struct meter_row *row, void *arg)
 {
     struct sums *sums = arg;
     const struct peer_stats *stats = row->stats;
-    uint64_t counted = 0;
+    uint64_t counted = 0, accounted = stats->samples;
 
-    sums->timed[row->instance] += stats->timed;
-    sums->accounted[row->instance] += stats->samples;
     for (unsigned reason = 0; reason < SKIP_REASON_COUNT; reason++)
-        sums->accounted[row->instance] += stats->skipped[reason];
+        accounted += stats->skipped[reason];
+    require(accounted <= stats->timed);
+    sums->accounted[row->instance] += accounted;
+    sums->timed[row->instance] += stats->timed;
+    sums->flows[row->instance] += stats->flows;
+    sums->retransmits[row->instance] += stats->retransmits;
+    sums->samples[row->instance] += stats->samples;
     require(stats->handshake_samples <= stats->samples);
     if (row->other)
         return;
@@ -225,9 +237,9 @@ static void add_row(const struct meter_row *row, void *arg)
     require(stats->sum_ns >= stats->samples * stats->min_ns && stats->sum_ns <= stats->samples * stats->max_ns);
 }
 
-static void check(struct meter *meter)
+static struct sums check(struct meter *meter)
 {
-    struct sums sums = { { 0 }, { 0 } };
+    struct sums sums = { { 0 }, { 0 }, { 0 }, { 0 }, { 0 } };
 
     meter_flush(meter);
     meter_each_row(meter, add_row, &sums);
@@ -239,6 +251,20 @@ static void check(struct meter *meter)
         require(counters->packets == counters->tcp + ignored);
         require(sums.timed[number] == sums.accounted[number] + meter_pending(meter, number));
     }
+    return sums;
+}
+
+/* The same packets are timed, whoever has a row. */
+static void check_contested(struct session *session, const struct sums *wanted)
+{
+    const struct sums before = session->contested_before, now = check(session->contested);
+
+    for (unsigned n = 0; n < 2; n++) {
+        require(now.timed[n] == wanted->timed[n] && now.flows[n] == wanted->flows[n]);
+        require(now.retransmits[n] == wanted->retransmits[n]);
+        require(now.samples[n] >= before.samples[n] && now.accounted[n] >= before.accounted[n]);
+    }
+    session->contested_before = now;
 }
 
 struct rows {
@@ -293,11 +319,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct meter_options options = {
         .max_flows = 6, .max_peers = MAX_PEERS, .idle_ttl_s = 300, .exp_ttl_s = 60, .keep_rows = true
     };
+    struct meter_options contested = options;
     struct input input = { data, size };
     struct session session = { .meter = meter_new(&options), .patient = meter_new(&options) };
+    struct sums sums;
 
+    contested.keep_rows = false;
+    contested.row_ttl_s = UINT32_MAX / 2; /* an idle row would take its counts with it */
+    session.contested = meter_new(&contested);
     add_instances(session.meter);
     add_instances(session.patient);
+    add_instances(session.contested);
     while (input.left > 0) {
         const uint32_t op = take(&input, 1);
         session.time_ns += (int64_t)(op >> 3) * 100000;
@@ -316,13 +348,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             shape_segment(&session, &input);
             give_frame(&session);
         }
-        check(session.meter);
+        sums = check(session.meter);
+        check_contested(&session, &sums);
     }
     finish(&session, 3);
-    check(session.meter);
+    sums = check(session.meter);
+    check_contested(&session, &sums);
     compare(session.meter, session.patient);
     require(meter_pending(session.meter, 0) == 0 && meter_pending(session.meter, 1) == 0);
     meter_free(session.meter);
     meter_free(session.patient);
+    meter_free(session.contested);
     return 0;
 }

@@ -43,6 +43,9 @@ SEEDS = {
     'over_the_bounds': b''.join(HANDSHAKES) + b''.join(segment(flow, 0, 80) + segment(flow, 1) for flow in range(8)),
     'times': handshake(0) + segment(0, 0, 800) + bytes([LATER, 1]) + segment(0, 1) + segment(0, 0, 8) + bytes([LATER, 0, 255])
     + segment(0, 0, 8) + bytes([LATER, 3, 0, 0, 1, 0]) + segment(0, 1) + bytes([LATER, 2, 3]),
+    'busier_than_who_has_a_row': handshake(1) + handshake(3) + b''.join(
+        handshake(5) + (segment(5, 0, 80) + segment(5, 1)) * 12 + bytes([LATER, 0, 5]) for _ in range(5)) + segment(1, 0, 80)
+    + segment(5, 0, 80) + segment(5, 1) + segment(1, 1),
     'raw': bytes([5, 2, 20]) + bytes.fromhex('4500001400000000400100000a0000010a000002') + b'\0',
 }
 

@@ -14,7 +14,7 @@ HEADER = struct.Struct('<8sHHIQ4I2I3II2QQ3QIIQQQ40s32s52sI')
 SNAPSHOT = struct.Struct('<4Q6I256s60sI')
 INSTANCE = struct.Struct('<II64s256s256s9Q1024s3QI36s')
 REASON = struct.Struct('<24sQ')
-ROW = struct.Struct('<II16s16sBBBBHHQQQ5Q8Q2Q3Q2QQ256s32s')
+ROW = struct.Struct('<II16s16sBBBBHHQQQ5Q8Q2Q3Q2QQ256sQ24s')
 HISTOGRAM = struct.Struct('<449II')
 
 HEADER_FIELDS = (
@@ -101,6 +101,7 @@ class Row(object):
         self.src, self.dst, self.dst_address = src, dst, dst_address
         self.age_s, self.life_s = age_s, life_s
         self.birth_realtime_ns = self.last_sample_boottime_ns = None  # else in place of life_s and age_s
+        self.first_birth = None  # else of the row that had this one's place first
         self.flows = 1
         self.timed = self.samples = self.handshake_samples = self.retransmits = 0
         self.sum_ns = self.handshake_sum_ns = self.last_ns = self.min_ns = self.max_ns = 0
@@ -142,7 +143,7 @@ class Row(object):
             self.dst_port, 0, self.birth, born, sampled, self.flows, self.timed, self.samples,
             self.handshake_samples, self.retransmits, *(skips + [
                 self.sum_ns, self.handshake_sum_ns, self.last_ns, self.min_ns, self.max_ns, self.srtt_ns, self.jitter_ns,
-                self.window_min_ns, self.dst.encode('ascii'), b'']))
+                self.window_min_ns, self.dst.encode('ascii'), self.first_birth or self.birth, b'']))
 
 
 class Instance(object):

@@ -198,6 +198,7 @@ CAUSES = [
     (of_a_row(instance=1), 'Corrupt', 'corrupt', 'instance 1'),
     (of_a_row(bits=129), 'Corrupt', 'corrupt', 'address'),
     (of_a_row(last_sample_boottime_ns=NEVER_NS), 'Corrupt', 'corrupt', 'newer than its snapshot'),
+    (of_a_row(birth=5, first_birth=6), 'Corrupt', 'corrupt', 'row 0 was there before it was born'),
     (of_a_row(last_ns=2 ** 64 - 1), 'Corrupt', 'corrupt', 'a round trip of row 0 is impossible'),
     (of_a_row(srtt_ns=2 ** 37), 'Corrupt', 'corrupt', 'a round trip of row 0 is impossible'),
     (of_a_row(jitter_ns=2 ** 63), 'Corrupt', 'corrupt', 'a round trip of row 0 is impossible'),

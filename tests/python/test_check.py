@@ -176,6 +176,20 @@ def test_the_row_other_gives_counts_only(run_after):
     assert set(result.metrics[0][2]) == {'dst:other', 'iface:lo', 'role:db'}
 
 
+def test_the_row_other_gives_nothing_twice(run_after):
+    """What a row had counted is in `other` once it made room for a busier peer; it was submitted before."""
+    def change(segment):
+        leaves, other = segment.rows
+        leaves.add(2.0)
+        other.samples += leaves.samples + 3
+        segment.rows = [Row(dst='new', birth=9, first_birth=1, samples_ms=[5.0] * 4), other]
+    result = run_after(change, rows=[Row(samples_ms=[1.0] * 50, birth=1), Row(dst='other', other=True, birth=2, samples=70)],
+                       extended_metrics=True)
+    assert result.values(RTT + '.samples', 'dst:other') == [1 + 3]
+    assert result.values(RTT + '.samples', 'dst:new') == [4]
+    assert result.values(RTT + '.samples', 'dst:peer.example') == []
+
+
 def test_retransmissions_without_a_sample_are_counted(run_after):
     def change(segment):
         segment.rows[0].retransmits += 2

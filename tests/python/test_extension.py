@@ -256,13 +256,41 @@ def test_rows_are_matched_wherever_they_stand(read):
     assert got == dict({row.dst: number for number, row in enumerate(rows) if number >= 10}, new=2)
 
 
-def test_a_row_of_another_birth_or_instance_is_another_row(read):
-    segment = Segment([Row(samples_ms=[1.0] * 9, birth=1)], [Instance(1), Instance(2)])
+def test_a_row_of_another_birth_is_another_row(read):
+    segment = Segment([Row(samples_ms=[1.0] * 9, birth=1)])
     earlier = read(segment)
     segment.rows = [Row(samples_ms=[1.0] * 4, birth=2)]
     assert only(read(segment).rows(since=earlier))['samples'] == 4
-    segment.rows = [Row(samples_ms=[1.0] * 5, birth=1, instance=1)]
+
+
+def test_a_row_stays_the_same_when_instances_come_before_its_own(read):
+    segment = Segment([Row(samples_ms=[1.0] * 9, birth=1)], [Instance(2)])
+    earlier = read(segment)
+    segment.instances = [Instance(1), Instance(2)]
+    segment.rows = [Row(samples_ms=[1.0] * 14, birth=1, instance=1)]
     assert only(read(segment).rows(since=earlier))['samples'] == 5
+
+
+def test_what_a_row_had_that_made_room_is_not_new_in_other(read):
+    """max_peers: the row `other` takes over what a row had counted that leaves for a busier one."""
+    stays, leaves, other = Row(samples_ms=[1.0] * 5), Row(birth=2, samples_ms=[2.0] * 100), Row(birth=3, other=True, samples=40, timed=50)
+    segment = Segment([stays, leaves, other])
+    earlier = read(segment)
+    leaves.add(2.0, 2.0)  # seen by nobody before it left
+    for name in ('samples', 'timed', 'flows'):
+        setattr(other, name, getattr(other, name) + getattr(leaves, name))
+    other.samples += 7
+    other.timed += 9
+    stays.add(1.0)
+    segment.rows = [stays, Row(dst='new', birth=4, first_birth=2, samples_ms=[3.0] * 11), other]
+    later = read(segment)
+    assert [row['samples'] for row in later.rows()] == [6, 11, 149]
+    got = later.rows(since=earlier)
+    assert [(row['samples'], row['timed'], row['flows']) for row in got] == [(1, 1, 0), (11, 11, 1), (9, 11, 0)]
+    assert got[2]['mean'] is None
+    assert [row['samples'] for row in later.rows(since=earlier, counted=True)] == [1, 11, 9]
+    other.samples += 1
+    assert [row['samples'] for row in read(segment).rows(since=later)] == [0, 0, 1]
 
 
 @pytest.mark.parametrize('field, value', [('pid', 77), ('pid_start_ticks', 78), ('start_boottime_ns', 2),

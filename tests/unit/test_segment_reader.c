@@ -588,6 +588,7 @@ static const struct spoiler spoilers[] = {
     SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, FIXTURE_BOOTTIME_NS + 2, SEGMENT_OK),
     SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, FIXTURE_BOOTTIME_NS + 3, SEGMENT_CORRUPT), /* after it was published */
     SPOIL(IN_ROW, seg_row, last_sample_boottime_ns, UINT64_MAX, SEGMENT_CORRUPT),
+    SPOIL(IN_ROW, seg_row, first_birth, UINT64_MAX, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, last_ns, SEG_RTT_MAX_NS, SEGMENT_OK),
     SPOIL(IN_ROW, seg_row, last_ns, SEG_RTT_MAX_NS + 1, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, min_ns, 1, SEGMENT_CORRUPT), /* more than the newest */
