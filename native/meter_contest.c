@@ -65,7 +65,11 @@ void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned s
 
 void meter_contest_restart(struct meter *meter)
 {
-    contenders_forget_all(&meter->contest.contenders);
+    const struct contest *contest = &meter->contest;
+
+    if (contest->contenders.noted > 0 || contest->is_any_left) { /* else their memory was never touched */
+        contenders_forget_all(&meter->contest.contenders);
+    }
 }
 
 /* --- who gets a row --- */

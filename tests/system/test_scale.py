@@ -1,0 +1,361 @@
+"""Many of everything: peers beyond max_peers, whitelists of ten thousand, 64 instances; and what makes one row of many peers."""
+
+import contextlib
+import json
+import os
+import random
+
+import pytest
+
+from network import Namespace, Network
+from processes import BUILD, PYTHON3, SYSTEM, complete, wait_until
+from stage import CONFIGURATION, LOG, PROGRAM, SEGMENT, USER, Stage
+
+# ADDRESS=S...: a connection to each, that stays open, with a round trip every S seconds (0: one, and no more).
+TALK = """
+import heapq, socket, sys, time
+due, ends = [], {}
+for argument in sys.argv[1:]:
+    address, _, pause = argument.partition("=")
+    listener = socket.create_server((address, 0))
+    client = socket.create_connection(listener.getsockname()[:2])
+    ends[address] = client, listener.accept()[0]
+    for end in ends[address]:
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    heapq.heappush(due, (time.monotonic(), float(pause), address))
+print("open", flush=True)
+while True:
+    at, pause, address = heapq.heappop(due)
+    time.sleep(max(0, at - time.monotonic()))
+    client, server = ends[address]
+    client.sendall(b"x"); server.recv(1); server.sendall(b"y"); client.recv(1)
+    heapq.heappush(due, (at + pause if pause else at + 1e9, pause, address))
+"""
+
+# ADDRESS...: a connection to each, a round trip, and its end.
+VISIT = """
+import socket, sys
+for address in sys.argv[1:]:
+    with socket.create_server((address, 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        server = listener.accept()[0]
+        client.sendall(b"x"); server.recv(1); server.sendall(b"y"); client.recv(1); server.close()
+"""
+
+# EXTENSIONS SEGMENT SECONDS: of each publication what its rows add up to, and what they say that they counted since the one before.
+FOLLOW = """
+import json, sys, time
+sys.path.insert(0, sys.argv[1])
+import metro_segment
+names = ("samples", "timed", "flows", "retransmits")
+def total(rows):
+    return [sum(row[name] for row in rows) for name in names]
+seen, out = metro_segment.read(sys.argv[2]), []
+end = time.monotonic() + float(sys.argv[3])
+while time.monotonic() < end:
+    time.sleep(0.5)
+    now = metro_segment.read(sys.argv[2])
+    if now.generation > seen.generation:
+        rows = list(now.rows())
+        out.append({"births": {row["dst"]: row["birth"] for row in rows}, "total": total(rows), "since": total(now.rows(since=seen))})
+        seen = now
+print(json.dumps(out))
+"""
+
+
+def talk(stage, *arguments):
+    process = stage.start(PYTHON3, "-c", TALK, *arguments)
+    process.wait_for_output("open")
+    return process
+
+
+def destinations(status):
+    return {peer["dst"] for peer in status["peers"]}
+
+
+# --- max_peers ---
+
+
+def test_rows_are_for_whoever_has_traffic(stage):
+    """Idle peers came first, and a crowd of visitors comes and goes: the busy ones get the rows all the same, a peer with little but
+    steady traffic keeps its own, and whatever has a row, nothing is counted twice or lost."""
+    stage.configure("init_config: {max_peers: 6, resolve_names: false}\ninstances:\n  - {interface: lo, ips: [127.9.0.0/16]}\n")
+    idle = ["127.9.0.%d" % n for n in range(2, 7)]
+    busy = ["127.9.1.%d" % n for n in range(1, 4)]
+    visits = 0
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        with talk(stage, "127.9.0.1=0.7"), talk(stage, *("%s=0" % address for address in idle)):
+            stage.wait_for_status(lambda s: destinations(s) == {"127.9.0.1", *idle})
+            follower = stage.start(PYTHON3, "-c", FOLLOW, BUILD / "python3", SEGMENT, 30, user=USER)
+            with follower, talk(stage, *("%s=0.02" % address for address in busy)):
+                while follower.alive():
+                    stage.run(PYTHON3, "-c", VISIT, *("127.9.%d.%d" % (2 + visits % 250, n) for n in range(1, 100)))
+                    visits += 1
+                seen = json.loads(follower.out)
+            status = stage.wait_for_status(lambda s: s["instances"][0]["refused_peers"] >= 99 * visits)
+            assert destinations(status) >= {"127.9.0.1", "other", *busy} and len(destinations(status)) == 7
+    for before, now in zip(seen, seen[1:]):
+        assert all(a <= b for a, b in zip(before["total"], now["total"])), "no total goes back"
+        assert now["since"] == [b - a for a, b in zip(before["total"], now["total"])], "what is new is what is more"
+    assert len({look["births"]["127.9.0.1"] for look in seen}) == 1, "it never lost its row"
+    assert set(busy) <= set(seen[-1]["births"]) and not set(busy) & set(seen[0]["births"])
+
+
+# --- group_by ---
+
+
+WHERE = [("10.77.0.2", 5000), ("10.77.0.17", 5001), ("10.77.0.18", 5001), ("10.77.9.9", 5000), ("fd77::2", 5000),
+         ("fd77:0:0:5::9", 5001)]
+
+
+@pytest.fixture(scope="module")
+def path():
+    """Far has addresses in two blocks of /28 of one /24, in another /24, and in two blocks of /48."""
+    with Network("1ms") as network:
+        for address in ("10.77.0.17/24", "10.77.0.18/24", "10.77.9.9/24", "fd77:0:0:5::9/64 nodad"):
+            network.far.ip("addr add dev far0 " + address)
+        network.near.ip("route add 10.77.9.0/24 dev near0")
+        network.near.ip("-6 route add fd77:0:0:5::/64 dev near0")
+        with contextlib.ExitStack() as servers:
+            for address, port in WHERE:
+                server = servers.enter_context(network.far.start(PYTHON3, SYSTEM / "traffic.py", "server", address, port))
+                server.wait_for_output("ready")
+            yield network
+
+
+def grouped(network, group, ips):
+    """What a helper has measured of all the traffic, and the tags that the check gives it: (dst, dst_port or None) of the rows."""
+    with Stage(network.near) as stage:
+        stage.configure("init_config: {resolve_names: false}\ninstances:\n  - {interface: near0, group_by: %s, %s, tags: [net:a]}\n"
+                        % (group, ips))
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            for address, port in WHERE:
+                network.near.run(PYTHON3, SYSTEM / "traffic.py", "client", address, port, "--count", 5)
+            stage.wait_for_publications(2)
+            status, check = stage.status(), stage.check()
+            assert check.status == "OK"
+    tags = {frozenset(given) for _, _, given, kind in check.run["metrics"] if kind == "gauge"}
+    assert all({"iface:near0", "net:a"} < given for given in tags)
+    assert len(tags) == len(status["peers"]), "each row's tags are its own"
+    found = {(tag_of(given, "dst"), tag_of(given, "dst_port")) for given in tags}
+    return found, {peer["dst"]: peer["flows"] for peer in status["peers"]}
+
+
+def tag_of(tags, key):
+    return next((tag.partition(":")[2] for tag in tags if tag.startswith(key + ":")), None)
+
+
+def test_group_by_peer(path):
+    found, _ = grouped(path, "peer", "all_peers: true")
+    assert found == {(address, None) for address, _ in WHERE}
+
+
+def test_group_by_peer_port(path):
+    found, _ = grouped(path, "peer_port", "all_peers: true")
+    assert found == {(address, str(port)) for address, port in WHERE}
+
+
+def test_group_by_subnet(path):
+    found, flows = grouped(path, "subnet", "all_peers: true")
+    assert found == {("10.77.0.0/24", None), ("10.77.9.0/24", None), ("fd77::/48", None)}
+    assert flows == {"10.77.0.0/24": 3, "10.77.9.0/24": 1, "fd77::/48": 2}
+
+
+def test_a_smaller_block_in_ips_is_counted_alone_under_its_subnet(path):
+    """group_by: subnet says how rows are made, ips who is in them."""
+    found, flows = grouped(path, "subnet", "ips: [10.77.0.16/28, 'fd77:0:0:5::/64']")
+    assert found == {("10.77.0.0/24", None), ("fd77::/48", None)}
+    assert flows == {"10.77.0.0/24": 2, "fd77::/48": 1}
+
+
+# --- whitelists ---
+
+TEN_THOUSAND = 10000
+
+
+def ten_thousand():
+    """Addresses and blocks of both families: (their texts, of which some overlap)."""
+    draw = random.Random(6)
+    texts = set()
+    while len(texts) < TEN_THOUSAND - 4:
+        kind = len(texts) % 4
+        v4 = "127.%d.%d.%d" % (draw.randrange(64, 96), draw.randrange(256), draw.randrange(1, 255))
+        v6 = "2001:db8:%x:%x::" % (draw.randrange(65536), draw.randrange(65536))
+        texts.add({0: v4, 1: v4.rpartition(".")[0] + ".%d/28" % draw.randrange(0, 256, 16), 2: v6 + "1", 3: v6 + "/64"}[kind])
+    return sorted(texts) + ["127.100.0.0/16", "127.100.7.0/24", "127.100.7.8/30", "127.101.0.1"]
+
+
+def cpu_s(stage, pid):
+    """What the process has cost so far."""
+    fields = stage.read("/proc/%d/stat" % pid).rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_whitelist_of_ten_thousand(stage):
+    texts = ten_thousand()
+    stage.configure("init_config: {resolve_names: false}\ninstances:\n  - interface: lo\n    ips:\n"
+                    + "".join("      - '%s'\n" % text for text in texts))
+    with stage.helper():
+        status = stage.wait_for_state("capturing")
+        cost_s = cpu_s(stage, status["helper"]["pid"])
+        wanted = ["127.100.0.1", "127.100.7.9", "127.100.255.254", "127.101.0.1"] + [
+            text for text in texts if text.startswith("127.64.") and "/" not in text][:20]
+        unwanted = ["127.99.255.255", "127.101.0.2", "127.101.0.0", "127.200.0.1"]
+        stage.run(PYTHON3, "-c", VISIT, *(wanted + unwanted))
+        status = stage.wait_for_status(lambda s: len(s["peers"]) >= len(wanted))
+        assert destinations(status) == set(wanted)
+        assert "whitelist is too long" in stage.read(LOG), "the kernel lets all TCP through, the helper matches exactly"
+    assert cost_s < 1, "CPU time from its start until it captured, %.2f s" % cost_s
+
+
+def test_a_name_with_fifty_addresses(stage):
+    addresses = ["127.50.0.%d" % n for n in range(1, 51)]
+    stage.write("/etc/hosts", "127.0.0.1 localhost\n" + "".join("%s fifty.example\n" % address for address in addresses))
+    stage.configure("init_config: {}\ninstances:\n  - {interface: lo, hosts: [fifty.example]}\n")
+    with stage.helper():
+        stage.wait_for_state("capturing")
+
+        def visited():
+            stage.run(PYTHON3, "-c", VISIT, addresses[0])
+            return stage.status()["peers"]
+
+        wait_until(visited, what="the name is resolved")
+        stage.wait_for_publications(2)
+        before = stage.status()["peers"][0]["flows"]
+        stage.run(PYTHON3, "-c", VISIT, *(addresses + ["127.50.0.51"]))
+        status = stage.wait_for_status(lambda s: s["peers"][0]["flows"] >= before + len(addresses))
+        row, = status["peers"]
+        assert (row["dst"], row["flows"]) == ("fifty.example", before + len(addresses)), "one row of all its addresses"
+
+
+# --- mirror ports ---
+
+# PLACE_OF_FRAMES INTERFACE LOCAL PEER DELAY_MS COUNT: a connection between two others, as a switch mirrors it.
+MIRROR = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import frames
+interface, local_address, peer_address, delay_ms, count = sys.argv[2:]
+port, _ = frames.open_interface(interface)
+local = frames.Side(port, local_address, 40000, b"\\x02\\0\\0\\0\\0\\x01", 1000)
+peer = frames.Side(port, peer_address, 443, b"\\x02\\0\\0\\0\\0\\x02", 70000)
+def exchange(flags, payload, answer):
+    local.send(peer, flags, payload)
+    time.sleep(float(delay_ms) / 1e3)
+    peer.send(local, answer, payload)
+    local.send(peer, frames.ACK)
+exchange(frames.SYN, b"", frames.SYN | frames.ACK)
+for _ in range(int(count)):
+    exchange(frames.PSH | frames.ACK, b"data", frames.PSH | frames.ACK)
+"""
+
+
+@pytest.mark.parametrize("nets, expected", [("local_nets: [198.51.100.0/24]", ("198.51.100.7", "203.0.113.9")),
+                                            ("local_nets: [203.0.113.0/28]", ("203.0.113.9", "198.51.100.7")), ("tags: [none]", None)])
+def test_a_mirror_port(nets, expected):
+    """Frames between two others: local_nets says which of them is ours; without it nobody is."""
+    with Namespace() as near, Namespace() as switch, Stage(near) as stage:
+        near.ip("link add gm0 type veth peer name gm1 netns %d" % switch.pid)
+        near.ip("link set gm0 up")
+        switch.ip("link set gm1 up")
+        stage.configure("init_config: {resolve_names: false}\ninstances:\n  - {interface: gm0, all_peers: true, promiscuous: true, %s}\n"
+                        % nets)
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            link, = json.loads(near.ip("-json -details link show gm0"))
+            assert link["promiscuity"] == 1
+            switch.run(PYTHON3, "-c", MIRROR, SYSTEM, "gm1", "198.51.100.7", "203.0.113.9", 5, 20)
+            if expected is None:
+                status = stage.wait_for_status(lambda s: s["instances"][0]["received"] >= 60)
+                assert not status["peers"] and status["instances"][0]["ignored"].get("not_ours", 0) >= 60, status
+                return
+            status = stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] >= 20)
+            row, = status["peers"]
+            assert (row["src"], row["dst"]) == expected
+            # What the local side sends is answered after the delay, what the other one sends at once.
+            assert (row["rtt_ms"]["p50"] >= 5) == (expected[0] == "198.51.100.7")
+
+
+# --- instances ---
+
+
+def test_two_instances_on_one_interface(stage):
+    """Each has its own whitelist and tags; who is in both is measured in both."""
+    stage.configure("init_config: {resolve_names: false}\ninstances:\n"
+                    "  - {interface: lo, ips: [127.1.0.1, 127.3.0.0/16], tags: [which:one]}\n"
+                    "  - {interface: lo, ips: [127.2.0.1, 127.3.0.1], tags: [which:two, more:yes]}\n")
+    with stage.helper():
+        stage.wait_for_state("capturing")
+        stage.run(PYTHON3, "-c", VISIT, "127.1.0.1", "127.2.0.1", "127.3.0.1", "127.3.0.2", "127.4.0.1")
+        stage.wait_for_status(lambda s: len(s["peers"]) == 5)
+        assert stage.read(LOG).count("lo: capturing with a ring") == 1, "one capture for both"
+        run = stage.check().run
+    found = {}
+    for _, _, tags, _ in run["metrics"]:
+        found.setdefault(tag_of(tags, "which"), set()).add(tag_of(tags, "dst"))
+        assert ("more:yes" in tags) == ("which:two" in tags)
+    assert found == {"one": {"127.1.0.1", "127.3.0.1", "127.3.0.2"}, "two": {"127.2.0.1", "127.3.0.1"}}
+
+
+def test_sixty_four_instances_on_one_interface(stage):
+    stage.configure("init_config: {resolve_names: false}\ninstances:\n"
+                    + "".join("  - {interface: lo, ips: [127.64.%d.0/24], tags: ['n:%d']}\n" % (n, n) for n in range(64)))
+    with stage.helper():
+        stage.wait_for_status(lambda s: len(s["instances"]) == 64 and all(i["state"] == "capturing" for i in s["instances"]))
+        stage.run(PYTHON3, "-c", VISIT, *("127.64.%d.9" % n for n in range(64)))
+        status = stage.wait_for_status(lambda s: len(s["peers"]) == 64)
+        assert destinations(status) == {"127.64.%d.9" % n for n in range(64)}
+        assert all(instance["flows"] == 1 for instance in status["instances"])
+        checks = stage.checks()
+    assert [(check.status, check.service_status) for check in checks] == [("OK", "OK")] * 64
+    for n in range(64):
+        assert "n:%d" % n in checks[0].tags(dst="127.64.%d.9" % n)
+
+
+def test_sixty_five_instances_are_an_error(stage):
+    text = "init_config: {}\ninstances:\n" + "".join("  - {interface: lo, ips: [127.64.%d.0/24]}\n" % n for n in range(65))
+    stage.configure(text)
+    result = complete(stage.enter(PROGRAM, "check-config", "-cfg", CONFIGURATION))
+    assert result.returncode == 1
+    assert "key 'instances': 65 instances; at most 64 are possible" in result.stdout + result.stderr
+    with stage.helper() as helper:
+        stage.wait_for_state("failed", "65 instances; at most 64 are possible")
+        assert helper.alive()
+        stage.configure(text.replace("  - {interface: lo, ips: [127.64.64.0/24]}\n", ""))
+        stage.wait_for_state("capturing")
+
+
+# PLACE_OF_FRAMES COUNT: on each pair a handshake and a request, both hosts being played.
+ON_ALL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import frames
+for n in range(int(sys.argv[2])):
+    near, near_mac = frames.open_interface("gm%d" % n)
+    far, far_mac = frames.open_interface("far%d" % n)
+    local = frames.Side(near, "10.90.%d.1" % n, 40000, near_mac, 1000)
+    peer = frames.Side(far, "10.90.%d.2" % n, 443, far_mac, 70000)
+    local.send(peer, frames.SYN); peer.send(local, frames.SYN | frames.ACK); local.send(peer, frames.ACK)
+    local.send(peer, frames.PSH | frames.ACK, b"request"); peer.send(local, frames.PSH | frames.ACK, b"answer")
+    near.close(); far.close()
+"""
+
+
+def test_sixty_four_interfaces_at_once():
+    """One capture for each; buffer_mib is for all of them together."""
+    with Namespace() as near, Stage(near) as stage:
+        near.run("sh", "-c", "for n in $(seq 0 63); do printf '%s\\n' \"link add gm$n type veth peer name far$n\" \"link set far$n up\""
+                 " \"link set gm$n up\" \"addr add 10.90.$n.1/24 dev gm$n\"; done | ip -batch -")
+        stage.configure("init_config: {resolve_names: false, buffer_mib: 96}\ninstances:\n"
+                        + "".join("  - {interface: gm%d, ips: [10.90.%d.2], tags: ['n:%d']}\n" % (n, n, n) for n in range(64)))
+        with stage.helper():
+            stage.wait_for_status(lambda s: len(s["instances"]) == 64 and all(i["state"] == "capturing" for i in s["instances"]), 60)
+            near.run(PYTHON3, "-c", ON_ALL, SYSTEM, 64)
+            status = stage.wait_for_status(lambda s: len(s["peers"]) == 64 and all(p["samples"] == 2 for p in s["peers"]))
+            assert {(p["iface"], p["src"], p["dst"]) for p in status["peers"]} == {
+                ("gm%d" % n, "10.90.%d.1" % n, "10.90.%d.2" % n) for n in range(64)}
+            checks = stage.checks()
+            rings = [int(line.partition("with a ring of ")[2].split()[0]) for line in stage.read(LOG).splitlines() if "with a ring" in line]
+    assert [check.status for check in checks] == ["OK"] * 64
+    assert len(rings) == 64 and max(rings) == min(rings) and 96 * 1024 * 3 // 4 <= sum(rings) <= 96 * 1024
