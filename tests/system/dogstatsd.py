@@ -28,8 +28,8 @@ parse = load_parser()
 class Listener:
     """A listener on a stage; with its context it ends."""
 
-    def __init__(self, stage, address="127.0.0.1", port=0):
-        self.process = stage.start(PYTHON3, SYSTEM / "statsd_listener.py", address, port)
+    def __init__(self, stage, address="127.0.0.1", port=0, *buffer):
+        self.process = stage.start(PYTHON3, SYSTEM / "statsd_listener.py", address, port, *buffer)
 
     def __enter__(self):
         self.process.__enter__()

@@ -28,8 +28,26 @@ static void note(const char *module, const char *format, ...)
     strncat(said, "\n", sizeof said - strlen(said) - 1);
 }
 
+#include "sent_rows.h"
+#include "udp_sender.h"
+
+static bool is_way_full, is_memory_out;
+
+static bool send_or_not(struct udp_sender *sender, const char *bytes, size_t length)
+{
+    return !is_way_full && udp_sender_send(sender, bytes, length);
+}
+
+static enum sent_result take_or_not(struct sent_rows *sent, const struct seg_row *row, const struct histogram *histogram,
+                                    struct sent_interval *out)
+{
+    return is_memory_out ? SENT_NO_MEMORY : sent_rows_take(sent, row, histogram, out);
+}
+
 #define log_info note
 #define log_warnx note
+#define udp_sender_send send_or_not
+#define sent_rows_take take_or_not
 #include "statsd.c"
 #include "statsd_losses.c"
 
@@ -323,6 +341,60 @@ static void many_rows_are_spread(void **state)
     close(listener);
 }
 
+/* What waits longer than a second is lost, so that nothing piles up. */
+static void what_a_full_way_does_not_take_in_a_second_is_lost(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, false);
+    size_t count, most;
+
+    (void)state;
+    is_way_full = true;
+    for (uint32_t now_s = 1000; now_s < 1010; now_s++) {
+        for (uint32_t i = 0; i < 30; i++)
+            add_sample(i, MS);
+        statsd_tick(statsd, &contents, instances, now_s);
+        assert_int_equal(statsd->batch.count, 1);
+    }
+    assert_int_equal(count_of(said, "cannot be sent to fast enough (Resource temporarily unavailable)"), 1);
+    assert_non_null(strstr(statsd_trouble(statsd), "what is left over is lost"));
+    is_way_full = false;
+    assert_int_equal(take_steps(statsd, listener, &most), 1); /* of the last second, still in time */
+    for (uint32_t now_s = 1010; now_s < 1018; now_s++)
+        statsd_tick(statsd, &contents, instances, now_s);
+    assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 8);
+    assert_int_equal(count_of(said, "sending again; 9 datagrams were lost"), 1);
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void rows_that_cannot_be_remembered_are_said_until_a_whole_round_went_well(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, false);
+    size_t count;
+
+    (void)state;
+    is_memory_out = true;
+    statsd_tick(statsd, &contents, instances, 1005);
+    statsd_tick(statsd, &contents, instances, 1006);
+    is_memory_out = false;
+    assert_int_equal(count_of(said, "does not get all (out of memory)"), 1);
+    for (uint32_t now_s = 1007; now_s < 1050; now_s++) {
+        statsd_tick(statsd, &contents, instances, now_s);
+        assert_non_null(strstr(statsd_trouble(statsd), "lower `max_peers`"));
+    }
+    statsd_tick(statsd, &contents, instances, 1050);
+    assert_string_equal(statsd_trouble(statsd), "");
+    receive(listener, &count);
+    assert_int_equal(count, 0);
+    statsd_free(statsd);
+    close(listener);
+}
+
 static void all_that_is_due_is_sent_at_the_end(void **state)
 {
     uint16_t port;
@@ -485,6 +557,8 @@ int main(void)
         cmocka_unit_test(what_was_counted_before_is_not_sent),
         cmocka_unit_test(a_listener_that_is_away_is_said_once_and_its_return_too),
         cmocka_unit_test(many_rows_are_spread),
+        cmocka_unit_test(what_a_full_way_does_not_take_in_a_second_is_lost),
+        cmocka_unit_test(rows_that_cannot_be_remembered_are_said_until_a_whole_round_went_well),
         cmocka_unit_test(all_that_is_due_is_sent_at_the_end),
         cmocka_unit_test(the_end_does_not_wait_for_who_is_away),
         cmocka_unit_test(another_place_is_sent_to_at_once),
