@@ -26,6 +26,12 @@ static const char *state_of(const struct top_status *status)
     return segment_is_stale(status->later, status->age_ns) ? "stale" : segment_state_name(status->later->snapshot.state);
 }
 
+bool top_header_is_live(const struct top_status *status)
+{
+    return status->later != NULL && !is_of_another_boot(status) && !segment_is_stale(status->later, status->age_ns)
+           && status->later->snapshot.state != SEG_STOPPED;
+}
+
 static enum canvas_style style_of(const char *state)
 {
     static const struct {

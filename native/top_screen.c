@@ -84,8 +84,6 @@ int top_screen_open(const char **why)
     *why = "this terminal cannot be drawn on: TERM does not say what it is, or names one that this machine does not know";
     if (!terminal.can_draw)
         return -1;
-    unsetenv("LINES"); /* the window's size is the terminal's own */
-    unsetenv("COLUMNS");
     screen.is_utf8 = choose_locale(&terminal);
     screen.screen = newterm(NULL, stdout, stdin);
     if (screen.screen == NULL)

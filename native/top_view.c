@@ -144,12 +144,11 @@ static void draw_cell(const struct canvas *canvas, unsigned row, unsigned column
 }
 
 static void draw_row(const struct canvas *canvas, unsigned row, const struct top_layout *layout, const struct top_row *peer,
-                     bool is_selected, const struct bars_scale *scale)
+                     enum canvas_style style, const struct bars_scale *scale)
 {
-    const enum canvas_style style = is_selected ? CANVAS_SELECTED : peer->is_idle ? CANVAS_DIM : CANVAS_PLAIN;
     unsigned column = 0;
 
-    if (is_selected)
+    if (style == CANVAS_SELECTED)
         canvas_fill(canvas, row, style);
     for (size_t i = 0; i < TOP_COLUMNS; i++) {
         const unsigned width = layout->width[i];
@@ -164,6 +163,14 @@ static void draw_row(const struct canvas *canvas, unsigned row, const struct top
     }
 }
 
+/* What is not of now is dim. */
+static enum canvas_style style_of_row(const struct top_model *model, const struct top_status *status, size_t place)
+{
+    if (model->has_selection && place == model->selected)
+        return CANVAS_SELECTED;
+    return model->shown[place]->is_idle || !top_header_is_live(status) ? CANVAS_DIM : CANVAS_PLAIN;
+}
+
 static const char *why_empty(const struct top_model *model)
 {
     if (model->all.count > 0)
@@ -171,7 +178,8 @@ static const char *why_empty(const struct top_model *model)
     return model->later != NULL ? "No peer has been measured yet." : "";
 }
 
-static void draw_table(const struct canvas *canvas, unsigned row, unsigned lines, struct top_model *model)
+static void draw_table(const struct canvas *canvas, unsigned row, unsigned lines, struct top_model *model,
+                       const struct top_status *status)
 {
     struct bars_scale scale_of_all, *scale = NULL;
     struct top_layout layout;
@@ -190,7 +198,7 @@ static void draw_table(const struct canvas *canvas, unsigned row, unsigned lines
     draw_titles(canvas, row + 1, &layout, model->sort, scale);
     for (size_t i = model->first; i < end; i++)
         draw_row(canvas, row + ABOVE_ROWS + (unsigned)(i - model->first), &layout, model->shown[i],
-                 model->has_selection && i == model->selected, scale);
+                 style_of_row(model, status, i), scale);
 }
 
 /* ---- the keys ---- */
@@ -266,7 +274,7 @@ void top_view_draw(const struct canvas *canvas, struct top_model *model, const s
     detail = row < end ? choose_detail(model, end - row) : 0;
     table = cut_at(canvas, end - detail);
     if (row < table.height)
-        draw_table(&table, row, table.height - row, model);
+        draw_table(&table, row, table.height - row, model, status);
     if (detail > 0)
         top_detail_draw(&above_keys, end - detail, detail, model);
     if (end < canvas->height)

@@ -7,6 +7,9 @@
 /* How the helper and its instances are, and what is wrong and how to mend it. Returns how many lines it took. */
 unsigned top_header_draw(const struct canvas *canvas, const struct top_model *model, const struct top_status *status);
 
+/* Whether it measures now, as far as that is known. */
+bool top_header_is_live(const struct top_status *status);
+
 /* What the selected peer has measured, from this line on. least: there is no room for less. */
 #define TOP_DETAIL_LEAST 9
 void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, const struct top_model *model);

@@ -156,8 +156,8 @@ def test_what_the_terminal_can_do(folder, environment, coloured, blocks):
 
 def test_a_size_from_the_environment_is_not_believed(folder):
     Publisher(folder / "s", "a")
-    with top_on(folder / "s", LINES="5", COLUMNS="20") as screen:
-        assert "q quit" in screen.wait_for("1 peer,").splitlines()[23]
+    with Emulator(["env", "LINES=5", "COLUMNS=20", *TOP, "--segment", folder / "s"]) as screen:
+        screen.wait_for(lambda text: "1 peer," in text and len(text.splitlines()) == 24)
 
 
 def test_it_has_no_rights():

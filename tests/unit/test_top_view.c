@@ -215,6 +215,7 @@ static void each_state_has_its_cure(void **state)
     expect_problem("degraded", CANVAS_WARNING, "eth1 is down; bring it up");
     after.copy.snapshot.state = SEG_FAILED;
     expect_problem("failed", CANVAS_BAD, "eth1 is down; bring it up");
+    assert_int_equal(style_of("peer39"), CANVAS_PLAIN);
     status.age_ns = 11 * TOP_S;
     expect_problem("stale", CANVAS_BAD,
                    "It has published nothing for 11 s: see /var/log/datadog/go-metro.log and restart the Agent");
@@ -222,6 +223,7 @@ static void each_state_has_its_cure(void **state)
     status.age_ns = 3723 * TOP_S;
     expect_problem("stopped", CANVAS_BAD, "It was stopped 3723 s ago: eth1 is down; bring it up: restart the Agent");
     paper_expect(&paper, "age 1:02:03");
+    assert_int_equal(style_of("peer39"), CANVAS_DIM);
     status.age_ns = UINT64_MAX;
     expect_problem("not running", CANVAS_BAD, "It has not run since this host was booted");
     status = (struct top_status){ .result = SEGMENT_MISSING,
