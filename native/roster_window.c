@@ -48,7 +48,8 @@ static void end_freshness(struct shared_tap *shared)
 }
 
 /* At its end what is in flight gives no round trip any more, and the flows are forgotten: nothing is known of the pause, so the
- * next window picks each up in the middle. What the ring still holds goes to none but those that are open. */
+ * next window picks each up in the middle. What the ring still holds goes to none but those that are open: of a window's last
+ * tenth of a second that is what the kernel had not handed over yet. */
 void roster_turn_windows(struct roster *roster, uint32_t now_s)
 {
     const struct turns turns = look_at_windows(roster, now_s);
