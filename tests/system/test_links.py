@@ -12,6 +12,7 @@ from network import Namespace, Network
 from processes import PYTHON3, SYSTEM, wait_until
 from stage import LOG, Stage
 from supervision import supervised
+from test_drops import FIRST_PEER, LOCAL, SENDER, SMALL, TEXT, Place
 
 INSTANCE = "  - {interface: %s, ips: [%s], tags: [%s]}\n"
 ON_NEAR0 = "init_config: {resolve_names: false}\ninstances:\n" + INSTANCE % ("near0", "10.77.0.2", "n:1")
@@ -62,13 +63,36 @@ def test_an_interface_is_renamed_away_and_back(place):
         assert_not_measured(stage, "10.77.0.2")
         check = stage.check()
         assert check.service_status == "CRITICAL" and "no interface near0" in check.service_message
-        sockets = stage.run("cat", "/proc/net/packet").splitlines()[1:]
-        assert sockets == [], "nothing is captured"
+        assert captures(stage) == []
         rename(network, "other0", "near0")
         stage.wait_for_state("capturing")
         wait_until_measured(stage, "10.77.0.2")
         assert stage.check().service_status == "OK"
         assert supervisor.state() == ("RUNNING", pid)
+
+
+def captures(stage):
+    """The packet sockets that are open on the stage's network."""
+    return stage.run("cat", "/proc/net/packet").splitlines()[1:]
+
+
+def test_a_renamed_one_is_let_go_of_however_much_comes_in():
+    """The ring never runs empty: what would wait for that would go on under the old name."""
+    with Place() as place, supervised(place.stage, TEXT % "") as supervisor:
+        stage, pid = place.stage, supervisor.state()[1]
+        stage.kill("STOP", pid)
+        place.near.run("sh", "-ec", "ip link set gm0 down; ip link set gm0 name other0; ip link set other0 up")
+        with place.far.start(SENDER, "--packets", 10**9, "--payload", SMALL, "gm1", LOCAL, FIRST_PEER):
+            wait_until(lambda: received(place.near, "other0") > 100000, what="a flood")
+            stage.kill("CONT", pid)
+            wait_until(lambda: captures(stage) == [], 3, lambda: "no capture: %s" % captures(stage))
+        stage.wait_for_state("failed", "there is no interface gm0")
+
+
+def received(host, device):
+    """Packets, since it was made."""
+    link, = json.loads(host.run("ip", "-s", "-j", "link", "show", device))
+    return link["stats64"]["rx"]["packets"]
 
 
 def test_another_one_takes_the_name(place):

@@ -2,6 +2,8 @@
 and that obeys its conventions."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,6 +27,14 @@ NAME = re.compile(r"^go_metro_[a-z][a-z0-9_]*$")
 SERIES = re.compile(r'^([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\\\|\\"|\\n)*",?)*\})? (\S+)$')
 
 
+def ask_promtool(text):
+    """Where Prometheus is installed its own tool judges, by the same rules as that of the next function and some more."""
+    tool = shutil.which("promtool")
+    if tool is not None:
+        judged = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False)
+        assert (judged.returncode, judged.stdout, judged.stderr) == (0, "", "")
+
+
 def scrape(stage, status=0):
     """What the text says: the value by (name, labels). It is what the parser of the Prometheus project makes of it, and what the
     conventions ask for: https://prometheus.io/docs/practices/naming and the exposition format 0.0.4."""
@@ -32,6 +42,7 @@ def scrape(stage, status=0):
     assert result.returncode == status, result.stderr
     text = result.stdout
     assert text.endswith("\n")
+    ask_promtool(text)
     values, seen, lines = {}, set(), text.splitlines()
     for family in text_string_to_metric_families(text):
         assert family.documentation.endswith(".") and family.type in ("gauge", "counter", "summary"), family
@@ -64,10 +75,6 @@ def check_name(name, kind):
 
 def value(values, name, **labels):
     return values.get((name, frozenset(labels.items())))
-
-
-def names_of(values):
-    return {name for name, _ in values}
 
 
 @pytest.fixture
@@ -131,7 +138,10 @@ def documented():
 
 def test_the_document_has_every_name(measuring):
     stage, _ = measuring
-    assert {re.sub("_seconds_(sum|count)$", "_seconds", name) for name in names_of(scrape(stage))} == documented()
+    values, text = scrape(stage), stage.run(PROGRAM, "status", "--prometheus")
+    described = set(re.findall("^# HELP (\\S+)", text, re.M))
+    assert described == documented()
+    assert {re.sub("_seconds_(sum|count)$", "_seconds", name) for name, _ in values} <= described
 
 
 def test_the_documents_line_writes_for_the_textfile_collector(measuring):
