@@ -50,6 +50,8 @@ FUZZ := $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzing CC=$(CLANG) HARDEN= 
 try_sudo = $(shell [ "$$(id -u)" != 0 ] && command -v sudo >/dev/null && { sudo -n true 2>/dev/null || $(1); } && echo sudo)
 UNASKED  = $(call try_sudo,false)
 AS_ROOT  = $(call try_sudo,[ -t 0 ])
+# Side by side, each file by one of them: mostly these tests wait, for traffic, timers and supervisord.
+SYSTEM_WORKERS ?= 4
 AT_ROOT  = $(AS_ROOT) env PATH="$$PATH:/usr/sbin:/sbin" BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 \
            PYTHONPATH=$(abspath $(BUILD))/python3-packages
 
@@ -224,7 +226,7 @@ test-setup: $(CPYTHON2) ## Run the tests of the set-up and of the runners
 	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/setup
 
 test-system: all $(BUILD)/relay $(BUILD)/live_sender $(BUILD)/run_peers ## Run the system tests: supervisord, namespaces, a path with a delay
-	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/system
+	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider -n $(SYSTEM_WORKERS) --dist loadfile tests/system
 
 test-accuracy: $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay ## Hold round trips against the simulator's truth, tcptrace, tshark and the kernel, in short
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider tests/accuracy

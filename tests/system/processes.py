@@ -15,8 +15,16 @@ BUILD = pathlib.Path(os.environ.get("BUILD", REPOSITORY / "build")).resolve()
 SYSTEM = REPOSITORY / "tests" / "system"
 PYTHON2 = BUILD / "bin" / "python2.7"
 PYTHON3 = sys.executable
+
+
+def name_of_run():
+    """Each of several pytest-xdist workers is a run of its own, which looks after what is its own."""
+    name, worker = os.environ.get("GO_METRO_RUN", str(os.getpid())), os.environ.get("PYTEST_XDIST_WORKER")
+    return name if worker is None or name.endswith("-" + worker) else "%s-%s" % (name, worker)
+
+
 # Marks the processes (their environment) and the temporary folders of this run, also those of a demo that it starts.
-RUN = os.environ.setdefault("GO_METRO_RUN", str(os.getpid()))
+RUN = os.environ["GO_METRO_RUN"] = name_of_run()
 PREFIX = "go-metro-run-%s-" % RUN
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36

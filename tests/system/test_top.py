@@ -400,7 +400,7 @@ def test_hostile_names(folder):
     publisher.publish()
     with top_on(folder / "s") as screen:
         text = screen.wait_for("go-metro corrupt")
-        assert "is not printable" in text
+        assert "is not printable" in " ".join(text.split())  # the folder's name decides where a line ends
 
 
 def test_each_state_says_what_to_do(folder):
