@@ -50,21 +50,20 @@ static bool is_ours(const char *line, size_t at, uintptr_t *from, uintptr_t *to)
 }
 
 /* stdio does not say where it is, and the name and number that are there are not on all file systems those that fstat() knows. So
- * any mapping of that kind will do: what is shared and only read loses nothing by being released, it comes back when it is read.
- */
-static void find_mapping(struct mapped_file *file, size_t at)
+ * the range is released in each mapping of that kind: what is shared and only read loses nothing by that, it comes back when it
+ * is read. Looked for each time, as another file's may be gone since, and somebody else's memory in its place. */
+static void release_range(struct mapped_file *file, size_t at)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     uintptr_t from, to;
     char *line = NULL;
     size_t size = 0;
 
-    file->mapping = NULL;
-    file->length = 0;
-    while (maps != NULL && file->mapping == NULL && getline(&line, &size, maps) > 0) {
+    file->mapping = NULL; /* then it is only more memory */
+    while (maps != NULL && getline(&line, &size, maps) > 0) {
         if (is_ours(line, at, &from, &to)) {
             file->mapping = (char *)from;
-            file->length = to - from;
+            (void)madvise(file->mapping + file->released, at - file->released, MADV_DONTNEED);
         }
     }
     free(line);
@@ -72,8 +71,6 @@ static void find_mapping(struct mapped_file *file, size_t at)
         fclose(maps);
 }
 
-/* stdio moves its mapping of a file that became longer, but not before it has taken the last byte of it, which is somewhere in
- * the mapping's last page: from there on it is looked for anew. */
 void mapped_file_release(struct mapped_file *file)
 {
     const off_t told = file->stream == NULL ? -1 : ftello(file->stream);
@@ -81,9 +78,6 @@ void mapped_file_release(struct mapped_file *file)
 
     if (at < file->released + MAPPED_FILE_WINDOW)
         return;
-    if (at + page >= file->length)
-        find_mapping(file, at);
-    if (file->mapping != NULL)
-        (void)madvise(file->mapping + file->released, at - file->released, MADV_DONTNEED); /* else it is only more memory */
+    release_range(file, at);
     file->released = at;
 }

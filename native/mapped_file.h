@@ -16,8 +16,7 @@
 /* All zero: of no file; it is asked and told in vain. */
 struct mapped_file {
     FILE *stream;
-    char *mapping;   /* of the file from its beginning on; NULL: not looked for yet, or there is none */
-    size_t length;   /* bytes of it */
+    char *mapping;   /* where the last release found one; it may be gone */
     size_t released; /* bytes, from its beginning on */
     int64_t size;    /* of the file when it was opened; 0: none is known (a pipe) */
 };

@@ -187,21 +187,21 @@ static void measure_life(struct side *side, const struct top_model *model, const
     interval_measure(&side->interval, side->ms);
 }
 
-static void measure_interval(struct side *side, const struct top_model *model, const struct top_row *peer)
+/* index: as long as it is there the interval holds. */
+static void measure_interval(struct side *side, struct interval_index *index, const struct top_model *model,
+                             const struct top_row *peer)
 {
     const double seconds = top_seconds_between(model->earlier, model->later);
-    struct interval_index index;
 
+    interval_index_init(index, seconds > 0 ? model->earlier : NULL, model->later);
     *side = (struct side){ .heading = "of an interval: not yet" };
     if (seconds <= 0)
         return;
-    interval_index_init(&index, model->earlier, model->later);
-    if (interval_find(&index, model->later, (uint32_t)(peer->interval.now - model->later->rows), &side->interval) == 0) {
+    if (interval_find(index, model->later, (uint32_t)(peer->interval.now - model->later->rows), &side->interval) == 0) {
         side->is_known = true;
         snprintf(side->heading, sizeof side->heading, "of the last %.1f s", seconds);
         interval_measure(&side->interval, side->ms);
     }
-    interval_index_free(&index);
 }
 
 void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, const struct top_model *model)
@@ -209,17 +209,19 @@ void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, 
     const struct top_row *peer = top_model_selected(model);
     const unsigned middle = canvas->width / 2;
     struct side life, interval;
+    struct interval_index index;
 
     if (peer == NULL)
         return;
     measure_life(&life, model, peer);
-    measure_interval(&interval, model, peer);
+    measure_interval(&interval, &index, model, peer);
     draw_heading(canvas, row, peer);
     draw_now(canvas, row + 1, &life);
     if (canvas->width < BOTH_WIDTH) {
         draw_side(canvas, row + 2, 0, canvas->width, lines, model->shows_totals || !interval.is_known ? &life : &interval);
-        return;
+    } else {
+        draw_side(canvas, row + 2, 0, middle - 1, lines, &interval);
+        draw_side(canvas, row + 2, middle + 1, canvas->width, lines, &life);
     }
-    draw_side(canvas, row + 2, 0, middle - 1, lines, &interval);
-    draw_side(canvas, row + 2, middle + 1, canvas->width, lines, &life);
+    interval_index_free(&index);
 }
