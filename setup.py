@@ -19,7 +19,8 @@ except ImportError:  # a bare interpreter
 
 PARTS = ('metro_segment', 'metro_segment_snapshot', 'metro_segment_rows', 'metro_segment_value')
 # The helper has these too.
-MODULES = ('interval', 'departed', 'segment_reader', 'segment_check', 'segment_layout', 'clock', 'crc32c', 'buckets', 'histogram')
+MODULES = ('interval', 'departed', 'row_index', 'segment_reader', 'segment_check', 'segment_layout', 'clock', 'crc32c', 'buckets',
+           'histogram')
 HEADERS = PARTS[:1] + MODULES + ('peer', 'segment', 'version')
 ROOT = os.path.dirname(os.path.abspath(__file__))
 

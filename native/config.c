@@ -148,7 +148,7 @@ static const char *no_windows(const struct source *source, const struct config_i
     const struct yaml_node *duration = given(source, "sample_duration"), *pause = given(source, "sample_interval");
 
     *severity = CONFIG_WARNING;
-    if (instance->interface != NULL && strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0)
+    if (config_instance_is_file(instance))
         return "has no effect with 'interface: file': a file is read whole";
     if (duration == NULL)
         return "without 'sample_duration' there is no window, and it is measured all the time (the old program measured nothing "

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "row_index.h"
+
 /* What a row `other` has. */
 static const size_t counters[] = {
     offsetof(struct seg_row, flows),       offsetof(struct seg_row, timed),
@@ -48,46 +50,6 @@ static int compare_places(const void *a, const void *b)
     return (one > two) - (one < two);
 }
 
-/* The earlier copy's rows by their places; sorted for the first that is not where it was. */
-struct places {
-    const struct segment_copy *copy;
-    const struct seg_row **sorted;
-};
-
-static int sort_places(struct places *places)
-{
-    const uint32_t count = places->copy->snapshot.row_count;
-
-    places->sorted = malloc(count * sizeof *places->sorted);
-    if (places->sorted == NULL)
-        return -1;
-    for (uint32_t i = 0; i < count; i++)
-        places->sorted[i] = &places->copy->rows[i];
-    qsort(places->sorted, count, sizeof *places->sorted, compare_places);
-    return 0;
-}
-
-/* *out: the row that was in the place of this one, `at` in the later copy; NULL: none. */
-static int find_place(struct places *places, const struct seg_row *row, uint32_t at, const struct seg_row **out)
-{
-    const uint32_t count = places->copy->snapshot.row_count;
-    const struct seg_row **found;
-
-    *out = NULL;
-    if (at < count && place_of(&places->copy->rows[at]) == place_of(row)) {
-        *out = &places->copy->rows[at];
-        return 0;
-    }
-    if (count == 0)
-        return 0;
-    if (places->sorted == NULL && sort_places(places) < 0)
-        return -1;
-    found = bsearch(&row, places->sorted, count, sizeof *places->sorted, compare_places);
-    if (found != NULL)
-        *out = *found;
-    return 0;
-}
-
 /* The later copy's number of an instance of the earlier one: the configuration may have been read anew. */
 static uint32_t instance_now(const struct segment_copy *earlier, const struct segment_copy *later, uint32_t number)
 {
@@ -116,7 +78,7 @@ static int give(struct departed *departed, const struct segment_copy *earlier, c
 
 static int find_departed(struct departed *departed, const struct segment_copy *earlier, const struct segment_copy *later)
 {
-    struct places places = { .copy = earlier };
+    struct row_index places = { .copy = earlier, .compare = compare_places };
     int rc = 0;
 
     for (uint32_t at = 0; at < later->snapshot.row_count && rc == 0; at++) {
@@ -124,11 +86,11 @@ static int find_departed(struct departed *departed, const struct segment_copy *e
 
         if (place_of(row) == row->birth)
             continue; /* it came when there was room */
-        rc = find_place(&places, row, at, &was);
+        rc = row_index_find(&places, row, at, &was);
         if (rc == 0 && was != NULL && was->birth != row->birth)
             rc = give(departed, earlier, later, was);
     }
-    free(places.sorted);
+    row_index_free(&places);
     return rc;
 }
 

@@ -56,9 +56,7 @@ static int fill(struct instance *out, const struct targets *old)
 /* A file is read whole, as it was by the old program. */
 static struct window window_of(const struct config_instance *config)
 {
-    const bool is_file = strcmp(config->interface, CONFIG_FILE_INTERFACE) == 0;
-
-    return window_make(config->sample && !is_file, config->sample_duration_s, config->sample_interval_s);
+    return window_make(config->sample && !config_instance_is_file(config), config->sample_duration_s, config->sample_interval_s);
 }
 
 static void release(struct instance *instance)

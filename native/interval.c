@@ -1,7 +1,6 @@
 /* interval.c: what each row measured between two copies of the segment. */
 #include "interval.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "histogram.h"
@@ -16,75 +15,40 @@ bool interval_same_helper(const struct segment_copy *a, const struct segment_cop
            && one->start_boottime_ns == two->start_boottime_ns && memcmp(one->boot_id, two->boot_id, sizeof one->boot_id) == 0;
 }
 
-void interval_index_init(struct interval_index *index, const struct segment_copy *earlier, const struct segment_copy *later)
-{
-    index->copy = earlier != NULL && interval_same_helper(earlier, later) ? earlier : NULL;
-    index->sorted = NULL;
-    index->departed = (struct departed){ 0 };
-}
-
-void interval_index_free(struct interval_index *index)
-{
-    free(index->sorted);
-    index->sorted = NULL;
-    departed_free(&index->departed);
-}
-
-static int compare_rows(const void *a, const void *b)
+static int compare_births(const void *a, const void *b)
 {
     const struct seg_row *one = *(const struct seg_row *const *)a, *two = *(const struct seg_row *const *)b;
 
     return (one->birth > two->birth) - (one->birth < two->birth);
 }
 
-static int sort_rows(struct interval_index *index)
+void interval_index_init(struct interval_index *index, const struct segment_copy *earlier, const struct segment_copy *later)
 {
-    const uint32_t count = index->copy->snapshot.row_count;
+    const bool is_same = earlier != NULL && interval_same_helper(earlier, later);
 
-    index->sorted = malloc(count * sizeof *index->sorted);
-    if (index->sorted == NULL)
-        return -1;
-    for (uint32_t i = 0; i < count; i++)
-        index->sorted[i] = &index->copy->rows[i];
-    qsort(index->sorted, count, sizeof *index->sorted, compare_rows);
-    return 0;
+    index->rows = (struct row_index){ .copy = is_same ? earlier : NULL, .compare = compare_births };
+    index->departed = (struct departed){ 0 };
 }
 
-/* *out: the same row in the earlier copy, NULL if it was not there. */
-static int find_row(struct interval_index *index, const struct seg_row *row, uint32_t place, const struct seg_row **out)
+void interval_index_free(struct interval_index *index)
 {
-    const uint32_t count = index->copy == NULL ? 0 : index->copy->snapshot.row_count;
-    const struct seg_row *same_place, **found;
-
-    *out = NULL;
-    if (place < count) {
-        same_place = &index->copy->rows[place];
-        if (compare_rows(&same_place, &row) == 0) {
-            *out = same_place;
-            return 0;
-        }
-    }
-    if (count == 0)
-        return 0;
-    if (index->sorted == NULL && sort_rows(index) < 0)
-        return -1;
-    found = bsearch(&row, index->sorted, count, sizeof *index->sorted, compare_rows);
-    if (found != NULL)
-        *out = *found;
-    return 0;
+    row_index_free(&index->rows);
+    departed_free(&index->departed);
 }
 
 int interval_find(struct interval_index *index, const struct segment_copy *later, uint32_t place, struct interval *out)
 {
+    const struct segment_copy *earlier = index->rows.copy;
+
     *out = (struct interval){ .now = &later->rows[place] };
-    if (find_row(index, out->now, place, &out->then) < 0)
+    if (row_index_find(&index->rows, out->now, place, &out->then) < 0)
         return -1;
-    if ((out->now->flags & SEG_ROW_OTHER) != 0 && index->copy != NULL)
-        return departed_add(&index->departed, index->copy, later, out->now, &out->then);
+    if ((out->now->flags & SEG_ROW_OTHER) != 0 && earlier != NULL)
+        return departed_add(&index->departed, earlier, later, out->now, &out->then);
     if (later->buckets != NULL)
         out->now_buckets = later->buckets[place];
-    if (out->then != NULL && index->copy->buckets != NULL)
-        out->then_buckets = index->copy->buckets[out->then - index->copy->rows];
+    if (out->then != NULL && earlier->buckets != NULL)
+        out->then_buckets = earlier->buckets[out->then - earlier->rows];
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "buckets.h"
 #include "departed.h"
+#include "row_index.h"
 #include "segment.h"
 #include "segment_reader.h"
 
@@ -35,11 +36,10 @@ enum interval_measure {
 
 #define INTERVAL_NONE (-1.0) /* no sample, or no histogram, to tell it from */
 
-/* The earlier copy's rows by their birth, which no two of a helper's life have in common. A row keeps its place as a rule;
- * `sorted` is made for the first one that did not, `departed` for the first row `other`. */
+/* The earlier copy's rows by their birth, which no two of a helper's life have in common. `departed` is made for the first row
+ * `other`. */
 struct interval_index {
-    const struct segment_copy *copy; /* NULL: no earlier copy, or of another helper process */
-    const struct seg_row **sorted;
+    struct row_index rows; /* its copy NULL: no earlier copy, or of another helper process */
     struct departed departed;
 };
 

@@ -125,11 +125,16 @@ static void fail(struct tap *tap, const char *message)
     snprintf(tap->error, sizeof tap->error, "%s", message);
 }
 
-static void close_lost(struct tap *tap, const char *message)
+static void close_capture(struct tap *tap)
 {
     capture_close(tap->capture);
     tap->down_ns = 0;
     tap->rest_ns = 0;
+}
+
+static void close_lost(struct tap *tap, const char *message)
+{
+    close_capture(tap);
     fail(tap, message);
 }
 
@@ -396,9 +401,7 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
 
 void tap_close(struct tap *tap)
 {
-    capture_close(tap->capture);
-    tap->down_ns = 0;
-    tap->rest_ns = 0;
+    close_capture(tap);
     tap->state = SEG_STARTING;
     tap->backoff_s = 0;
     tap->error[0] = '\0';

@@ -11,10 +11,12 @@ void top_rows_clear(struct top_rows *rows)
 {
     rows->count = 0;
     rows->interval_s = 0;
+    interval_index_free(&rows->index);
 }
 
 void top_rows_free(struct top_rows *rows)
 {
+    top_rows_clear(rows);
     free(rows->rows);
     *rows = (struct top_rows){ 0 };
 }
@@ -108,20 +110,18 @@ static void make_row(struct top_row *out, const struct segment_copy *copy, doubl
 int top_rows_make(struct top_rows *rows, const struct segment_copy *earlier, const struct segment_copy *later)
 {
     const uint32_t total = later->snapshot.row_count;
-    struct interval_index index;
     int rc = 0;
 
     top_rows_clear(rows);
     if (reserve(rows, total) < 0)
         return -1;
     rows->interval_s = top_seconds_between(earlier, later);
-    interval_index_init(&index, rows->interval_s > 0 ? earlier : NULL, later);
+    interval_index_init(&rows->index, rows->interval_s > 0 ? earlier : NULL, later);
     for (uint32_t n = 0; n < total && rc == 0; n++) {
-        rc = interval_find(&index, later, n, &rows->rows[n].interval);
+        rc = interval_find(&rows->index, later, n, &rows->rows[n].interval);
         if (rc == 0)
             make_row(&rows->rows[n], later, rows->interval_s);
     }
-    interval_index_free(&index);
     if (rc == 0)
         rows->count = total;
     else

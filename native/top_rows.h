@@ -42,7 +42,8 @@ struct top_row {
 struct top_rows {
     struct top_row *rows;
     size_t count, capacity;
-    double interval_s; /* between the copies; 0: each row's whole life is its interval */
+    struct interval_index index; /* of the rows' intervals, which point into it */
+    double interval_s;           /* between the copies; 0: each row's whole life is its interval */
 };
 
 /* earlier: NULL, or a copy of before; of another helper process it counts as none. 0; -1: out of memory, and there are no

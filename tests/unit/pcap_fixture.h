@@ -30,14 +30,15 @@ static inline FILE *pcap_begin(const char *name)
     return file;
 }
 
-static inline void pcap_put(FILE *file, int64_t time_ns, struct pcap_end from, struct pcap_end to, uint8_t flags, uint32_t seq,
-                            uint32_t ack)
+/* A segment without data, with an IP ID of its own. */
+static inline void pcap_frame(uint8_t frame[static PCAP_FRAME], struct pcap_end from, struct pcap_end to, uint8_t flags,
+                              uint32_t seq, uint32_t ack)
 {
-    const uint32_t record[4] = { (uint32_t)(time_ns / PCAP_NS_PER_S), (uint32_t)(time_ns % PCAP_NS_PER_S), PCAP_FRAME,
-                                 PCAP_FRAME };
-    uint8_t frame[PCAP_FRAME] = { 0x45, 0, 0, PCAP_FRAME, 0, (uint8_t)seq, 0x40, 0, 64, 6 };
+    const uint8_t ip[] = { 0x45, 0, 0, PCAP_FRAME, 0, (uint8_t)seq, 0x40, 0, 64, 6 };
     struct ip_address address;
 
+    memset(frame, 0, PCAP_FRAME);
+    memcpy(frame, ip, sizeof ip);
     address_parse(from.address, &address);
     memcpy(frame + 12, address.bytes + 12, 4);
     address_parse(to.address, &address);
@@ -53,6 +54,16 @@ static inline void pcap_put(FILE *file, int64_t time_ns, struct pcap_end from, s
     frame[32] = 0x50;
     frame[33] = flags;
     frame[34] = 0xff;
+}
+
+static inline void pcap_put(FILE *file, int64_t time_ns, struct pcap_end from, struct pcap_end to, uint8_t flags, uint32_t seq,
+                            uint32_t ack)
+{
+    const uint32_t record[4] = { (uint32_t)(time_ns / PCAP_NS_PER_S), (uint32_t)(time_ns % PCAP_NS_PER_S), PCAP_FRAME,
+                                 PCAP_FRAME };
+    uint8_t frame[PCAP_FRAME];
+
+    pcap_frame(frame, from, to, flags, seq, ack);
     fwrite(record, sizeof record, 1, file);
     fwrite(frame, sizeof frame, 1, file);
 }

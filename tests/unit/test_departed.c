@@ -29,6 +29,7 @@ static void *test_calloc_or_not(size_t count, size_t size)
 #define malloc(size) test_malloc_or_not(size)
 #define calloc(count, size) test_calloc_or_not(count, size)
 #include "departed.c"
+#include "row_index.c"
 #undef malloc
 #undef calloc
 #include "interval.h"

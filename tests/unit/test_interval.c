@@ -18,6 +18,7 @@ static void *test_malloc_or_not(size_t size)
 
 #define malloc(size) test_malloc_or_not(size)
 #include "interval.c"
+#include "row_index.c"
 #undef malloc
 
 #define ROWS 4
@@ -154,7 +155,7 @@ static void a_row_in_its_place_needs_no_sorting(void **state)
         assert_ptr_equal(interval.then_buckets.count, then.histograms[n].count);
         assert_ptr_equal(interval_start(&interval), &then.rows[n]);
     }
-    assert_null(index.sorted);
+    assert_null(index.rows.sorted);
     interval_index_free(&index);
 }
 

@@ -150,6 +150,21 @@ static void leaves_alone_what_comes_in_the_place_of_another_file(void **state)
     assert_int_equal(fclose(other.stream), 0);
 }
 
+static size_t length_of(const char *mapping)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    uintptr_t from, to;
+    size_t length = 0;
+    char line[512];
+
+    assert_non_null(maps);
+    while (length == 0 && fgets(line, sizeof line, maps) != NULL)
+        if (is_ours(line, 0, &from, &to) && from == (uintptr_t)mapping)
+            length = to - from;
+    fclose(maps);
+    return length;
+}
+
 /* stdio moves the mapping then, if there is no room behind it; what comes to where it was is not ours to release. */
 static void moves_with_a_longer_file(void **state)
 {
@@ -165,6 +180,7 @@ static void moves_with_a_longer_file(void **state)
     mapped_file_release(&file);
     before = file.mapping;
     assert_non_null(before);
+    assert_int_equal(length_of(before), end);
     room = mmap(before + end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     read_on(&file, 4 * MIB, length - 1, false);
     append_file("ab", length, SIZE);

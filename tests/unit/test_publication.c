@@ -27,24 +27,11 @@ static struct config whole;
 static void put_segment(struct meter *meter, int number, const char *src, const char *dst, uint16_t sport, uint16_t dport,
                         uint8_t flags, uint32_t seq, uint32_t ack, int64_t time_ns)
 {
-    uint8_t frame[40] = { 0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6 };
-    struct ip_address from, to;
+    struct ip_address address;
+    uint8_t frame[PCAP_FRAME];
 
-    assert_true(address_parse(src, &from) && address_parse(dst, &to));
-    memcpy(frame + 12, from.bytes + 12, 4);
-    memcpy(frame + 16, to.bytes + 12, 4);
-    frame[5] = (uint8_t)(seq & 0xff); /* an IP ID of its own for each */
-    for (int i = 0; i < 2; i++) {
-        frame[20 + i] = (uint8_t)(sport >> (8 - 8 * i));
-        frame[22 + i] = (uint8_t)(dport >> (8 - 8 * i));
-    }
-    for (int i = 0; i < 4; i++) {
-        frame[24 + i] = (uint8_t)(seq >> (24 - 8 * i));
-        frame[28 + i] = (uint8_t)(ack >> (24 - 8 * i));
-    }
-    frame[32] = 0x50;
-    frame[33] = flags;
-    frame[34] = 0xff;
+    assert_true(address_parse(src, &address) && address_parse(dst, &address));
+    pcap_frame(frame, (struct pcap_end){ src, sport }, (struct pcap_end){ dst, dport }, flags, seq, ack);
     const struct captured_frame captured = {
         .bytes = frame, .caplen = sizeof frame, .wirelen = sizeof frame, .time_ns = time_ns, .linktype = DLT_RAW
     };

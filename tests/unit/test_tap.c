@@ -247,11 +247,12 @@ static void test_a_ring_that_was_emptied_is_left_alone(void **state)
     meter_free(meter);
 }
 
-static size_t captured_in(struct tap *tap, struct meter *meter, int ms)
+static size_t captured_of_ten(struct tap *tap, struct meter *meter)
 {
     const uint64_t before = received(tap);
 
-    work(tap, meter, ms);
+    send_frames(10, 200);
+    work(tap, meter, 200);
     return (size_t)(received(tap) - before);
 }
 
@@ -265,21 +266,17 @@ static void test_rejecting(void **state)
     NEED_NAMESPACE();
     meter = new_meter();
     tap = open_tap();
-    send_frames(10, 200);
-    assert_int_equal(captured_in(tap, meter, 200), 10);
+    assert_int_equal(captured_of_ten(tap, meter), 10);
     tap_reject(tap);
     assert_int_equal(tap_state(tap), SEG_CAPTURING);
-    send_frames(10, 200);
-    assert_int_equal(captured_in(tap, meter, 200), 0);
+    assert_int_equal(captured_of_ten(tap, meter), 0);
     tap_close(tap);
     assert_true(tap_check(tap, 100));
     assert_int_equal(tap_state(tap), SEG_CAPTURING);
     usleep(2000);
-    send_frames(10, 200);
-    assert_int_equal(captured_in(tap, meter, 200), 0);
+    assert_int_equal(captured_of_ten(tap, meter), 0);
     tap_wanted(tap, NULL, NULL);
-    send_frames(10, 200);
-    assert_int_equal(captured_in(tap, meter, 200), 10);
+    assert_int_equal(captured_of_ten(tap, meter), 10);
     tap_free(tap);
     meter_free(meter);
 }
@@ -297,11 +294,9 @@ static void test_a_tap_may_begin_with_rejecting(void **state)
     tap_reject(tap);
     assert_true(tap_check(tap, 100));
     usleep(2000);
-    send_frames(10, 200);
-    assert_int_equal(captured_in(tap, meter, 200), 0);
+    assert_int_equal(captured_of_ten(tap, meter), 0);
     tap_wanted(tap, NULL, NULL);
-    send_frames(10, 200);
-    assert_int_equal(captured_in(tap, meter, 200), 10);
+    assert_int_equal(captured_of_ten(tap, meter), 10);
     tap_free(tap);
     meter_free(meter);
 }
