@@ -46,6 +46,9 @@ struct meter_options {
     uint64_t births; /* rows born before, in a meter that this one follows (meter_births()); 0: none */
     void (*on_sample)(const struct meter_sample *sample, void *arg); /* NULL: none */
     void *on_sample_arg;
+    /* A row gave way to another: what it had counted is in its instance's row `other` from here on. NULL: none. */
+    void (*on_departure)(void *arg, uint64_t birth, uint64_t other_birth);
+    void *on_departure_arg;
 };
 
 /* What an instance asks for. The sets stay the caller's and must outlive it; they may change between two calls. */

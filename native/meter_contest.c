@@ -235,6 +235,9 @@ static void take_place(struct meter *meter, const struct change *change)
 
     mark_leaving(meter, change->row); /* no more */
     meter_account_departure(loser, &row->stats);
+    if (meter->options.on_departure != NULL) {
+        meter->options.on_departure(meter->options.on_departure_arg, row->birth, loser->other.birth);
+    }
     loser->counters.open_peers--;
     meter->instances[newcomer->key.instance]->counters.open_peers++;
     peer_row_replace(&meter->peers, change->row, &newcomer->key, newcomer->hash, newcomer->time_ns);

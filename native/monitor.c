@@ -364,6 +364,7 @@ static int open_all(struct monitor *monitor)
     if (monitor->signal_fd < 0 || monitor->timer_fd < 0 || monitor->links == NULL || monitor->roster == NULL
         || monitor->publisher == NULL || monitor->statsd == NULL)
         return -1;
+    roster_on_departure(monitor->roster, statsd_departed, monitor->statsd);
     publisher_aim(monitor->publisher, SEG_DEFAULT_PATH, 1); /* for what must be said before there is a configuration */
     sample = clock_sample();
     clock_watch_init(&monitor->clock, &sample);
@@ -372,9 +373,9 @@ static int open_all(struct monitor *monitor)
 
 static void close_all(struct monitor *monitor)
 {
-    statsd_free(monitor->statsd);
     publisher_free(monitor->publisher);
     roster_free(monitor->roster);
+    statsd_free(monitor->statsd);
     resolver_free(monitor->resolver);
     links_close(monitor->links);
     if (monitor->timer_fd >= 0)

@@ -25,6 +25,12 @@ struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[stat
     return roster;
 }
 
+void roster_on_departure(struct roster *roster, void (*fn)(void *arg, uint64_t birth, uint64_t other_birth), void *arg)
+{
+    roster->on_departure = fn;
+    roster->on_departure_arg = arg;
+}
+
 void roster_free_tap(struct shared_tap *shared)
 {
     tap_free(shared->tap);

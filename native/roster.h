@@ -26,6 +26,9 @@ struct roster;
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2]);
 void roster_free(struct roster *roster);
 
+/* Who is told of each row that gives way to another (meter.h). Before the first roster_apply(). */
+void roster_on_departure(struct roster *roster, void (*fn)(void *arg, uint64_t birth, uint64_t other_birth), void *arg);
+
 /* Takes the configuration (and frees it in time). What is the same in both keeps its capture, flows and rows. 0; -1: out of
  * memory (logged; what could not be started is missing). */
 int roster_apply(struct roster *roster, struct config *config);

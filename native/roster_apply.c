@@ -33,6 +33,8 @@ static struct meter_options meter_options_of(const struct roster *roster, const 
         .row_ttl_s = row_ttl_of(config),
         .exp_ttl_s = config->exp_ttl_s == 0 ? config->idle_ttl_s : config->exp_ttl_s,
         .hash_seed = { roster->hash_seed[0], roster->hash_seed[1] },
+        .on_departure = roster->on_departure,
+        .on_departure_arg = roster->on_departure_arg,
     };
 }
 

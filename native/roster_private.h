@@ -16,6 +16,8 @@ struct shared_tap {
 struct roster {
     const char *user_filter;
     uint64_t hash_seed[2];
+    void (*on_departure)(void *arg, uint64_t birth, uint64_t other_birth); /* NULL: nobody asks */
+    void *on_departure_arg;
     struct config *config;
     struct meter *meter;
     struct netset *host;                    /* addresses of the namespace */

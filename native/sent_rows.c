@@ -56,10 +56,15 @@ void sent_rows_free(struct sent_rows *rows)
     free(rows);
 }
 
+static size_t home_of(uint64_t birth, size_t size)
+{
+    return hash_fold(birth, HASH_MIX_0) & (size - 1);
+}
+
 /* Its slot, or the empty one where it belongs. */
 static struct sent_row *find(struct sent_row *slots, size_t size, uint64_t birth)
 {
-    size_t at = hash_fold(birth, HASH_MIX_0) & (size - 1);
+    size_t at = home_of(birth, size);
 
     while (slots[at].birth != 0 && slots[at].birth != birth)
         at = (at + 1) & (size - 1);
@@ -157,6 +162,40 @@ static void remember(struct sent_row *sent, const struct seg_row *row, const str
     sent->sum_ns = row->sum_ns;
     sent->handshake_sum_ns = row->handshake_sum_ns;
     remember_histogram(sent, now);
+}
+
+/* Closes the gap at `hole`: each later slot of the run that may stand there moves up. */
+static void close_gap(struct sent_rows *rows, size_t hole)
+{
+    const size_t mask = rows->size - 1;
+
+    for (size_t at = (hole + 1) & mask; rows->slots[at].birth != 0; at = (at + 1) & mask) {
+        const size_t from_home = (at - home_of(rows->slots[at].birth, rows->size)) & mask;
+
+        if (from_home >= ((at - hole) & mask)) {
+            rows->slots[hole] = rows->slots[at];
+            hole = at;
+        }
+    }
+    rows->slots[hole] = (struct sent_row){ 0 };
+}
+
+/* The one leaves its slot before the other may need one. Of a row `other` there are counts only. */
+void sent_rows_hand_over(struct sent_rows *rows, uint64_t from, uint64_t into)
+{
+    struct sent_row *gone = find(rows->slots, rows->size, from), *heir;
+    const struct sent_row taken = *gone;
+
+    if (taken.birth == 0)
+        return;
+    free(taken.counts);
+    close_gap(rows, (size_t)(gone - rows->slots));
+    heir = find(rows->slots, rows->size, into);
+    rows->used -= heir->birth != 0;
+    heir->birth = into;
+    heir->samples += taken.samples;
+    heir->handshake_samples += taken.handshake_samples;
+    heir->retransmits += taken.retransmits;
 }
 
 enum sent_result sent_rows_take(struct sent_rows *rows, const struct seg_row *row, const struct histogram *histogram,

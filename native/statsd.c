@@ -195,6 +195,13 @@ static void take_rows(struct statsd *statsd, const struct segment_contents *cont
         statsd_losses_begin(&statsd->losses, LOSS_TOO_LONG, "1432 bytes");
 }
 
+void statsd_departed(void *arg, uint64_t birth, uint64_t other)
+{
+    struct statsd *statsd = arg;
+
+    sent_rows_hand_over(statsd->rows, birth, other);
+}
+
 /* Every row had its turn. */
 static void end_round(struct statsd *statsd)
 {

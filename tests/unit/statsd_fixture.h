@@ -17,6 +17,7 @@ static inline int listen_at(const char *place, uint16_t wanted, uint16_t *port)
     socklen_t length;
     int fd;
 
+    *port = wanted;
     if (!address_parse(place, &address))
         return -1;
     length = sockaddr_fill(&storage, &address, wanted);

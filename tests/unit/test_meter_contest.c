@@ -11,6 +11,7 @@
 #include "meter.h"
 #include "publication.h"
 #include "random_fixture.h"
+#include "sent_rows.h"
 
 #define ROUND_S 5
 #define IDLE_S 60
@@ -28,6 +29,23 @@ static int number;
 static int64_t now_ns;
 static uint16_t next_ip_id;
 
+/* Who gave way, in turn, and the row that counts on. */
+static struct departure {
+    uint64_t birth, other;
+} departures[4];
+static size_t departure_count;
+static struct sent_rows *sent; /* NULL: nobody sends */
+
+static void note_departure(void *arg, uint64_t birth, uint64_t other_birth)
+{
+    assert_ptr_equal(arg, departures);
+    if (departure_count < sizeof departures / sizeof departures[0])
+        departures[departure_count] = (struct departure){ birth, other_birth };
+    departure_count++;
+    if (sent != NULL)
+        sent_rows_hand_over(sent, birth, other_birth);
+}
+
 static struct meter *make(uint32_t max_peers, uint32_t row_ttl_s, bool keep_rows)
 {
     const struct meter_options options = {
@@ -38,6 +56,8 @@ static struct meter *make(uint32_t max_peers, uint32_t row_ttl_s, bool keep_rows
         .exp_ttl_s = 60,
         .keep_rows = keep_rows,
         .hash_seed = { 3, 4 },
+        .on_departure = note_departure,
+        .on_departure_arg = departures,
     };
     struct meter *made = meter_new(&options);
 
@@ -53,6 +73,7 @@ static void set_up_for(uint32_t max_peers, uint32_t row_ttl_s, bool keep_rows)
     assert_true(own != NULL && prefix_parse("10.0.0.1", &prefix, NULL));
     assert_int_equal(netset_add(own, &prefix, 0), 0);
     meter = make(max_peers, row_ttl_s, keep_rows);
+    departure_count = 0;
     number = meter_instance_add(meter, &(struct meter_instance){ .local_own = own });
     now_ns = 1000 * S;
     meter_expire(meter, (uint32_t)(now_ns / S));
@@ -190,14 +211,19 @@ static struct wanted row_of(uint32_t n)
     return wanted;
 }
 
-static const struct peer_stats *other(void)
+static struct meter_row other_row(void)
 {
     struct wanted wanted = { .peer = 0 };
 
     meter_flush(meter);
     meter_each_row(meter, match, &wanted);
     assert_true(wanted.any);
-    return wanted.found.stats;
+    return wanted.found;
+}
+
+static const struct peer_stats *other(void)
+{
+    return other_row().stats;
 }
 
 /* --- who gets a row --- */
@@ -233,12 +259,40 @@ static void a_busy_newcomer_takes_the_place_of_an_idle_row(void **state)
     assert_int_equal(other()->sum_ns, 0);
     assert_int_equal(meter_counters(meter, number)->open_peers, 2);
     assert_int_equal(meter_counters(meter, number)->refused_peers, 1);
+    assert_int_equal(departure_count, 1);
+    assert_int_equal(departures[0].birth, idle_birth);
+    assert_int_equal(departures[0].other, other_row().birth);
     /* From here on it is the row of the flow that was there; the other's is in `other`. */
     exchange_times(&newcomer, 5);
     exchange_times(&idle, 7);
     assert_int_equal(row_of(3).found.stats->samples, 5);
     assert_int_equal(row_of(3).found.stats->flows, 0);
     assert_int_equal(other()->samples, 2 + 81 + 7);
+}
+
+/* It is counted on where it was counted, and not where the newcomer was. */
+static void a_place_passes_to_another_instance(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    int first;
+
+    (void)state;
+    set_up(1);
+    exchange(&idle);
+    const uint64_t birth = row_of(1).found.birth;
+    first = number;
+    number = meter_instance_add(meter, &(struct meter_instance){ .local_own = own });
+    for (unsigned round = 0; round < 2; round++) {
+        exchange_times(&newcomer, 20);
+        pass_round();
+    }
+    assert_true(row_of(2).any && row_of(2).found.instance == number);
+    meter_instance_remove(meter, number); /* with its row `other`: the one that is left is the first one's */
+    assert_int_equal(other_row().instance, first);
+    assert_int_equal(other()->samples, 1);
+    assert_int_equal(departure_count, 1);
+    assert_int_equal(departures[0].birth, birth);
+    assert_int_equal(departures[0].other, other_row().birth);
 }
 
 static void what_waits_when_the_row_changes_is_unacked_where_it_was_timed(void **state)
@@ -446,6 +500,7 @@ static void a_flow_that_began_without_a_row_gets_one_when_there_is_room(void **s
     exchange(&second);
     assert_int_equal(row_of(2).found.stats->samples, 1);
     assert_int_equal(other()->samples, rounds);
+    assert_int_equal(departure_count, 0);
 }
 
 static void kept_rows_give_way_to_nobody(void **state)
@@ -569,6 +624,22 @@ static struct totals totals_between(const struct copy *then, const struct copy *
     return totals;
 }
 
+/* What a sender has given of them, who looks at each row now and then only; all: at every row. */
+static void send_some(struct totals *given, const struct copy *copy, bool all)
+{
+    static struct sent_interval taken;
+
+    for (uint32_t place = 0; place < copy->copy.snapshot.row_count; place++) {
+        const struct seg_row *row = &copy->rows[place];
+        uint64_t *counter = given->counter[row->instance];
+
+        if ((!all && draw(4) != 0) || sent_rows_take(sent, row, NULL, &taken) != SENT_NEWS)
+            continue;
+        counter[2] += row->retransmits - interval_start(&taken.interval)->retransmits;
+        counter[3] += row->samples - interval_start(&taken.interval)->samples;
+    }
+}
+
 static void check_totals(const struct totals *before, const struct totals *now, struct meter *reference)
 {
     const struct totals wanted = totals_of(reference);
@@ -624,9 +695,12 @@ static void totals_add_up_whoever_has_a_row(void **state)
     struct meter *reference;
     static struct copy then, now;
     struct totals before, after, reader_before;
+    struct totals given = { { { 0 } } };
     uint64_t departed = 0;
 
     (void)state;
+    sent = sent_rows_new();
+    assert_non_null(sent);
     random_state = 20260611;
     set_up_for(12, FOR_EVER_S, false); /* a row that expires takes its counts with it */
     meter_instance_remove(meter, number);
@@ -651,6 +725,7 @@ static void totals_add_up_whoever_has_a_row(void **state)
         if (draw(8) != 0)
             continue;
         take_copy(&now, publication, instances);
+        send_some(&given, &now, false);
         const struct totals between = totals_between(&then, &now);
         for (unsigned n = 0; n < 2; n++)
             for (unsigned counter = 0; counter < COUNTERS; counter++)
@@ -663,6 +738,14 @@ static void totals_add_up_whoever_has_a_row(void **state)
         reader_before = after;
     }
     assert_true(departed > 0);
+    take_copy(&now, publication, instances);
+    send_some(&given, &now, true);
+    after = totals_of(meter);
+    for (unsigned n = 0; n < 2; n++)
+        for (unsigned counter = 2; counter < 4; counter++)
+            assert_int_equal(given.counter[n][counter], after.counter[n][counter]);
+    sent_rows_free(sent);
+    sent = NULL;
     meter_free(reference);
     for (unsigned n = 0; n < 2; n++)
         instance_stop(&instances[n], meter);
@@ -675,6 +758,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_busy_newcomer_takes_the_place_of_an_idle_row),
+        CASE(a_place_passes_to_another_instance),
         CASE(what_waits_when_the_row_changes_is_unacked_where_it_was_timed),
         CASE(a_row_that_was_given_stays_as_long_as_its_flows),
         CASE(a_flow_comes_home_to_a_row_that_is_idle),

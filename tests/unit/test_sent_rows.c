@@ -185,6 +185,133 @@ static void without_memory_a_row_is_refused(void **state)
     sent_rows_free(sent);
 }
 
+static struct seg_row other;
+
+static void begin_other(void)
+{
+    other = (struct seg_row){ .birth = 1000000, .flags = SEG_ROW_OTHER };
+}
+
+/* As the meter does it: the row's counters go to `other`, and another row is in its place. */
+static void give_way(struct sent_rows *sent, struct seg_row *to, size_t place, uint64_t next_birth)
+{
+    to->samples += rows[place].samples;
+    to->handshake_samples += rows[place].handshake_samples;
+    to->retransmits += rows[place].retransmits;
+    sent_rows_hand_over(sent, rows[place].birth, to->birth);
+    rows[place] = (struct seg_row){ .birth = next_birth };
+    memset(&histograms[place], 0, sizeof histograms[place]);
+}
+
+static void what_was_given_of_who_gave_way_is_not_given_again(void **state)
+{
+    struct sent_rows *sent = sent_rows_new();
+
+    (void)state;
+    reset_rows();
+    begin_other();
+    add_sample(0, MS);
+    add_sample(0, MS);
+    rows[0].handshake_samples = 1;
+    rows[0].retransmits = 3;
+    assert_int_equal(sent_rows_take(sent, &rows[0], &histograms[0], &taken), SENT_NEWS);
+    add_sample(0, MS);
+    rows[0].handshake_samples++;
+    rows[0].retransmits += 4;
+    give_way(sent, &other, 0, 500);
+    assert_int_equal(sent_rows_take(sent, &other, NULL, &taken), SENT_NEWS);
+    assert_int_equal(samples_of(&taken), 1);
+    assert_int_equal(other.handshake_samples - interval_start(&taken.interval)->handshake_samples, 1);
+    assert_int_equal(other.retransmits - interval_start(&taken.interval)->retransmits, 4);
+    assert_int_equal(sent_rows_take(sent, &other, NULL, &taken), SENT_NO_NEWS);
+    /* It has a record now; and what follows in that place is nobody's but its own. */
+    add_sample(0, MS);
+    assert_int_equal(sent_rows_take(sent, &rows[0], &histograms[0], &taken), SENT_NEWS);
+    assert_null(taken.interval.then);
+    give_way(sent, &other, 0, 501);
+    assert_int_equal(sent_rows_take(sent, &other, NULL, &taken), SENT_NO_NEWS);
+    assert_int_equal(sent->used, 1);
+    sent_rows_free(sent);
+}
+
+static void who_gives_way_before_anything_was_given_is_new_in_other(void **state)
+{
+    struct sent_rows *sent = sent_rows_new();
+
+    (void)state;
+    reset_rows();
+    begin_other();
+    add_sample(0, MS);
+    give_way(sent, &other, 0, 500);
+    assert_int_equal(sent->used, 0);
+    assert_int_equal(sent_rows_take(sent, &other, NULL, &taken), SENT_NEWS);
+    assert_int_equal(samples_of(&taken), 1);
+    sent_rows_free(sent);
+}
+
+static void giving_way_needs_no_memory(void **state)
+{
+    struct sent_rows *sent = sent_rows_new();
+
+    (void)state;
+    reset_rows();
+    begin_other();
+    for (size_t i = 0; i < FIRST_SLOTS / 2; i++) {
+        add_sample(i, MS);
+        assert_int_equal(sent_rows_take(sent, &rows[i], &histograms[i], &taken), SENT_NEWS);
+    }
+    no_memory = true;
+    for (size_t i = 0; i < FIRST_SLOTS / 2; i++) {
+        give_way(sent, &other, i, 500 + i);
+        assert_int_equal(sent_rows_take(sent, &other, NULL, &taken), SENT_NO_NEWS);
+    }
+    no_memory = false;
+    assert_int_equal(sent->used, 1);
+    sent_rows_free(sent);
+}
+
+/* Two instances with a row `other` each, and rows that come and go all the time. */
+static void no_count_is_lost_or_given_twice_whoever_gives_way(void **state)
+{
+    struct seg_row others[2] = { { .birth = 1000000 }, { .birth = 1000001 } };
+    struct sent_rows *sent = sent_rows_new();
+    uint64_t given[2] = { 0 }, added[2] = { 0 }, births = ROWS;
+    size_t slots = 0;
+
+    (void)state;
+    reset_rows();
+    for (int step = 0; step < 200000; step++) {
+        const size_t place = draw(ROWS), n = place % 2;
+        struct seg_row *looked_at = draw(50) == 0 ? &others[n] : &rows[place];
+
+        switch (draw(4)) {
+        case 0:
+            give_way(sent, &others[n], place, ++births);
+            break;
+        case 1:
+            if (sent_rows_take(sent, looked_at, looked_at == &others[n] ? NULL : &histograms[place], &taken) == SENT_NEWS)
+                given[n] += samples_of(&taken);
+            break;
+        default:
+            add_sample(place, MS);
+            added[n]++;
+        }
+    }
+    for (size_t i = 0; i < ROWS; i++)
+        if (sent_rows_take(sent, &rows[i], &histograms[i], &taken) == SENT_NEWS)
+            given[i % 2] += samples_of(&taken);
+    for (size_t n = 0; n < 2; n++) {
+        if (sent_rows_take(sent, &others[n], NULL, &taken) == SENT_NEWS)
+            given[n] += samples_of(&taken);
+        assert_int_equal(given[n], added[n]);
+    }
+    for (size_t i = 0; i < sent->size; i++)
+        slots += sent->slots[i].birth != 0;
+    assert_int_equal(slots, sent->used);
+    assert_in_range(slots, 2, ROWS + 2);
+    sent_rows_free(sent);
+}
+
 /* Every count ends up in one interval, and in one only. */
 static void no_count_is_lost_or_given_twice(void **state)
 {
@@ -233,6 +360,10 @@ int main(void)
         cmocka_unit_test(without_the_earlier_histogram_there_are_no_percentiles),
         cmocka_unit_test(who_is_not_seen_any_more_is_forgotten),
         cmocka_unit_test(without_memory_a_row_is_refused),
+        cmocka_unit_test(what_was_given_of_who_gave_way_is_not_given_again),
+        cmocka_unit_test(who_gives_way_before_anything_was_given_is_new_in_other),
+        cmocka_unit_test(giving_way_needs_no_memory),
+        cmocka_unit_test(no_count_is_lost_or_given_twice_whoever_gives_way),
         cmocka_unit_test(no_count_is_lost_or_given_twice),
     };
 

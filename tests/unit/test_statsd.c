@@ -251,6 +251,44 @@ static void no_count_is_lost_or_sent_twice(void **state)
     close(listener);
 }
 
+/* Rows 0..57 give way now and then to who has their place from then on; 58 and 59 are their instances' rows `other`. */
+static void what_was_sent_of_who_gave_way_is_not_sent_as_others(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 60, true);
+    uint64_t added = 0, sent = 0, births = ROWS;
+    size_t count, of_others = 0;
+
+    (void)state;
+    for (uint32_t n = 58; n < 60; n++) {
+        rows[n].flags = SEG_ROW_OTHER;
+        rows[n].local_family = SEG_FAMILY_NONE;
+        snprintf(rows[n].peer_name, sizeof rows[n].peer_name, "other");
+    }
+    for (uint32_t now_s = 1000; now_s < 3000; now_s += 1 + draw(3)) {
+        for (uint32_t i = draw(20); i > 0; i--, added++)
+            add_sample(draw(58), MS);
+        if (draw(3) == 0) {
+            const uint32_t place = draw(58), other = 58 + place % 2;
+
+            rows[other].samples += rows[place].samples;
+            statsd_departed(statsd, rows[place].birth, rows[other].birth);
+            rows[place].samples = rows[place].sum_ns = 0;
+            rows[place].birth = ++births;
+            memset(&histograms[place], 0, sizeof histograms[place]);
+        }
+        statsd_tick(statsd, &contents, instances, now_s);
+        sent += samples_in(receive(listener, &count));
+        of_others += count_of(received, "|#dst:other,iface:eth");
+    }
+    statsd_finish(statsd, &contents, instances);
+    assert_int_equal(sent + samples_in(receive(listener, &count)), added);
+    assert_true(of_others > 10);
+    statsd_free(statsd);
+    close(listener);
+}
+
 static void what_was_counted_before_is_not_sent(void **state)
 {
     uint16_t port;
@@ -554,6 +592,7 @@ int main(void)
         cmocka_unit_test(a_row_is_sent_every_30_s_if_it_has_news),
         cmocka_unit_test(seconds_that_were_left_out_are_made_up_for),
         cmocka_unit_test(no_count_is_lost_or_sent_twice),
+        cmocka_unit_test(what_was_sent_of_who_gave_way_is_not_sent_as_others),
         cmocka_unit_test(what_was_counted_before_is_not_sent),
         cmocka_unit_test(a_listener_that_is_away_is_said_once_and_its_return_too),
         cmocka_unit_test(many_rows_are_spread),
