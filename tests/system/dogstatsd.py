@@ -5,11 +5,12 @@ import importlib.util
 import json
 import sys
 
-from processes import BUILD, PYTHON3, SYSTEM
+from processes import BUILD, PYTHON3, SYSTEM, wait_until
 
 # kind: "gauge" or "count", as the check calls them; tags: a frozenset; second: when it came, of the listener's clock.
 Metric = collections.namedtuple("Metric", "name value kind tags second")
 KINDS = {"g": "gauge", "c": "count"}
+MARK = "mark %d"
 
 
 def load_parser():
@@ -25,10 +26,19 @@ def load_parser():
 parse = load_parser()
 
 
+# ADDRESS PORT TEXT: sends a datagram.
+SEND = """
+import socket, sys
+socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM).sendto(
+    sys.argv[3].encode(), (sys.argv[1], int(sys.argv[2])))
+"""
+
+
 class Listener:
     """A listener on a stage; with its context it ends."""
 
     def __init__(self, stage, address="127.0.0.1", port=0, *buffer):
+        self.stage, self.address, self.marks = stage, address, 0
         self.process = stage.start(PYTHON3, SYSTEM / "statsd_listener.py", address, port, *buffer)
 
     def __enter__(self):
@@ -43,7 +53,13 @@ class Listener:
     def datagrams(self):
         """Each as (second, text); the last line may be half written."""
         lines = self.process.out.split("\n")[1:-1]
-        return [json.loads(line) for line in lines]
+        return [[second, text] for second, text in map(json.loads, lines) if not text.startswith(MARK[:5])]
+
+    def catch_up(self):
+        """Until all that was sent before has been read: what is sent now is behind it."""
+        self.marks += 1
+        self.stage.run(PYTHON3, "-c", SEND, self.address, self.port, MARK % self.marks)
+        wait_until(lambda: json.dumps(MARK % self.marks) in self.process.out, what="the mark arrives")
 
     def metrics(self):
         """Each metric of each datagram, which the parser must take as a whole."""

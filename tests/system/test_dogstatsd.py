@@ -1,6 +1,7 @@
 """submit_via: dogstatsd: what arrives at a listener is what the check would submit, and a listener in trouble is no trouble."""
 
 import collections
+import contextlib
 import signal
 import time
 
@@ -11,6 +12,7 @@ from network import Network
 from processes import PYTHON3, SYSTEM, wait_until
 from silence import quiet_helper
 from stage import CONFIGURATION, LOG, Stage
+from supervision import supervised
 
 RTT = "system.net.tcp.rtt"
 GAUGES = [RTT, RTT + ".avg", RTT + ".jitter"]
@@ -130,6 +132,58 @@ def test_the_check_beside_it_submits_nothing_and_judges_all_the_same(stage):
             for python in (2, 3):
                 check = stage.check(python)
                 assert (check.status, check.service_status, check.run["metrics"]) == ("OK", "OK", [])
+
+
+# COUNT PAUSE ADDRESS...: a connection to each, that stays open, and so many round trips on each.
+TALK_A_WHILE = """
+import socket, sys, time
+count, pause, ends = int(sys.argv[1]), float(sys.argv[2]), []
+for address in sys.argv[3:]:
+    listener = socket.create_server((address, 0))
+    client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+    ends.append((client, listener.accept()[0]))
+for n in range(count):
+    time.sleep(pause)
+    for client, server in ends:
+        client.sendall(b"x"); server.recv(1); server.sendall(b"y"); client.recv(1)
+print("done", flush=True)
+time.sleep(1000)
+"""
+
+
+def counted(listener, name, part):
+    """The sum of a count over all rows of an instance."""
+    return sum(metric.value for metric in listener.metrics() if metric.name == RTT + name and part in metric.tags)
+
+
+def test_what_was_sent_of_who_gave_way_is_not_sent_again_as_others(stage):
+    """More peers than rows, of two instances: what all tags of an instance add up to is what was said, once."""
+    idle, busy = ["127.8.0.%d" % n for n in range(1, 5)], ["127.%d.1.%d" % (net, n) for net in (8, 9) for n in range(1, 4)]
+    with Listener(stage) as listener, supervised(stage, SENDING.format(
+            ip="127.0.0.1", port=listener.port, more=", extended_metrics: true, max_peers: 4") + """
+  - {interface: lo, ips: [127.8.0.0/16], tags: ["part:8"]}
+  - {interface: lo, ips: [127.9.0.0/16], tags: ["part:9"]}
+""") as supervisor, contextlib.ExitStack() as talks:
+        def say(count, pause, addresses):
+            talk = talks.enter_context(stage.start(PYTHON3, "-c", TALK_A_WHILE, count, pause, *addresses))
+            talk.wait_for_output("done", 60)
+
+        say(10, 0, idle)
+        wait_until(lambda: counted(listener, ".samples", "part:8") == 4 * 11, ROUND_S + 10)
+        say(3, 0, idle)  # what is not sent yet when they give way
+        say(600, 0.02, busy)
+        status = stage.wait_for_status(lambda s: not {peer["dst"] for peer in s["peers"]} & set(idle))
+        assert {peer["dst"] for peer in status["peers"] if peer["dst"] in busy}
+        supervisor.control("stop", "datadog-agent:go-metro")
+        status = stage.wait_for_state("stopped")
+        listener.catch_up()
+        said = {"part:8": 4 * 11 + 4 * 4 + 3 * 601, "part:9": 3 * 601}
+        sent = {part: counted(listener, ".samples", part) for part in said}
+        # What was on its way when a row changed hands gives no round trip.
+        assert all(said[part] - len(busy) <= sent[part] <= said[part] for part in said), (sent, said)
+        assert sum(sent.values()) == sum(peer["samples"] for peer in status["peers"])
+        assert sum(said.values()) == sum(peer["timed"] for peer in status["peers"])
+        assert any({"dst:other", "part:8"} <= metric.tags for metric in listener.metrics())
 
 
 def test_a_listener_that_is_away_loses_only_what_was_due(stage):
