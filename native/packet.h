@@ -40,28 +40,29 @@ struct tcp_segment {
 
 /* Why a frame is not a TCP segment to be timed: X(enumerator, name). The names are public: read --json prints them. The
  * reasons after PACKET_DUPLICATE are found above the decoder (meter_flow.c); they are here so that one table names them all. */
-#define PACKET_REASONS(X)                                                                                               \
-    X(PACKET_OK, "ok")                                                                                                  \
-    X(PACKET_TRUNCATED, "truncated")            /* the capture ends within the headers */                               \
-    X(PACKET_UNKNOWN_LINK, "unknown_link_type") /* a link layer that is not decoded */                                  \
-    X(PACKET_NOT_IP, "not_ip")                  /* ARP, LLDP, ... */                                                    \
-    X(PACKET_MPLS, "mpls")                                                                                              \
-    X(PACKET_PPP, "ppp") /* as a link layer of its own */                                                               \
-    X(PACKET_PPPOE, "pppoe")                                                                                            \
-    X(PACKET_VLAN_DEPTH, "vlan_depth") /* more than two VLAN tags */                                                    \
-    X(PACKET_BAD_IP, "bad_ip_header")                                                                                   \
-    X(PACKET_BAD_TCP, "bad_tcp_header")                                                                                 \
-    X(PACKET_FRAGMENT, "fragment")          /* not the first */                                                         \
-    X(PACKET_NOT_TCP, "not_tcp")            /* UDP and whatever has no name of its own below */                         \
-    X(PACKET_ICMP, "icmp")                  /* the TCP header it may quote is not TCP */                                \
-    X(PACKET_TUNNEL, "tunnel")              /* IP in IP, GRE, ESP, ...: never guessed */                                \
-    X(PACKET_EXTENSIONS, "ipv6_extensions") /* a chain that is too long or not known */                                 \
-    X(PACKET_MAPPED, "ipv4_mapped")         /* ::ffff:0:0/96 on the wire */                                             \
-    X(PACKET_DUPLICATE, "duplicate")        /* the same packet captured again */                                        \
-    X(PACKET_UNWANTED, "unwanted")          /* TCP of a peer that the instance does not ask for */                      \
-    X(PACKET_NOT_OURS, "not_ours")          /* neither side is this host's */                                           \
-    X(PACKET_CLOCK_STEP, "clock_step")      /* its time stamp is none, or of which side of a clock step is not known */ \
-    X(PACKET_NO_FLOW, "no_flow")            /* of no flow that is known, and none that opens one: a stray RST */        \
+#define PACKET_REASONS(X)                                                                                                \
+    X(PACKET_OK, "ok")                                                                                                   \
+    X(PACKET_TRUNCATED, "truncated")            /* the capture ends within the headers */                                \
+    X(PACKET_UNKNOWN_LINK, "unknown_link_type") /* a link layer that is not decoded */                                   \
+    X(PACKET_NOT_IP, "not_ip")                  /* ARP, LLDP, ... */                                                     \
+    X(PACKET_MPLS, "mpls")                                                                                               \
+    X(PACKET_PPP, "ppp") /* as a link layer of its own */                                                                \
+    X(PACKET_PPPOE, "pppoe")                                                                                             \
+    X(PACKET_VLAN_DEPTH, "vlan_depth") /* more than two VLAN tags */                                                     \
+    X(PACKET_BAD_IP, "bad_ip_header")                                                                                    \
+    X(PACKET_BAD_TCP, "bad_tcp_header")                                                                                  \
+    X(PACKET_FRAGMENT, "fragment")          /* not the first */                                                          \
+    X(PACKET_NOT_TCP, "not_tcp")            /* UDP and whatever has no name of its own below */                          \
+    X(PACKET_ICMP, "icmp")                  /* the TCP header it may quote is not TCP */                                 \
+    X(PACKET_TUNNEL, "tunnel")              /* IP in IP, GRE, ESP, ...: never guessed */                                 \
+    X(PACKET_EXTENSIONS, "ipv6_extensions") /* a chain that is too long or not known */                                  \
+    X(PACKET_MAPPED, "ipv4_mapped")         /* ::ffff:0:0/96 on the wire */                                              \
+    X(PACKET_DUPLICATE, "duplicate")        /* the same packet captured again */                                         \
+    X(PACKET_UNWANTED, "unwanted")          /* TCP of a peer that the instance does not ask for */                       \
+    X(PACKET_NOT_OURS, "not_ours")          /* neither side is this host's */                                            \
+    X(PACKET_CLOCK_STEP, "clock_step")      /* its time stamp is none, or of which side of a clock step is not known */  \
+    X(PACKET_TOO_LATE, "too_late")          /* captured before an end, and there was no time to look at it after that */ \
+    X(PACKET_NO_FLOW, "no_flow")            /* of no flow that is known, and none that opens one: a stray RST */         \
     X(PACKET_FLOW_LIMIT, "max_flows")       /* it would open a flow, but there are max_flows */
 
 enum packet_reason {

@@ -272,7 +272,7 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
 void roster_clock_step(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++)
-        roster->taps[i].fresh = 0; /* by the other clock */
+        roster->taps[i].fresh = roster->taps[i].ended = 0; /* by the other clock */
     if (roster->meter != NULL)
         meter_clock_step(roster->meter);
 }
@@ -291,18 +291,28 @@ size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_
     return roster->tap_count;
 }
 
+struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap *shared, uint32_t now_s, bool skip)
+{
+    return (struct tap_sink){
+        .meter = roster->meter,
+        .instances = shared->open,
+        .now_s = now_s,
+        .skip = skip,
+        .fresh = shared->open & shared->fresh,
+        .fresh_from_ns = shared->fresh_from_ns,
+        .ended = shared->ended & ~shared->open,
+        .ended_at_ns = shared->ended_at_ns,
+        .is_late = shared->is_late,
+    };
+}
+
 void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_t now_s, bool skip)
 {
     struct replay *file = current_file(roster);
 
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
-        const struct tap_sink sink = { .meter = roster->meter,
-                                       .instances = shared->open,
-                                       .now_s = now_s,
-                                       .skip = skip,
-                                       .fresh = shared->open & shared->fresh,
-                                       .fresh_from_ns = shared->fresh_from_ns };
+        const struct tap_sink sink = roster_sink(roster, shared, now_s, skip);
 
         if (polled != NULL && polled[i].revents == 0)
             continue;

@@ -3,7 +3,11 @@
  *
  * roster_new(); roster_apply() with each good configuration; roster_turn_windows() and roster_check() about once a second and
  * roster_links_changed() when links.h says so; roster_answer() for each answer of the resolver; roster_poll() and
- * roster_dispatch() around poll(2); roster_free(). */
+ * roster_dispatch() around poll(2); roster_free().
+ *
+ * What ends (a window, a capture that another one is to follow, the program) ends in the kernel first: when
+ * roster_turn_windows(), roster_end_changed() or roster_end_all() have said so, what was captured until then is dispatched as
+ * long as roster_await() says that there is more, and as there is time for it; then roster_ended(). */
 #ifndef GO_METRO_ROSTER_H
 #define GO_METRO_ROSTER_H
 
@@ -39,10 +43,18 @@ const struct meter *roster_meter(const struct roster *roster);   /* of the inter
 uint32_t roster_max_peers(const struct config *config);
 struct instance *roster_instances(struct roster *roster, size_t *count);
 
-/* Whether roster_turn_windows() would end a window: frames that wait are still for it. */
-bool roster_window_ends(const struct roster *roster, uint32_t now_s);
-/* Opens and closes what is measured in windows (window.h), by CLOCK_BOOTTIME seconds; also while nothing can be captured. */
-void roster_turn_windows(struct roster *roster, uint32_t now_s);
+/* Opens and closes what is measured in windows (window.h), by CLOCK_BOOTTIME seconds; also while nothing can be captured. True:
+ * some end. */
+bool roster_turn_windows(struct roster *roster, uint32_t now_s);
+/* The captures that this configuration would have closed and opened anew. True: there are such. */
+bool roster_end_changed(struct roster *roster, const struct config *config);
+/* All captures. */
+void roster_end_all(struct roster *roster);
+/* Waits until there is more in the rings of what ends, for so long at most, and whether there is. */
+bool roster_await(const struct roster *roster, int timeout_ms);
+/* Of windows: what is in flight gives no round trip any more, and the flows are forgotten. What is still in the rings, or in
+ * those of windows is found there later on, is counted as ignored (`too_late`). */
+void roster_ended(struct roster *roster);
 
 /* now_s: monotonic seconds. Opens and closes taps and files, asks names that are due, lets flows expire. */
 void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s);

@@ -24,6 +24,11 @@ static bool meter_differs(const struct config *a, const struct config *b)
            || a->exp_ttl_s != b->exp_ttl_s || row_ttl_of(a) != row_ttl_of(b);
 }
 
+bool roster_is_meter_kept(const struct roster *roster, const struct config *config)
+{
+    return roster->meter != NULL && !meter_differs(roster->config, config);
+}
+
 static struct meter_options meter_options_of(const struct roster *roster, const struct config *config)
 {
     return (struct meter_options){
@@ -43,7 +48,7 @@ static int ensure_meter(struct roster *roster, const struct config *config)
     struct meter_options options = meter_options_of(roster, config);
 
     options.births = roster->meter == NULL ? 0 : meter_births(roster->meter);
-    if (roster->meter != NULL && !meter_differs(roster->config, config))
+    if (roster_is_meter_kept(roster, config))
         return 0;
     if (roster->meter != NULL)
         log_info("roster",
@@ -94,7 +99,7 @@ static size_t count_interfaces(const struct config *config)
     return count;
 }
 
-static struct tap_settings settings_of(const struct roster *roster, const struct config *config, const char *interface)
+struct tap_settings roster_tap_settings(const struct roster *roster, const struct config *config, const char *interface)
 {
     size_t interfaces = count_interfaces(config);
     struct tap_settings settings = {
@@ -112,7 +117,7 @@ static struct tap_settings settings_of(const struct roster *roster, const struct
 /* The tap of an interface, the one that is there or a new one. NULL: out of memory. */
 static struct tap *tap_for(struct roster *roster, const struct config *config, const char *interface)
 {
-    struct tap_settings settings = settings_of(roster, config, interface);
+    struct tap_settings settings = roster_tap_settings(roster, config, interface);
     struct shared_tap *next = &roster->taps[roster->tap_count];
 
     for (size_t i = 0; i < roster->tap_count; i++)
@@ -231,7 +236,7 @@ static void settle_taps(struct roster *roster)
 {
     for (size_t t = roster->tap_count; t-- > 0;) {
         struct shared_tap *shared = &roster->taps[t];
-        struct tap_settings settings = settings_of(roster, roster->config, tap_interface(shared->tap));
+        struct tap_settings settings = roster_tap_settings(roster, roster->config, tap_interface(shared->tap));
 
         shared->instances = sharers(roster, shared->tap);
         if (shared->instances == 0) {
@@ -240,6 +245,7 @@ static void settle_taps(struct roster *roster)
         }
         if (tap_configure(shared->tap, &settings))
             meter_finish(roster->meter, shared->instances);
+        shared->ended = 0; /* the numbers may be others' by now */
         roster_refilter(roster, shared);
     }
 }

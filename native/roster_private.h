@@ -1,4 +1,5 @@
-/* roster_private.h: the roster's own, for roster.c (at work) and roster_apply.c (from one configuration to the next). */
+/* roster_private.h: the roster's own, for roster.c (at work), roster_apply.c (from one configuration to the next),
+ * roster_window.c and roster_end.c (what is captured before something ends). */
 #ifndef GO_METRO_ROSTER_PRIVATE_H
 #define GO_METRO_ROSTER_PRIVATE_H
 
@@ -11,6 +12,10 @@ struct shared_tap {
     uint64_t open;      /* of them those whose window is open: to them frames go */
     uint64_t fresh;     /* those of them that opened last, and when: see tap.h */
     int64_t fresh_from_ns;
+    uint64_t ended; /* those whose window ended last, and when: see tap.h */
+    int64_t ended_at_ns;
+    bool is_late;   /* they have had their time */
+    bool is_ending; /* its ring is to be emptied; roster_end.c */
 };
 
 struct roster {
@@ -27,6 +32,12 @@ struct roster {
     size_t count;
     uint64_t replays; /* that there have been */
 };
+
+/* What is the same in both configurations, the settings of a tap apart, can go on. */
+bool roster_is_meter_kept(const struct roster *roster, const struct config *config);
+struct tap_settings roster_tap_settings(const struct roster *roster, const struct config *config, const char *interface);
+/* Where the tap's frames go. */
+struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap *shared, uint32_t now_s, bool skip);
 
 /* Closes and forgets it. */
 void roster_free_tap(struct shared_tap *shared);

@@ -6,9 +6,9 @@
 
 #define RING_AGE_NS INT64_C(10000000000) /* more than a frame ever waits in the ring */
 
-/* Instances whose window opened or ended, as the meter's bits. */
+/* Instances whose window opened, ended, or ended while the next one had begun, as the meter's bits. */
 struct turns {
-    uint64_t opened, ended;
+    uint64_t opened, closed, passed;
 };
 
 static struct turns look_at_windows(struct roster *roster, uint32_t now_s)
@@ -16,7 +16,10 @@ static struct turns look_at_windows(struct roster *roster, uint32_t now_s)
     static const char *const texts[] = {
         [WINDOW_OPENED] = "a window opens", [WINDOW_CLOSED] = "the window ends", [WINDOW_PASSED] = "this is another window"
     };
-    struct turns turns = { 0, 0 };
+    struct turns turns = { 0, 0, 0 };
+    uint64_t *const bits[] = {
+        [WINDOW_OPENED] = &turns.opened, [WINDOW_CLOSED] = &turns.closed, [WINDOW_PASSED] = &turns.passed
+    };
 
     for (size_t i = 0; i < roster->count; i++) {
         struct instance *instance = &roster->instances[i];
@@ -25,42 +28,48 @@ static struct turns look_at_windows(struct roster *roster, uint32_t now_s)
         if (turn == WINDOW_SAME)
             continue;
         log_debug("roster_window", "%s: %s", instance->config->interface, texts[turn]);
-        *(turn == WINDOW_OPENED ? &turns.opened : &turns.ended) |= UINT64_C(1) << instance->number;
+        *bits[turn] |= UINT64_C(1) << instance->number;
     }
     return turns;
 }
 
-bool roster_window_ends(const struct roster *roster, uint32_t now_s)
+static void forget_old_turns(struct shared_tap *shared)
 {
-    for (size_t i = 0; i < roster->count; i++) {
-        const struct window *window = &roster->instances[i].window;
+    const int64_t now_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 
-        if (window_is_sampling(window) && window->is_begun && window->is_open && window_turn_s(window) <= now_s)
-            return true;
-    }
-    return false;
-}
-
-static void end_freshness(struct shared_tap *shared)
-{
-    if (shared->fresh != 0 && (int64_t)clock_ns(CLOCK_REALTIME) - shared->fresh_from_ns > RING_AGE_NS)
+    if (shared->fresh != 0 && now_ns - shared->fresh_from_ns > RING_AGE_NS)
         shared->fresh = 0;
+    if (shared->ended != 0 && now_ns - shared->ended_at_ns > RING_AGE_NS)
+        shared->ended = 0;
 }
 
-/* At its end what is in flight gives no round trip any more, and the flows are forgotten: nothing is known of the pause, so the
- * next window picks each up in the middle. What the ring still holds goes to none but those that are open: of a window's last
- * tenth of a second that is what the kernel had not handed over yet. */
-void roster_turn_windows(struct roster *roster, uint32_t now_s)
+/* The kernel holds back what comes from here on, as far as nobody else wants it. What it let pass before is the window's. */
+static bool end_on(struct shared_tap *shared, uint64_t closed)
+{
+    if ((closed & shared->instances) == 0)
+        return false;
+    shared->ended = closed & shared->instances;
+    shared->ended_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+    shared->is_late = false;
+    shared->is_ending = true;
+    return true;
+}
+
+/* Nothing is known of a pause, so the next window picks each flow up in the middle. */
+bool roster_turn_windows(struct roster *roster, uint32_t now_s)
 {
     const struct turns turns = look_at_windows(roster, now_s);
+    bool is_ending = false;
 
-    if (turns.ended != 0)
-        meter_finish(roster->meter, turns.ended);
+    if (turns.passed != 0)
+        meter_finish(roster->meter, turns.passed);
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
 
-        end_freshness(shared);
-        if (((turns.opened | turns.ended) & shared->instances) != 0)
+        forget_old_turns(shared);
+        if (((turns.opened | turns.closed | turns.passed) & shared->instances) != 0)
             roster_refilter(roster, shared);
+        is_ending |= end_on(shared, turns.closed);
     }
+    return is_ending;
 }

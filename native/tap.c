@@ -13,9 +13,8 @@
 #include "privilege.h"
 
 #define MAX_BACKOFF_S 30
-#define SNAPLEN_MOST 256 /* bytes: all headers, and room for a few of IPv6's; what is behind them nobody reads */
-#define LAST_BLOCK_NS (150 * UINT64_C(1000000)) /* longer than the kernel holds back a block of the ring */
-#define FRAMES_A_TURN 4096U                     /* then the other interfaces, the timer and the signals have theirs */
+#define SNAPLEN_MOST 256    /* bytes: all headers, and room for a few of IPv6's; what is behind them nobody reads */
+#define FRAMES_A_TURN 4096U /* then the other interfaces, the timer and the signals have theirs */
 #define NS_PER_MS UINT64_C(1000000)
 #define MOST_REST_MS 64U /* with what the kernel holds back it is less than CLOCK_QUIET_NS */
 
@@ -151,7 +150,7 @@ static bool is_drained(const struct tap *tap)
 {
     struct pollfd fd = { .fd = tap_fd(tap), .events = POLLIN };
 
-    return clock_ns(CLOCK_MONOTONIC) - tap->down_ns >= LAST_BLOCK_NS && (poll(&fd, 1, 0) <= 0 || (fd.revents & POLLIN) == 0);
+    return clock_ns(CLOCK_MONOTONIC) - tap->down_ns >= TAP_LAST_BLOCK_NS && (poll(&fd, 1, 0) <= 0 || (fd.revents & POLLIN) == 0);
 }
 
 /* Down and up again before it was closed: the kernel goes on with the same capture. */
@@ -172,15 +171,21 @@ static uint32_t captured_bytes(const struct tap_settings *settings)
     return settings->snaplen < SNAPLEN_MOST ? settings->snaplen : SNAPLEN_MOST;
 }
 
+/* Another share of the same whole is not worth the gap: it changes whenever an interface is added. */
+bool tap_differs(const struct tap *tap, const struct tap_settings *settings)
+{
+    return tap_fd(tap) >= 0
+           && (captured_bytes(settings) != captured_bytes(&tap->settings) || settings->promiscuous != tap->settings.promiscuous
+               || settings->buffer_mib != tap->settings.buffer_mib);
+}
+
 bool tap_configure(struct tap *tap, const struct tap_settings *settings)
 {
-    /* Another share of the same whole is not worth the gap: it changes whenever an interface is added. */
-    bool differs = captured_bytes(settings) != captured_bytes(&tap->settings)
-                   || settings->promiscuous != tap->settings.promiscuous || settings->buffer_mib != tap->settings.buffer_mib;
+    const bool differs = tap_differs(tap, settings);
 
     tap->settings = *settings;
     tap->backoff_s = 0;
-    if (!differs || tap_fd(tap) < 0)
+    if (!differs)
         return false;
     tap_close(tap);
     return true;
@@ -370,9 +375,13 @@ static void on_frame(void *arg, const struct captured_frame *frame)
 static void on_frame_of_some(void *arg, const struct captured_frame *frame)
 {
     struct turn *turn = arg;
-    const bool is_old = frame->time_ns < turn->sink.fresh_from_ns;
+    const struct tap_sink *sink = &turn->sink;
+    const uint64_t fresh = frame->time_ns < sink->fresh_from_ns ? sink->fresh : 0;
+    const uint64_t ended = frame->time_ns < sink->ended_at_ns ? sink->ended : 0;
 
-    hand_on(turn, is_old ? turn->sink.instances & ~turn->sink.fresh : turn->sink.instances, frame);
+    if (sink->is_late)
+        meter_ignore(sink->meter, ended, PACKET_TOO_LATE);
+    hand_on(turn, (sink->instances & ~fresh) | (sink->is_late ? 0 : ended), frame);
 }
 
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
@@ -383,7 +392,8 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
 
     if (tap_fd(tap) < 0)
         return false;
-    result = capture_dispatch(tap->capture, FRAMES_A_TURN, sink->fresh == 0 ? on_frame : on_frame_of_some, &turn, message);
+    result = capture_dispatch(tap->capture, FRAMES_A_TURN, (sink->fresh | sink->ended) == 0 ? on_frame : on_frame_of_some, &turn,
+                              message);
     meter_flush(sink->meter);
     switch (result) {
     case CAPTURE_OK:

@@ -35,6 +35,11 @@ enum seg_state tap_state(const struct tap *tap); /* SEG_STARTING, SEG_CAPTURING 
 const char *tap_error(const struct tap *tap);    /* "" or cause and cure */
 void tap_statistics(struct tap *tap, struct capture_statistics *out);
 
+/* So long after the kernel lets nothing pass any more it has handed over all that it had let pass. */
+#define TAP_LAST_BLOCK_NS (150 * UINT64_C(1000000))
+
+/* Whether tap_configure() would close the capture. */
+bool tap_differs(const struct tap *tap, const struct tap_settings *settings);
 /* Other settings. Where they differ in more than the share of buffer_mib the capture is closed, for tap_check() to open anew:
  * true then. */
 bool tap_configure(struct tap *tap, const struct tap_settings *settings);
@@ -62,6 +67,11 @@ struct tap_sink {
      * may still hold something of before their pause. */
     uint64_t fresh;
     int64_t fresh_from_ns;
+    /* These others end: they get the frames from before that time (CLOCK_REALTIME) still; or, is_late, such frames are only
+     * counted for them, as `too_late`. */
+    uint64_t ended;
+    int64_t ended_at_ns;
+    bool is_late;
 };
 
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */

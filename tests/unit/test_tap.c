@@ -329,6 +329,37 @@ static void test_old_frames_are_not_for_who_is_fresh(void **state)
     meter_free(meter);
 }
 
+/* What the ring holds from before is for who has ended still, and later on is only counted. */
+static void test_old_frames_are_for_who_has_ended(void **state)
+{
+    struct meter *meter;
+    struct tap *tap;
+
+    (void)state;
+    NEED_NAMESPACE();
+    for (int is_late = 0; is_late < 2; is_late++) {
+        struct tap_sink sink = { .instances = 1, .now_s = 100, .ended = 2, .is_late = is_late };
+
+        sink.meter = meter = new_meter();
+        assert_int_equal(meter_instance_add(meter, &(struct meter_instance){ .both_sides = true }), 0);
+        assert_int_equal(meter_instance_add(meter, &(struct meter_instance){ .both_sides = true }), 1);
+        tap = open_tap();
+        send_frames(10, 200);
+        sink.ended_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+        send_frames(5, 200);
+        for (int i = 0; i < 50 && received(tap) < 15; i++) {
+            usleep(10000);
+            assert_false(tap_dispatch(tap, &sink));
+        }
+        assert_int_equal(meter_counters(meter, 0)->packets, 15);
+        assert_int_equal(meter_counters(meter, 0)->ignored[PACKET_TOO_LATE], 0);
+        assert_int_equal(meter_counters(meter, 1)->packets, 10);
+        assert_int_equal(meter_counters(meter, 1)->ignored[PACKET_TOO_LATE], is_late ? 10 : 0);
+        tap_free(tap);
+        meter_free(meter);
+    }
+}
+
 static size_t seen_caplen;
 
 static void note_caplen(void *arg, const struct captured_frame *frame)
@@ -370,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_rejecting),
         cmocka_unit_test(test_a_tap_may_begin_with_rejecting),
         cmocka_unit_test(test_old_frames_are_not_for_who_is_fresh),
+        cmocka_unit_test(test_old_frames_are_for_who_has_ended),
         cmocka_unit_test(test_no_more_than_the_headers),
     };
 

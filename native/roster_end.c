@@ -1,0 +1,80 @@
+/* roster_end.c: what was captured before something ends: the kernel lets nothing more pass, and the rings are emptied. */
+#include "roster_private.h"
+
+#define TURNS_MOST 65536 /* more than any ring holds */
+
+static void end_tap(struct shared_tap *shared)
+{
+    tap_reject(shared->tap);
+    shared->is_ending = true;
+}
+
+bool roster_end_changed(struct roster *roster, const struct config *config)
+{
+    bool is_ending = false;
+
+    if (!roster_is_meter_kept(roster, config))
+        return false; /* what was counted goes as well */
+    for (size_t i = 0; i < roster->tap_count; i++) {
+        struct shared_tap *shared = &roster->taps[i];
+        const struct tap_settings settings = roster_tap_settings(roster, config, tap_interface(shared->tap));
+
+        if (tap_differs(shared->tap, &settings)) {
+            end_tap(shared);
+            is_ending = true;
+        }
+    }
+    return is_ending;
+}
+
+void roster_end_all(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->tap_count; i++)
+        end_tap(&roster->taps[i]);
+}
+
+bool roster_await(const struct roster *roster, int timeout_ms)
+{
+    struct pollfd fds[2 * ROSTER_MAX];
+    nfds_t count = 0;
+
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (roster->taps[i].is_ending && tap_fd(roster->taps[i].tap) >= 0)
+            fds[count++] = (struct pollfd){ .fd = tap_fd(roster->taps[i].tap), .events = POLLIN };
+    return count > 0 && poll(fds, count, timeout_ms) > 0;
+}
+
+static bool has_more(const struct shared_tap *shared)
+{
+    struct pollfd fd = { .fd = tap_fd(shared->tap), .events = POLLIN };
+
+    return fd.fd >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) != 0;
+}
+
+/* Of a ring that nothing comes into any more. */
+static void pass_over(const struct roster *roster, const struct shared_tap *shared)
+{
+    const struct tap_sink sink = {
+        .meter = roster->meter, .skip = true, .ended = shared->open, .ended_at_ns = INT64_MAX, .is_late = true
+    };
+
+    for (unsigned turn = 0; turn < TURNS_MOST && has_more(shared); turn++)
+        if (tap_dispatch(shared->tap, &sink))
+            break;
+}
+
+void roster_ended(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->tap_count; i++) {
+        struct shared_tap *shared = &roster->taps[i];
+
+        if (!shared->is_ending)
+            continue;
+        if (shared->ended != 0 && !shared->is_late)
+            meter_finish(roster->meter, shared->ended);
+        else
+            pass_over(roster, shared);
+        shared->is_late = true;
+        shared->is_ending = false;
+    }
+}
