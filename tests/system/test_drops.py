@@ -12,7 +12,8 @@ import pytest
 import usage
 from network import Namespace
 from processes import BUILD, REPOSITORY, HarnessError, wait_until
-from stage import CHECK, CONFIGURATION, PROGRAM, USER, Stage
+from stage import CHECK, CONFIGURATION, LOG, PROGRAM, USER, Stage
+from supervision import supervised
 
 SENDER = BUILD / "live_sender"
 COLLECTOR = REPOSITORY / "tests" / "demo" / "collector.py"
@@ -197,3 +198,67 @@ def test_what_was_captured_before_the_interface_went_down_is_counted(place):
         sent += place.flood(100)
         instance = place.wait_until_all_is_counted(sent)
         assert (instance["received"], instance["dropped"]) == (sent, 0)
+
+
+# --- what is in the ring when something ends ---
+
+END = 20000  # packets: several turns'
+TWO = TEXT + "    sample: true\n    sample_duration: 4\n    sample_interval: 600\n  - interface: gm0\n    ips: [10.79.0.0/17]\n"
+
+
+@contextlib.contextmanager
+def stopped_under(supervisor):
+    """The helper of a supervisor; with its end it goes on."""
+    pid = supervisor.state()[1]
+    supervisor.stage.kill("STOP", pid)
+    try:
+        yield pid
+    finally:
+        supervisor.stage.kill("CONT", pid)
+
+
+def assert_all_looked_at(status, packets):
+    for instance in status["instances"]:
+        assert (instance["received"], instance["dropped"], instance["tcp"]) == (packets, 0, packets), instance
+
+
+def test_what_was_captured_before_the_program_ends_is_counted(place):
+    """Whole blocks of the ring, and the last one, which the kernel has not handed over yet."""
+    with supervised(place.stage, TEXT % "") as supervisor:
+        with stopped_under(supervisor) as pid:
+            sent = place.flood(END)
+            place.stage.kill("TERM", pid)
+        assert_all_looked_at(place.stage.wait_for_state("stopped"), sent)
+        supervisor.wait_for("EXITED")
+    with place.stage.helper() as helper:
+        place.stage.wait_for_state("capturing")
+        sent = place.flood(100)
+        assert helper.stop() == 0
+        assert_all_looked_at(place.stage.status(), sent)
+
+
+def test_what_was_captured_in_a_window_is_counted_at_its_end(place):
+    """Also where another instance goes on measuring the same peers."""
+    with supervised(place.stage, TWO % "") as supervisor:
+        place.stage.wait_for_status(lambda s: s["instances"][0]["sampling"] == "open")
+        with stopped_under(supervisor):
+            sent = place.flood(END)
+            place.stage.run("sleep", 5)
+        status = place.stage.wait_for_status(lambda s: s["instances"][0]["sampling"] == "closed")
+        assert_all_looked_at(status, sent)
+        assert status["instances"][0]["open_flows"] == 0 < status["instances"][1]["open_flows"]
+        more = place.flood(100)
+        closed, opened = place.stage.wait_for_status(lambda s: s["instances"][1]["received"] >= sent + more)["instances"]
+        assert (closed["received"], opened["received"]) == (sent, sent + more)
+
+
+def test_what_was_captured_before_a_capture_is_opened_anew_is_counted(place):
+    with supervised(place.stage, TEXT % "") as supervisor:
+        with stopped_under(supervisor) as pid:
+            sent = place.flood(END)
+            place.stage.configure(TEXT % ", snaplen: 192")
+            place.stage.kill("HUP", pid)
+        place.stage.wait_for_status(lambda _: place.stage.read(LOG).count("capturing with a ring") == 2)
+        sent += place.flood(100)
+        place.wait_until_all_is_counted(sent)
+        assert_all_looked_at(place.stage.status(), sent)
