@@ -143,7 +143,7 @@ def change(stage, helper, text):
     stage.configure(text)
     helper.signal(signal.SIGHUP)
     wait_until(lambda: stage.read(LOG).count("is in force") > before, what=lambda: stage.read(LOG))
-    stage.wait_for_publications(1)
+    stage.wait_for_publications(2)  # more than a second later, whenever in its second each comes
     instance, = stage.status()["instances"]
     return instance
 
