@@ -2,20 +2,28 @@
 
 import collections
 import contextlib
+import csv
+import os
+import pathlib
 import signal
+import statistics
 import time
 
 import pytest
 
+import usage
 from dogstatsd import Listener
 from network import Network
-from processes import PYTHON3, SYSTEM, wait_until
+from processes import PYTHON3, REPOSITORY, SYSTEM, HarnessError, wait_until
 from silence import quiet_helper
 from stage import CONFIGURATION, LOG, Stage
 from supervision import supervised
 
 RTT = "system.net.tcp.rtt"
 GAUGES = [RTT, RTT + ".avg", RTT + ".jitter"]
+EXTENDED = [RTT + suffix for suffix in (".min", ".max", ".p50", ".p95", ".p99", ".handshake")]
+COUNTS = [RTT + ".samples", RTT + ".retransmits"]
+PROGRAM_NAME = "datadog-agent:go-metro"
 CHECKED = "/etc/dd-agent/conf.d/checked.yaml"
 ROUND_S = 30  # how often each row is sent
 
@@ -73,10 +81,8 @@ def test_what_is_sent_is_what_the_check_would_submit(ip):
 """
         with Listener(stage, "127.0.0.1" if "." in ip else ip) as listener:
             values = {"ip": ip, "port": listener.port, "more": ", extended_metrics: true"}
-            stage.configure(text.format(**values))
             stage.write(CHECKED, text.format(**values).replace("dogstatsd", "check"))
-            with stage.helper() as helper, network.serve(4), network.serve(6, 5001):
-                stage.wait_for_state("capturing")
+            with supervised(stage, text.format(**values)) as supervisor, network.serve(4), network.serve(6, 5001):
                 wait_until(lambda: "sending to dogstatsd at" in stage.read(LOG), what="it is switched on")
                 wait_for_quiet_seconds()
                 for _ in range(2):
@@ -85,8 +91,8 @@ def test_what_is_sent_is_what_the_check_would_submit(ip):
                 stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 6 * 31, what="all is published")
                 check = stage.check(configuration=CHECKED)
                 assert listener.datagrams() == []
-                helper.stop()
-            wait_until(lambda: len(listener.metrics()) >= 30, what=lambda: stage.read(LOG) + str(listener.metrics()))
+                supervisor.control("stop", PROGRAM_NAME)
+            listener.catch_up()
             metrics, datagrams = listener.metrics(), [text for _, text in listener.datagrams()]
     assert received(metrics) == submitted(check)
     assert len(metrics) == len(submitted(check)) >= 30, "three rows of nine gauges and of samples"
@@ -97,11 +103,43 @@ def test_what_is_sent_is_what_the_check_would_submit(ip):
     assert max(text.count("\n") for text in datagrams) > 3, "several metrics in one datagram"
 
 
+def documented():
+    """Kind and unit of each metric, as the package tells the Agent's people."""
+    with open(REPOSITORY / "metadata.csv", newline="", encoding="ascii") as table:
+        return {row["metric_name"]: (row["metric_type"], row["unit_name"]) for row in csv.DictReader(table)}
+
+
+def test_what_is_sent_is_in_milliseconds_and_has_the_names_and_tags_that_it_should():
+    """By the clocks of those who know: the relay, which sets the delay and sees each packet twice, and the kernel."""
+    with Network("20ms") as network, Stage(network.near) as stage, Listener(stage) as listener, network.serve():
+        with supervised(stage, SENDING.format(ip="127.0.0.1", port=listener.port, more=", extended_metrics: true") + """
+  - {interface: near0, ips: [10.77.0.2], tags: [role:db, blue], group_by: peer_port}
+""") as supervisor:
+            said = network.exchange(count=60)
+            stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) >= 61 - said["total_retrans"])
+            supervisor.control("stop", PROGRAM_NAME)
+        listener.catch_up()
+        metrics, trips = listener.metrics(), [trip.ns / 1e6 for trip in network.relay_round_trips(4)]
+    assert {metric.tags for metric in metrics} == {frozenset(
+        {"src:10.77.0.1", "dst:10.77.0.2", "iface:near0", "dst_port:5000", "role:db", "blue"})}
+    if said["total_retrans"] == 0:
+        assert sorted(metric.name for metric in metrics) == sorted(GAUGES + EXTENDED + COUNTS[:1])
+    assert set(documented()) == set(GAUGES + EXTENDED + COUNTS)
+    assert all(documented()[metric.name][0] == metric.kind for metric in metrics)
+    assert {documented()[metric.name][1] for metric in metrics if metric.kind == "gauge"} == {"millisecond"}
+    value = {metric.name: metric.value for metric in metrics}
+    near = 0.07 * 20 + 0.1  # a bucket's width, and what is between a packet at the relay and at the interface
+    for name, theirs in ((RTT, trips[-1]), (RTT + ".min", min(trips)), (RTT + ".max", max(trips)), (RTT + ".handshake", trips[0]),
+                         (RTT + ".p50", statistics.median(trips)), (RTT + ".avg", said["rtt_us"] / 1e3),
+                         (RTT + ".p50", said["median_rtt_us"] / 1e3)):
+        assert abs(value[name] - theirs) < near, (name, value[name], theirs)
+    assert 20 <= value[RTT + ".min"] <= value[RTT + ".p50"] <= value[RTT + ".p95"] <= value[RTT + ".p99"] <= value[RTT + ".max"]
+    assert 0 < value[RTT + ".jitter"] < 20 and value[RTT + ".samples"] in (len(trips), 61 - said["total_retrans"])
+
+
 def test_each_row_is_sent_every_30_s_and_only_with_news(stage):
     with Listener(stage) as listener:
-        stage.configure(TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=""))
-        with stage.helper():
-            stage.wait_for_state("capturing")
+        with supervised(stage, TO_PEERS.format(ip="127.0.0.1", port=listener.port, more="")):
             traffic = talk(stage, 20)
             wait_until(lambda: len(listener.metrics()) >= 20 * 3 * 2, 2 * ROUND_S + 10, lambda: str(len(listener.metrics())))
             traffic.stop()
@@ -124,9 +162,7 @@ def test_each_row_is_sent_every_30_s_and_only_with_news(stage):
 
 def test_the_check_beside_it_submits_nothing_and_judges_all_the_same(stage):
     with Listener(stage) as listener:
-        stage.configure(TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=""))
-        with stage.helper():
-            stage.wait_for_state("capturing")
+        with supervised(stage, TO_PEERS.format(ip="127.0.0.1", port=listener.port, more="")):
             talk(stage, 2)
             stage.wait_for_status(lambda s: len(s["peers"]) == 2)
             for python in (2, 3):
@@ -174,7 +210,7 @@ def test_what_was_sent_of_who_gave_way_is_not_sent_again_as_others(stage):
         say(600, 0.02, busy)
         status = stage.wait_for_status(lambda s: not {peer["dst"] for peer in s["peers"]} & set(idle))
         assert {peer["dst"] for peer in status["peers"] if peer["dst"] in busy}
-        supervisor.control("stop", "datadog-agent:go-metro")
+        supervisor.control("stop", PROGRAM_NAME)
         status = stage.wait_for_state("stopped")
         listener.catch_up()
         said = {"part:8": 4 * 11 + 4 * 4 + 3 * 601, "part:9": 3 * 601}
@@ -186,12 +222,10 @@ def test_what_was_sent_of_who_gave_way_is_not_sent_again_as_others(stage):
         assert any({"dst:other", "part:8"} <= metric.tags for metric in listener.metrics())
 
 
-def test_a_listener_that_is_away_loses_only_what_was_due(stage):
+def test_a_listener_that_is_away_is_said_and_so_is_its_return(stage):
     with Listener(stage) as listener:
         port = listener.port
-    stage.configure(TO_PEERS.format(ip="127.0.0.1", port=port, more=""))
-    with stage.helper():
-        stage.wait_for_state("capturing")
+    with supervised(stage, TO_PEERS.format(ip="127.0.0.1", port=port, more="")):
         talk(stage, 60)
         away = "dogstatsd at 127.0.0.1:%d is not there (Connection refused)" % port
         stage.wait_for_state("degraded", away)
@@ -208,12 +242,71 @@ def test_a_listener_that_is_away_loses_only_what_was_due(stage):
         stage.wait_for_state("degraded", away)
 
 
+AWAY_S = 10
+
+
+def test_a_listener_that_is_away_loses_only_what_was_due(stage):
+    """Each row is sent in its second as before; of those whose second came meanwhile 30 s are missing, and no more than those: what
+    was lost is not sent again, and what was not due is sent whole. And it costs nothing."""
+    with contextlib.ExitStack() as first:
+        listener = first.enter_context(Listener(stage))
+        with supervised(stage, TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=", extended_metrics: true")) as supervisor:
+            helper = process_on(stage, supervisor.state()[1])
+            talk(stage, 60)
+            wait_until(lambda: len(rows_of(listener.metrics())) == 60, ROUND_S + 10)
+            used, memory = usage.watch(helper, AWAY_S), usage.memory_kib(helper)
+            before, gone = listener.metrics(), time.monotonic()
+            first.close()
+            while_away = usage.watch(helper, AWAY_S)
+            grown = usage.memory_kib(helper)["VmRSS"] - memory["VmRSS"]
+            status = stage.status()
+            with Listener(stage, port=listener.port) as again:
+                back = time.monotonic()
+                wait_until(lambda: sum(len(row) > 1 for row in rows_of(again.metrics()).values()) == 60, 2 * ROUND_S + 10)
+                after = again.metrics()
+    assert status["helper"]["age_s"] < 3 and status["instances"][0]["dropped"] == 0
+    assert while_away.cpu_s < 1.5 * used.cpu_s + 0.1 and grown < 1024
+    sent, first_sent = rows_of(after), rows_of(before)
+    assert set(sent) == set(first_sent) and len(sent) == 60
+    lost = 0
+    for tags, metrics in sent.items():
+        due = [first_sent[tags][-1].second + n * ROUND_S for n in (1, 2, 3)]
+        was_away = [gone - 1.5 < second < back + 1.5 for second in due]  # whose second was then, or nearly then
+        lost += metrics[0].second > due[0] + ROUND_S / 2
+        assert any(abs(metrics[0].second - second) < 1.5 for second in (due if was_away[0] else due[:1])), (tags, due, metrics)
+        seconds = [metric.second for metric in metrics]
+        assert all(abs(b - a - ROUND_S) < 1.5 for a, b in zip(seconds, seconds[1:]))
+    assert 60 * (AWAY_S - 3) / ROUND_S < lost < 60 * (AWAY_S + 3) / ROUND_S + 1
+    counts = [metric.value for metrics in sent.values() for metric in metrics]
+    usual = statistics.median(counts)
+    assert usual > 60 and all(0.7 * usual < count < 1.4 * usual for count in counts), counts
+
+
+def process_on(stage, pid):
+    """Who this process of the stage is outside of it."""
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            words = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:")).split()
+            if len(words) > 2 and int(words[-1]) == pid and os.readlink(status.parent / "ns" / "pid") == os.readlink(
+                    "/proc/%d/ns/pid" % stage.pid):
+                return int(words[1])
+    raise HarnessError("no process %d on the stage" % pid)
+
+
+def rows_of(metrics):
+    """What was sent as `samples`, by the row's tags."""
+    rows = collections.defaultdict(list)
+    for metric in metrics:
+        if metric.name == RTT + ".samples":
+            rows[metric.tags].append(metric)
+    return dict(rows)
+
+
 def test_a_listener_that_sleeps_holds_up_nothing(stage):
     """Its buffer is full after a few seconds: the kernel drops what comes then."""
     with Listener(stage) as listener:
-        stage.configure(TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=", extended_metrics: true"))
-        with stage.helper() as helper:
-            stage.wait_for_state("capturing")
+        with supervised(stage, TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=", extended_metrics: true")) as supervisor:
+            pid = supervisor.state()[1]
             talk(stage, 500)
             wait_until(listener.datagrams, ROUND_S)
             listener.process.signal(signal.SIGSTOP)
@@ -226,7 +319,7 @@ def test_a_listener_that_sleeps_holds_up_nothing(stage):
             listener.process.signal(signal.SIGCONT)
             woken = time.monotonic()
             wait_until(lambda: len({m.tags for m in listener.metrics() if m.second > woken + 1}) > 60)
-            assert helper.alive()
+            assert supervisor.state() == ("RUNNING", pid)
 
 
 def test_nobody_at_that_address(stage):
@@ -235,33 +328,30 @@ def test_nobody_at_that_address(stage):
     stage.network.ip("addr add 10.9.0.1/24 dev veth0")
     stage.network.ip("link set veth0 up")
     stage.network.ip("link set far0 up")
-    stage.configure(TO_PEERS.format(ip="10.9.0.77", port=8125, more=""))
-    with stage.helper() as helper:
-        stage.wait_for_state("capturing")
+    with supervised(stage, TO_PEERS.format(ip="10.9.0.77", port=8125, more="")) as supervisor:
         talk(stage, 300)
         stage.wait_for_state("degraded", "dogstatsd at 10.9.0.77:8125 cannot be reached (No route to host)")
         stage.wait_for_publications(5)
         assert stage.read(LOG).count("cannot be reached (No route to host); what") == 2
-        helper.signal(signal.SIGTERM)
-        assert helper.wait(8) == 0, "before the supervisor would kill it"
+        supervisor.control("stop", PROGRAM_NAME)
+        log = stage.read(supervisor.run_folder + "/supervisord.log")
+        assert "stopped: go-metro (exit status 0)" in log and "SIGKILL" not in log, log
 
 
 def test_a_reload_turns_it_on_and_elsewhere_and_off(stage):
     with Listener(stage) as one, Listener(stage) as other:
         text = TO_PEERS.format(ip="127.0.0.1", port=one.port, more="")
-        stage.configure(text.replace("dogstatsd", "check"))
-        with stage.helper() as helper:
-            stage.wait_for_state("capturing")
+        with supervised(stage, text.replace("dogstatsd", "check")) as supervisor:
             talk(stage, 60)
             stage.wait_for_publications(3)
             assert one.datagrams() == []
-            configure(stage, helper, text)
+            configure(supervisor, text)
             wait_until(lambda: len({m.tags for m in one.metrics()}) > 5)
-            configure(stage, helper, text.replace(str(one.port), str(other.port)))
+            configure(supervisor, text.replace(str(one.port), str(other.port)))
             count = len(one.datagrams())
             wait_until(lambda: len({m.tags for m in other.metrics()}) > 5)
             assert len(one.datagrams()) == count
-            configure(stage, helper, text.replace("dogstatsd", "check"))
+            configure(supervisor, text.replace("dogstatsd", "check"))
             count = len(other.datagrams())
             stage.wait_for_publications(5)
             assert len(other.datagrams()) == count
@@ -269,23 +359,22 @@ def test_a_reload_turns_it_on_and_elsewhere_and_off(stage):
             assert "nothing is sent to dogstatsd any more" in stage.read(LOG)
 
 
-def configure(stage, helper, text):
+def configure(supervisor, text):
     """And waits until it is in force."""
+    stage = supervisor.stage
     before = stage.read(LOG).count("is in force")
     stage.write(CONFIGURATION, text)
-    helper.signal(signal.SIGHUP)
+    stage.kill("HUP", supervisor.state()[1])
     wait_until(lambda: stage.read(LOG).count("is in force") > before, what=lambda: stage.read(LOG))
     stage.wait_for_publications(2)
 
 
 def test_what_cannot_stand_in_a_tag_is_replaced_and_what_is_too_long_is_left_out(stage):
     with Listener(stage) as listener:
-        stage.configure(SENDING.format(ip="127.0.0.1", port=listener.port, more="") + """
+        with supervised(stage, SENDING.format(ip="127.0.0.1", port=listener.port, more="") + """
   - {interface: lo, ips: [127.1.0.0/16], tags: ["a|b,c#d"]}
   - {interface: any, ips: [127.1.0.0/16], tags: [%s]}
-""" % ", ".join("x%d%s" % (n, 900 * "x") for n in (1, 2)))
-        with stage.helper():
-            stage.wait_for_state("capturing")
+""" % ", ".join("x%d%s" % (n, 900 * "x") for n in (1, 2))):
             talk(stage, 3)
             wait_until(lambda: len({m.tags for m in listener.metrics()}) == 3, ROUND_S + 10)
             assert all("a_b_c_d" in metric.tags for metric in listener.metrics())
@@ -301,7 +390,10 @@ def test_ten_thousand_peers_are_spread_over_the_30_s():
     """Nothing of it is lost, neither packets nor datagrams."""
     # Were the listener off its processor for a while, that would be another test's matter.
     with quiet_helper(1) as (stage, helper), Listener(stage, "127.0.0.1", 8125, 8 << 20) as listener:
-        configure(stage, helper, stage.read(CONFIGURATION).replace("{}", "{submit_via: dogstatsd, resolve_names: false}"))
+        stage.configure(stage.read(CONFIGURATION).replace("{}", "{submit_via: dogstatsd, resolve_names: false}"))
+        helper.signal(signal.SIGHUP)
+        wait_until(lambda: stage.read(LOG).count("is in force") == 2, what=lambda: stage.read(LOG))
+        stage.wait_for_publications(2)
         sent = int(stage.run(PYTHON3, SYSTEM / "handshakes.py", "veth0", "10.9.0.1", PEERS, 5, timeout=120))
         status = stage.wait_for_status(lambda s: s["instances"][0]["received"] >= sent, what="%d frames" % sent)
         wait_until(lambda: len(listener.datagrams()) > 0, ROUND_S)
