@@ -65,45 +65,7 @@ static bool may_become_user(const struct monitor *monitor)
     return monitor->privilege == PRIVILEGE_FAILED && geteuid() == 0;
 }
 
-static void say_clock_step(struct clock_watch *clock, const struct clock_sample *sample)
-{
-    uint32_t steps = clock_watch_to_say(clock, sample);
-
-    if (steps > 0)
-        log_warnx("monitor", "the wall clock was set (%u time%s; at last by %lld ms): what is in flight gives no round trip",
-                  steps, steps == 1 ? "" : "s", (long long)(clock->step_ns / 1000000));
-}
-
-/* Around a step of the wall clock the frames in the rings may be stamped by either clock: they are skipped, and what was measured
- * before them does not go on after them. At the end of the quiet time whatever waits goes too. */
-static void take_frames(struct monitor *monitor, const struct pollfd *polled)
-{
-    struct clock_sample sample = clock_sample();
-    enum clock_verdict verdict = clock_watch_look(&monitor->clock, &sample);
-
-    if (verdict == CLOCK_STEPPED) {
-        say_clock_step(&monitor->clock, &sample);
-        roster_clock_step(monitor->roster);
-    }
-    roster_dispatch(monitor->roster, verdict == CLOCK_QUIET_OVER ? NULL : polled, now_s(), verdict != CLOCK_STEADY);
-    if (verdict == CLOCK_QUIET_OVER)
-        roster_finish(monitor->roster);
-}
-
-/* Measures what was captured before something ends (roster.h): until the kernel has handed over all of it, and a flood, which is
- * still there where somebody else wants it, holds up nothing for longer than DRAIN_MOST_NS. */
-static void drain(struct monitor *monitor)
-{
-    const uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
-    uint64_t spent_ns, left_ns;
-
-    do {
-        take_frames(monitor, NULL);
-        spent_ns = clock_ns(CLOCK_MONOTONIC) - begun_ns;
-        left_ns = spent_ns < TAP_LAST_BLOCK_NS ? TAP_LAST_BLOCK_NS - spent_ns : 0;
-    } while (spent_ns < DRAIN_MOST_NS && roster_await(monitor->roster, (int)(left_ns / 1000000)));
-    roster_ended(monitor->roster);
-}
+static void end_what_changes(struct monitor *monitor, const struct config *config); /* below, with what it needs */
 
 static void apply_config(struct monitor *monitor, struct config *config)
 {
@@ -111,8 +73,7 @@ static void apply_config(struct monitor *monitor, struct config *config)
 
     if (old != NULL && strcmp(old->user, config->user) != 0)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
-    if (roster_end_changed(monitor->roster, config))
-        drain(monitor);
+    end_what_changes(monitor, config);
     publisher_aim(monitor->publisher, config->segment_path, roster_max_peers(config));
     statsd_aim(monitor->statsd, config);
     monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
@@ -240,12 +201,65 @@ static void publish(struct monitor *monitor)
     publisher_publish(monitor->publisher, monitor->roster, &verdict);
 }
 
+static void say_clock_step(struct clock_watch *clock, const struct clock_sample *sample)
+{
+    uint32_t steps = clock_watch_to_say(clock, sample);
+
+    if (steps > 0)
+        log_warnx("monitor", "the wall clock was set (%u time%s; at last by %lld ms): what is in flight gives no round trip",
+                  steps, steps == 1 ? "" : "s", (long long)(clock->step_ns / 1000000));
+}
+
+/* Around a step of the wall clock the frames in the rings may be stamped by either clock: they are skipped, and what was measured
+ * before them does not go on after them. At the end of the quiet time whatever waits goes too. */
+static void take_frames(struct monitor *monitor, const struct pollfd *polled)
+{
+    struct clock_sample sample = clock_sample();
+    enum clock_verdict verdict = clock_watch_look(&monitor->clock, &sample);
+
+    if (verdict == CLOCK_STEPPED) {
+        say_clock_step(&monitor->clock, &sample);
+        roster_clock_step(monitor->roster);
+    }
+    roster_dispatch(monitor->roster, verdict == CLOCK_QUIET_OVER ? NULL : polled, now_s(), verdict != CLOCK_STEADY);
+    if (verdict == CLOCK_QUIET_OVER)
+        roster_finish(monitor->roster);
+}
+
 /* A person who started a second one by hand wants an answer, not a wait. */
 static void give_up(struct monitor *monitor)
 {
     fprintf(stderr, "go-metro: %s\n", publisher_trouble(monitor->publisher));
     monitor->status = 1;
     monitor->stop = true;
+}
+
+/* Measures what was captured before something ends (roster.h): until the kernel has handed over all of it, and a flood, which is
+ * still there where somebody else wants it, holds up nothing for longer than DRAIN_MOST_NS. */
+static void drain(struct monitor *monitor)
+{
+    const uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+    uint64_t spent_ns, left_ns;
+
+    do {
+        take_frames(monitor, NULL);
+        spent_ns = clock_ns(CLOCK_MONOTONIC) - begun_ns;
+        left_ns = spent_ns < TAP_LAST_BLOCK_NS ? TAP_LAST_BLOCK_NS - spent_ns : 0;
+    } while (spent_ns < DRAIN_MOST_NS && roster_await(monitor->roster, (int)(left_ns / 1000000)));
+    roster_ended(monitor->roster);
+}
+
+/* Before that configuration: what it ends is measured, and sent where it would not be counted on. */
+static void end_what_changes(struct monitor *monitor, const struct config *config)
+{
+    size_t count;
+
+    if (roster_end_changed(monitor->roster, config))
+        drain(monitor);
+    if (roster_meter(monitor->roster) == NULL || roster_goes_on(monitor->roster, config))
+        return;
+    publish(monitor);
+    statsd_settle(monitor->statsd, publisher_contents(monitor->publisher), roster_instances(monitor->roster, &count));
 }
 
 static void turn_windows(struct monitor *monitor)

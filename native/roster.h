@@ -37,6 +37,9 @@ void roster_on_departure(struct roster *roster, void (*fn)(void *arg, uint64_t b
  * memory (logged; what could not be started is missing). */
 int roster_apply(struct roster *roster, struct config *config);
 
+/* Whether that configuration leaves each row as it is, and the tags of each instance. */
+bool roster_goes_on(const struct roster *roster, const struct config *config);
+
 const struct config *roster_config(const struct roster *roster); /* NULL before the first */
 const struct meter *roster_meter(const struct roster *roster);   /* of the interfaces; NULL before the first */
 /* How many rows there may be under that configuration, but for those of what is over max_peers: each file has that many too. */

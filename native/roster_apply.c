@@ -29,6 +29,27 @@ bool roster_is_meter_kept(const struct roster *roster, const struct config *conf
     return roster->meter != NULL && !meter_differs(roster->config, config);
 }
 
+static bool are_alike(const struct config_strings *a, const struct config_strings *b)
+{
+    for (size_t i = 0; i < a->count && a->count == b->count; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return a->count == b->count;
+}
+
+bool roster_goes_on(const struct roster *roster, const struct config *config)
+{
+    if (!roster_is_meter_kept(roster, config) || roster->count != config->instance_count)
+        return false;
+    for (size_t i = 0; i < roster->count; i++) {
+        const struct config_instance *before = roster->instances[i].config, *after = &config->instances[i];
+
+        if (before->fingerprint != after->fingerprint || !are_alike(&before->tags, &after->tags))
+            return false;
+    }
+    return true;
+}
+
 static struct meter_options meter_options_of(const struct roster *roster, const struct config *config)
 {
     return (struct meter_options){

@@ -40,6 +40,7 @@ struct statsd {
     int pace_fd;                                   /* -1: all at once */
     uint32_t served_s;                             /* up to which second rows were sent */
     uint64_t sent, lost;                           /* at the last tick */
+    bool is_settling;                              /* what waits has had no whole second yet */
     bool is_short;                                 /* of memory, in this round */
     bool is_elsewhere;                             /* nobody took what was sent to the present address */
     struct statsd_losses losses;
@@ -143,8 +144,9 @@ static void end_sending(struct statsd *statsd, uint32_t now_s)
 {
     const uint64_t sent_before = statsd->sent, lost_before = statsd->lost;
 
-    if (statsd->next < statsd->batch.count)
+    if (statsd->next < statsd->batch.count && !statsd->is_settling)
         drop(statsd, LOSS_FULL, strerror(EAGAIN));
+    statsd->is_settling = false;
     set_pace(statsd, false);
     udp_sender_look(&statsd->sender);
     statsd->sent = statsd->sender.sent;
@@ -167,13 +169,26 @@ static const struct dogstatsd_tags *tags_of(struct statsd *statsd, const struct 
     return tags;
 }
 
+/* Empties the batch, but for what still waits for its turn. */
+static void keep_unsent(struct statsd *statsd)
+{
+    struct dogstatsd_batch *batch = &statsd->batch;
+    const size_t left = batch->count - statsd->next;
+
+    if (left > 0)
+        memmove(batch->datagrams, batch->datagrams + statsd->next, left * sizeof *batch->datagrams);
+    dogstatsd_clear(batch);
+    batch->count = left;
+    statsd->next = 0;
+}
+
 /* Those of the slots. instances: NULL where they are only to be remembered. */
 static void take_rows(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances,
                       uint32_t slots)
 {
     struct sent_interval taken;
 
-    dogstatsd_clear(&statsd->batch);
+    keep_unsent(statsd);
     for (size_t i = 0; i < SEG_MAX_INSTANCES; i++)
         statsd->tags[i].length = 0;
     for (uint32_t i = 0; i < contents->row_count; i++) {
@@ -241,6 +256,15 @@ void statsd_tick(struct statsd *statsd, const struct segment_contents *contents,
     begin_sending(statsd, STEPS_A_SECOND);
 }
 
+void statsd_settle(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances)
+{
+    if (!statsd->is_on || statsd->is_new)
+        return;
+    take_rows(statsd, contents, instances, EVERY_SLOT);
+    statsd->is_settling = true;
+    begin_sending(statsd, STEPS_A_SECOND);
+}
+
 /* ---- the end ---- */
 
 /* The steps after the first. Pauses only for a listener that may be there. */
@@ -300,8 +324,13 @@ void statsd_free(struct statsd *statsd)
 
 static void switch_off(struct statsd *statsd)
 {
-    if (statsd->is_on)
+    if (statsd->is_on) {
+        statsd->step = statsd->batch.count;
+        send_some(statsd);
+        statsd->is_settling = false;
+        end_sending(statsd, statsd->served_s);
         log_info("statsd", "nothing is sent to dogstatsd any more");
+    }
     statsd_losses_total(&statsd->losses);
     statsd->is_on = false;
     set_pace(statsd, false);

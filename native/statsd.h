@@ -2,8 +2,8 @@
  *
  * statsd_new(); statsd_aim() with each configuration in force; about once a second statsd_ask(), and statsd_tick() with what was
  * published; statsd_answer() for each answer of the resolver; statsd_fd() is polled, and statsd_step() called when it is
- * readable; statsd_departed() when the meter says so; statsd_finish() at the end; statsd_free(). While another way of submitting
- * is in force all of them do nothing.
+ * readable; statsd_departed() when the meter says so; statsd_settle() before another configuration; statsd_finish() at the end;
+ * statsd_free(). While another way of submitting is in force all of them do nothing.
  *
  * Nothing here waits. A datagram that cannot be sent is lost, counted, and spoken of once for each cause and once when that is
  * over; what is due later is sent later. */
@@ -32,6 +32,9 @@ void statsd_answer(struct statsd *statsd, const struct resolve_answer *answer);
 /* Sends what is due of the rows; instances: those that they are of. now_s: monotonic seconds. */
 void statsd_tick(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances,
                  uint32_t now_s);
+
+/* Sends what the rows have counted so far, as rows or their tags are others from here on. */
+void statsd_settle(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances);
 
 /* The row of that birth gave way to another, and is counted in the row `other` of that birth from here on (meter.h): what was
  * sent of it is not sent again. statsd: a struct statsd. Before statsd_tick() with contents that show it. */

@@ -187,6 +187,12 @@ time.sleep(1000)
 """
 
 
+def say(stage, count, pause, addresses):
+    process = stage.start(PYTHON3, "-c", TALK_A_WHILE, count, pause, *addresses)
+    stage.enter_context(process)
+    process.wait_for_output("done", 60)
+
+
 def counted(listener, name, part):
     """The sum of a count over all rows of an instance."""
     return sum(metric.value for metric in listener.metrics() if metric.name == RTT + name and part in metric.tags)
@@ -199,15 +205,11 @@ def test_what_was_sent_of_who_gave_way_is_not_sent_again_as_others(stage):
             ip="127.0.0.1", port=listener.port, more=", extended_metrics: true, max_peers: 4") + """
   - {interface: lo, ips: [127.8.0.0/16], tags: ["part:8"]}
   - {interface: lo, ips: [127.9.0.0/16], tags: ["part:9"]}
-""") as supervisor, contextlib.ExitStack() as talks:
-        def say(count, pause, addresses):
-            talk = talks.enter_context(stage.start(PYTHON3, "-c", TALK_A_WHILE, count, pause, *addresses))
-            talk.wait_for_output("done", 60)
-
-        say(10, 0, idle)
+""") as supervisor:
+        say(stage, 10, 0, idle)
         wait_until(lambda: counted(listener, ".samples", "part:8") == 4 * 11, ROUND_S + 10)
-        say(3, 0, idle)  # what is not sent yet when they give way
-        say(600, 0.02, busy)
+        say(stage, 3, 0, idle)  # what is not sent yet when they give way
+        say(stage, 600, 0.02, busy)
         status = stage.wait_for_status(lambda s: not {peer["dst"] for peer in s["peers"]} & set(idle))
         assert {peer["dst"] for peer in status["peers"] if peer["dst"] in busy}
         supervisor.control("stop", PROGRAM_NAME)
@@ -240,6 +242,24 @@ def test_a_listener_that_is_away_is_said_and_so_is_its_return(stage):
             assert len({metric.tags for metric in listener.metrics()}) >= 5, "a row or more in each second"
             assert stage.check().status == "OK"
         stage.wait_for_state("degraded", away)
+
+
+def test_what_was_counted_before_a_reload_is_sent_with_the_tags_of_then(stage):
+    """Other tags, and rows that all begin anew: nothing is missing, and nothing is counted as what came later."""
+    peers = ["127.1.0.%d" % n for n in range(1, 5)]
+    with Listener(stage) as listener:
+        text = TO_PEERS.format(ip="127.0.0.1", port=listener.port, more=", extended_metrics: true")
+        with supervised(stage, text) as supervisor:
+            wait_for_quiet_seconds()
+            say(stage, 10, 0, peers)
+            stage.wait_for_status(lambda s: sum(peer["samples"] for peer in s["peers"]) == 4 * 11)
+            configure(supervisor, text.replace("role:db", "role:web").replace("true", "true, max_flows: 5000"))
+            listener.catch_up()
+            assert counted(listener, ".samples", "role:db") == 4 * 11
+            say(stage, 5, 0, peers)
+            supervisor.control("stop", PROGRAM_NAME)
+        listener.catch_up()
+        assert (counted(listener, ".samples", "role:db"), counted(listener, ".samples", "role:web")) == (4 * 11, 4 * 6)
 
 
 AWAY_S = 10

@@ -289,6 +289,46 @@ static void what_was_sent_of_who_gave_way_is_not_sent_as_others(void **state)
     close(listener);
 }
 
+/* In the middle of a second: what waits has the next one still, and what is due then comes behind it. */
+static void before_rows_change_they_are_sent_whole(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    uint64_t sent = 0;
+    size_t count, most;
+
+    (void)state;
+    for (uint32_t i = 0; i < ROWS; i++)
+        add_sample(i, MS);
+    statsd_settle(statsd, &contents, instances);
+    sent += samples_in(receive(listener, &count));
+    assert_true(statsd->next < statsd->batch.count); /* it has only begun */
+    configs[0].tags.items = (char *[]){ (char *)"role:other" };
+    add_sample(7, MS); /* birth 8: due in second 1028 */
+    statsd_tick(statsd, &contents, instances, 1028);
+    take_steps(statsd, listener, &most);
+    sent += samples_in(received);
+    assert_int_equal(sent, ROWS + 1);
+    assert_true(most <= 3 * STEP_DATAGRAMS);
+    assert_non_null(strstr(received, "role:db"));
+    assert_null(strstr(received, "role:other")); /* row 7 is of eth1 */
+    assert_string_equal(statsd_trouble(statsd), "");
+    configs[0].tags.items = tags;
+    /* What it is switched off in the middle of goes at once. */
+    for (uint32_t i = 0; i < ROWS; i += 30)
+        add_sample(i, MS);
+    statsd_settle(statsd, &contents, instances);
+    assert_true(statsd->next < statsd->batch.count);
+    config.submit_via = CONFIG_SUBMIT_CHECK;
+    statsd_aim(statsd, &config);
+    assert_int_equal(samples_in(receive(listener, &count)), ROWS / 30);
+    statsd_settle(statsd, &contents, instances);
+    assert_int_equal(samples_in(receive(listener, &count)), 0);
+    statsd_free(statsd);
+    close(listener);
+}
+
 static void what_was_counted_before_is_not_sent(void **state)
 {
     uint16_t port;
@@ -593,6 +633,7 @@ int main(void)
         cmocka_unit_test(seconds_that_were_left_out_are_made_up_for),
         cmocka_unit_test(no_count_is_lost_or_sent_twice),
         cmocka_unit_test(what_was_sent_of_who_gave_way_is_not_sent_as_others),
+        cmocka_unit_test(before_rows_change_they_are_sent_whole),
         cmocka_unit_test(what_was_counted_before_is_not_sent),
         cmocka_unit_test(a_listener_that_is_away_is_said_once_and_its_return_too),
         cmocka_unit_test(many_rows_are_spread),
