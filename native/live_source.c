@@ -20,8 +20,6 @@
 #define SNAPLEN 512
 #define RING_MIB 32 /* a stop of 200 ms at 400,000 packets a second is no loss */
 
-#define LAST_BLOCK_MS 150 /* longer than the kernel holds back a block of the ring */
-
 struct live_source {
     struct live_source_options options;
     struct tap *tap;
@@ -171,7 +169,7 @@ void live_source_take(struct live_source *source, bool is_ready)
 
 void live_source_finish(struct live_source *source)
 {
-    const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + LAST_BLOCK_MS * UINT64_C(1000000);
+    const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + TAP_LAST_BLOCK_NS;
     uint64_t now_ns;
 
     while (tap_fd(source->tap) >= 0 && (now_ns = clock_ns(CLOCK_MONOTONIC)) < end_ns) {

@@ -40,7 +40,8 @@ struct statsd {
     int pace_fd;                                   /* -1: all at once */
     uint32_t served_s;                             /* up to which second rows were sent */
     uint64_t sent, lost;                           /* at the last tick */
-    bool is_settling;                              /* what waits has had no whole second yet */
+    size_t settling;                               /* of the batch, when it was made: those of statsd_settle() */
+    uint32_t settling_s;                           /* when that was */
     bool is_short;                                 /* of memory, in this round */
     bool is_elsewhere;                             /* nobody took what was sent to the present address */
     struct statsd_losses losses;
@@ -111,10 +112,10 @@ static void send_some(struct statsd *statsd)
         statsd->next++;
 }
 
-/* What was taken, in so many steps or fewer. */
+/* What was taken, in so many steps or fewer; 0: in as many as it takes. */
 static void begin_sending(struct statsd *statsd, size_t steps)
 {
-    const size_t share = statsd->batch.count / steps + 1;
+    const size_t share = steps == 0 ? 0 : statsd->batch.count / steps + 1;
 
     statsd->next = 0;
     statsd->step = share > STEP_DATAGRAMS ? share : STEP_DATAGRAMS;
@@ -139,14 +140,19 @@ int statsd_fd(const struct statsd *statsd)
     return statsd->pace_fd;
 }
 
+/* All rows at once are more than a second's share: they, and what comes behind them, have a round to go out in. */
+static bool is_settling(const struct statsd *statsd, uint32_t now_s)
+{
+    return statsd->settling > 0 && now_s - statsd->settling_s < ROUND_S;
+}
+
 /* A second is over: what became of it. Another address of the name is tried where nobody is at this one. */
 static void end_sending(struct statsd *statsd, uint32_t now_s)
 {
     const uint64_t sent_before = statsd->sent, lost_before = statsd->lost;
 
-    if (statsd->next < statsd->batch.count && !statsd->is_settling)
+    if (statsd->next < statsd->batch.count && !is_settling(statsd, now_s))
         drop(statsd, LOSS_FULL, strerror(EAGAIN));
-    statsd->is_settling = false;
     set_pace(statsd, false);
     udp_sender_look(&statsd->sender);
     statsd->sent = statsd->sender.sent;
@@ -179,6 +185,7 @@ static void keep_unsent(struct statsd *statsd)
         memmove(batch->datagrams, batch->datagrams + statsd->next, left * sizeof *batch->datagrams);
     dogstatsd_clear(batch);
     batch->count = left;
+    statsd->settling -= statsd->next < statsd->settling ? statsd->next : statsd->settling;
     statsd->next = 0;
 }
 
@@ -253,7 +260,7 @@ void statsd_tick(struct statsd *statsd, const struct segment_contents *contents,
     take_rows(statsd, contents, instances, slots_between(before_s, now_s));
     if (now_s / ROUND_S != before_s / ROUND_S)
         end_round(statsd);
-    begin_sending(statsd, STEPS_A_SECOND);
+    begin_sending(statsd, statsd->settling > 0 ? 0 : STEPS_A_SECOND);
 }
 
 void statsd_settle(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances)
@@ -261,8 +268,9 @@ void statsd_settle(struct statsd *statsd, const struct segment_contents *content
     if (!statsd->is_on || statsd->is_new)
         return;
     take_rows(statsd, contents, instances, EVERY_SLOT);
-    statsd->is_settling = true;
-    begin_sending(statsd, STEPS_A_SECOND);
+    statsd->settling = statsd->batch.count;
+    statsd->settling_s = statsd->served_s;
+    begin_sending(statsd, 0);
 }
 
 /* ---- the end ---- */
@@ -284,6 +292,7 @@ void statsd_finish(struct statsd *statsd, const struct segment_contents *content
     if (!statsd->is_on || statsd->is_new)
         return;
     send_rest(statsd);
+    statsd->settling = 0;
     end_sending(statsd, statsd->served_s);
     take_rows(statsd, contents, instances, EVERY_SLOT);
     begin_sending(statsd, STEPS_AT_THE_END);
@@ -327,7 +336,7 @@ static void switch_off(struct statsd *statsd)
     if (statsd->is_on) {
         statsd->step = statsd->batch.count;
         send_some(statsd);
-        statsd->is_settling = false;
+        statsd->settling = 0;
         end_sending(statsd, statsd->served_s);
         log_info("statsd", "nothing is sent to dogstatsd any more");
     }

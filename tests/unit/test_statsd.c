@@ -289,30 +289,60 @@ static void what_was_sent_of_who_gave_way_is_not_sent_as_others(void **state)
     close(listener);
 }
 
-/* In the middle of a second: what waits has the next one still, and what is due then comes behind it. */
+/* So many at most. The samples that came. */
+static uint64_t take_few_steps(struct statsd *statsd, int listener, unsigned steps)
+{
+    uint64_t samples = 0;
+    size_t count;
+
+    for (; steps > 0 && statsd->next < statsd->batch.count; steps--) {
+        while (!is_due(statsd))
+            continue;
+        statsd_step(statsd);
+        samples += samples_in(receive(listener, &count));
+        assert_true(count <= STEP_DATAGRAMS);
+    }
+    return samples;
+}
+
+/* In the middle of a second: what waits has the next ones still, and what is due in them comes behind it. */
+static char *later_tags[] = { (char *)"role:other" };
+
 static void before_rows_change_they_are_sent_whole(void **state)
 {
     uint16_t port;
     const int listener = listen_at("127.0.0.1", 0, &port);
     struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
     uint64_t sent = 0;
-    size_t count, most;
+    size_t count;
 
     (void)state;
+    statsd_tick(statsd, &contents, instances, 1027);
     for (uint32_t i = 0; i < ROWS; i++)
         add_sample(i, MS);
     statsd_settle(statsd, &contents, instances);
     sent += samples_in(receive(listener, &count));
     assert_true(statsd->next < statsd->batch.count); /* it has only begun */
-    configs[0].tags.items = (char *[]){ (char *)"role:other" };
-    add_sample(7, MS); /* birth 8: due in second 1028 */
-    statsd_tick(statsd, &contents, instances, 1028);
-    take_steps(statsd, listener, &most);
-    sent += samples_in(received);
-    assert_int_equal(sent, ROWS + 1);
-    assert_true(most <= 3 * STEP_DATAGRAMS);
+    configs[0].tags.items = later_tags;
+    for (uint32_t i = 7; i < ROWS; i += 30) { /* births 8, 9, 10 and so on: due in seconds 1028 to 1030 */
+        add_sample(i, MS);
+        add_sample(i + 1, MS);
+        add_sample(i + 2, MS);
+    }
+    statsd_tick(statsd, &contents, instances, 1030);
+    sent += samples_in(receive(listener, &count));
+    while (statsd->next < statsd->settling)
+        sent += take_few_steps(statsd, listener, 1);
     assert_non_null(strstr(received, "role:db"));
-    assert_null(strstr(received, "role:other")); /* row 7 is of eth1 */
+    assert_true(statsd->next < statsd->batch.count); /* of those there is more */
+    for (uint32_t now_s = 1031; now_s < 1033; now_s++) {
+        statsd_tick(statsd, &contents, instances, now_s);
+        sent += samples_in(receive(listener, &count));
+        assert_true(now_s > 1031 || strstr(received, "role:other") != NULL);
+        sent += take_few_steps(statsd, listener, 10);
+    }
+    assert_int_equal(sent, ROWS + 3 * ROWS / 30);
+    assert_int_equal(statsd->settling, 0);
     assert_string_equal(statsd_trouble(statsd), "");
     configs[0].tags.items = tags;
     /* What it is switched off in the middle of goes at once. */
