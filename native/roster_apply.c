@@ -92,6 +92,11 @@ static size_t count_interfaces(const struct config *config)
     return count;
 }
 
+bool roster_captures(const struct config *config)
+{
+    return count_files(config) < config->instance_count;
+}
+
 static struct tap_settings settings_of(const struct roster *roster, const struct config *config, const char *interface)
 {
     size_t interfaces = count_interfaces(config);
