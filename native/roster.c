@@ -264,7 +264,7 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
             roster_refilter(roster, shared);
         /* Whose name could not be resolved before was passed over in a file. */
         if (instance->replay != NULL && targets_unknown(instance->targets) < unknown)
-            replay_restart(instance->replay);
+            replay_repeat(instance->replay);
     }
 }
 

@@ -175,7 +175,8 @@ static int start_one(struct roster *roster, const struct config *config, const s
     return 0;
 }
 
-/* A file is measured anew where something else is wanted of it: what was passed over does not come again. */
+/* A file is measured anew where something else is wanted of it: what was passed over does not come again, and what was measured
+ * is not what is asked for now. */
 static int go_on(struct roster *roster, const struct config *config, const struct config_instance *instance,
                  struct instance *kept)
 {
