@@ -5,6 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* linux/mman.h; glibc 2.36 does not know it yet */
+#endif
+
 #define FIRST_STEPS ((size_t)128 << 10) /* bytes: up to the first huge page memory comes in such small steps */
 
 bool arena_init(struct arena *arena, size_t record, size_t most)
@@ -39,6 +43,19 @@ static size_t round_up(size_t bytes, size_t step)
     return (bytes + step - 1) / step * step;
 }
 
+/* From the second step on, and what is as large at once. What came in small steps is made one huge page then, by those kernels
+ * that do so when asked (from 6.1 on); where there are none the records are the same. */
+static void use_huge_pages(const struct arena *arena, size_t wanted)
+{
+    if (wanted < ARENA_STEP || (wanted == ARENA_STEP && arena->backed != 0)) {
+        return;
+    }
+    (void)madvise(arena->records, wanted, MADV_HUGEPAGE);
+    if (arena->backed != 0 && arena->backed <= ARENA_STEP) {
+        (void)madvise(arena->records, ARENA_STEP, MADV_COLLAPSE);
+    }
+}
+
 bool arena_grow(struct arena *arena, size_t bytes)
 {
     const size_t wanted = round_up(bytes, bytes <= ARENA_STEP ? FIRST_STEPS : ARENA_STEP);
@@ -47,9 +64,7 @@ bool arena_grow(struct arena *arena, size_t bytes)
     if (mprotect(from, wanted - arena->backed, PROT_READ | PROT_WRITE) < 0) {
         return false;
     }
-    if (wanted > ARENA_STEP) {
-        (void)madvise(from, wanted - arena->backed, MADV_HUGEPAGE); /* where the kernel has none the records are the same */
-    }
+    use_huge_pages(arena, wanted);
     arena->backed = wanted;
     return true;
 }

@@ -1,8 +1,8 @@
 /* arena.h: an array of records that grows in place: addresses for the most there may be, memory for what is used.
  *
  * arena_init() once; arena_reach() before the first use of a record, in rising order; arena_destroy(). Records are zero at first,
- * never move, and lie side by side, so that finding one is an addition. From the second step on the kernel is asked for huge
- * pages: with many records it is the page table that is not near. */
+ * never move, and lie side by side, so that finding one is an addition. With more than a step the kernel is asked for huge pages:
+ * with many records it is the page table that is not near. */
 #ifndef GO_METRO_ARENA_H
 #define GO_METRO_ARENA_H
 

@@ -2,6 +2,7 @@
 #include "mapped_file.h"
 
 #include <inttypes.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,8 +21,10 @@ static FILE *take(struct mapped_file *file, FILE *stream)
 {
     memset(file, 0, sizeof *file);
     file->stream = stream;
-    if (stream != NULL)
+    if (stream != NULL) {
         file->size = size_now(stream);
+        (void)__fsetlocking(stream, FSETLOCKING_BYCALLER);
+    }
     return stream;
 }
 

@@ -85,7 +85,9 @@ void meter_account_outcome(struct meter *meter, const struct flow *flow, unsigne
 
     metered->pending += (uint64_t)pending - pending_before;
     stats->timed += outcome->timed;
-    stats->retransmits += outcome->retransmits;
+    if (outcome->retransmits != 0) { /* hardly ever, and far from the rest */
+        stats->retransmits += outcome->retransmits;
+    }
     for (uint32_t left = outcome->reasons; left != 0; left &= left - 1) {
         const unsigned reason = (unsigned)__builtin_ctz(left);
         stats->skipped[reason] += outcome->skipped[reason];

@@ -42,6 +42,7 @@ struct monitor {
     struct config_watch watch;
     enum privilege_result privilege;
     char privilege_message[PRIVILEGE_MESSAGE_MAX];
+    bool is_right_missed; /* to capture, and that was logged */
     struct links *links;
     struct resolver *resolver; /* NULL until the rights are settled */
     bool is_resolver_missed;
@@ -65,6 +66,23 @@ static bool may_become_user(const struct monitor *monitor)
     return monitor->privilege == PRIVILEGE_FAILED && geteuid() == 0;
 }
 
+/* Files need no right to capture. What a configuration that is not right yet will need nobody knows. */
+static bool misses_right(const struct monitor *monitor)
+{
+    const struct config *config = roster_config(monitor->roster);
+
+    return monitor->privilege == PRIVILEGE_NO_CAPABILITY && (config == NULL || roster_captures(config));
+}
+
+static void say_right(struct monitor *monitor)
+{
+    const bool was_missed = monitor->is_right_missed;
+
+    monitor->is_right_missed = misses_right(monitor);
+    if (monitor->is_right_missed && !was_missed)
+        log_critical("monitor", "%s", monitor->privilege_message);
+}
+
 static void end_what_changes(struct monitor *monitor, const struct config *config); /* below, with what it needs */
 
 static void apply_config(struct monitor *monitor, struct config *config)
@@ -80,6 +98,7 @@ static void apply_config(struct monitor *monitor, struct config *config)
     if (!monitor->is_short_of_memory)
         log_info("monitor", "%s is in force: %zu instance%s", monitor->watch.path, config->instance_count,
                  config->instance_count == 1 ? "" : "s");
+    say_right(monitor);
 }
 
 /* A wrong configuration leaves the old one in force. */
@@ -134,19 +153,19 @@ static const char *user_of(const struct monitor *monitor)
 static void settle(struct monitor *monitor)
 {
     const char *user = user_of(monitor);
-    char message[PRIVILEGE_MESSAGE_MAX];
+    char before[PRIVILEGE_MESSAGE_MAX];
 
+    memcpy(before, monitor->privilege_message, sizeof before);
     if (geteuid() == 0)
         publisher_close(monitor->publisher, true);
-    monitor->privilege = privilege_settle(user, message);
+    monitor->privilege = privilege_settle(user, monitor->privilege_message);
     if (!may_become_user(monitor))
         helper_log_open(monitor->options->log, roster_config(monitor->roster), false);
     if (monitor->privilege == PRIVILEGE_OK)
         log_info("monitor", "running as uid %u with CAP_NET_RAW permitted", (unsigned)geteuid());
-    else if (strcmp(message, monitor->privilege_message) != 0)
-        log_critical("monitor", "%s", message);
-    snprintf(monitor->privilege_message, sizeof monitor->privilege_message, "%s",
-             monitor->privilege == PRIVILEGE_OK ? "" : message);
+    else if (monitor->privilege == PRIVILEGE_FAILED && strcmp(before, monitor->privilege_message) != 0)
+        log_critical("monitor", "%s", monitor->privilege_message);
+    say_right(monitor);
 }
 
 /* Only now: a thread that gave up its rights before the process became its user would make setuid() fail for all. */
@@ -160,16 +179,32 @@ static void start_resolver(struct monitor *monitor)
     monitor->is_resolver_missed = monitor->resolver == NULL;
 }
 
-/* Whether captures may be opened; mends what can be mended meanwhile. */
-static bool is_privileged(struct monitor *monitor)
+/* Mends what can be mended of the rights. Where only files are read nothing is wrong, and they are not read anew for nothing. */
+static void look_after_rights(struct monitor *monitor)
 {
-    if (monitor->privilege == PRIVILEGE_NO_CAPABILITY && renewal_is_due())
+    if (misses_right(monitor) && renewal_is_due())
         execute_anew(monitor);
     else if (monitor->privilege == PRIVILEGE_FAILED && getpwnam(user_of(monitor)) != NULL)
         settle(monitor);
-    if (monitor->privilege == PRIVILEGE_OK)
+    if (monitor->privilege != PRIVILEGE_FAILED)
         start_resolver(monitor);
-    return monitor->privilege == PRIVILEGE_OK;
+}
+
+/* As whom it should not be it does nothing; without the right to capture it reads files. */
+static void check_roster(struct monitor *monitor)
+{
+    const char *forbidden = monitor->privilege == PRIVILEGE_OK ? NULL : monitor->privilege_message;
+
+    if (monitor->privilege != PRIVILEGE_FAILED)
+        roster_check(monitor->roster, monitor->resolver, forbidden, now_s());
+}
+
+/* Why nothing may be measured; the right to capture is missed by the instances that need it. */
+static const char *privilege_trouble(const struct monitor *monitor)
+{
+    const bool is_instances = monitor->privilege == PRIVILEGE_NO_CAPABILITY && roster_config(monitor->roster) != NULL;
+
+    return is_instances ? "" : monitor->privilege_message;
 }
 
 static struct verdict verdict_of(const struct monitor *monitor)
@@ -187,7 +222,7 @@ static struct verdict verdict_of(const struct monitor *monitor)
                                .is_configured = config != NULL,
                                .is_measuring = roster_meter(monitor->roster) != NULL,
                                .configuration = monitor->watch.error,
-                               .privilege = monitor->privilege_message,
+                               .privilege = privilege_trouble(monitor),
                                .memory = memory,
                                .sending = statsd_trouble(monitor->statsd),
                            });
@@ -270,12 +305,12 @@ static void turn_windows(struct monitor *monitor)
 
 static void on_tick(struct monitor *monitor)
 {
-    bool is_allowed, is_ready, is_locked;
+    bool is_ready, is_locked;
     size_t count;
 
     if (config_watch_changed(&monitor->watch))
         reload(monitor, "the configuration file changed");
-    is_allowed = is_privileged(monitor); /* before the segment: it may take away root's */
+    look_after_rights(monitor); /* before the segment: it may take away root's */
     is_ready = publisher_ready(monitor->publisher, &is_locked);
     if (is_locked && isatty(STDERR_FILENO)) {
         give_up(monitor);
@@ -285,8 +320,8 @@ static void on_tick(struct monitor *monitor)
         roster_close(monitor->roster); /* another helper measures */
     turn_windows(monitor);
     statsd_ask(monitor->statsd, monitor->resolver, now_s()); /* before the many names of the roster */
-    if (is_allowed && is_ready)
-        roster_check(monitor->roster, monitor->resolver, now_s());
+    if (is_ready)
+        check_roster(monitor);
     publish(monitor);
     statsd_tick(monitor->statsd, publisher_contents(monitor->publisher), roster_instances(monitor->roster, &count), now_s());
 }
@@ -354,8 +389,8 @@ static void turn(struct monitor *monitor)
         return; /* before the timer, whose work may be to execute the program anew */
     if (fds[POLL_LINKS].revents != 0 && links_dispatch(monitor->links)) {
         roster_links_changed(monitor->roster);
-        if (monitor->privilege == PRIVILEGE_OK && publisher_ready(monitor->publisher, NULL))
-            roster_check(monitor->roster, monitor->resolver, now_s());
+        if (publisher_ready(monitor->publisher, NULL))
+            check_roster(monitor);
     }
     if (fds[POLL_RESOLVER].revents != 0)
         on_answers(monitor);
@@ -428,10 +463,12 @@ static void start(struct monitor *monitor, struct config *config)
     config_watch_log(&monitor->watch);
     if (monitor->options->soften_given)
         log_info("monitor", "-st has no effect: the average is always the smoothed one of RFC 6298");
-    if (monitor->privilege != PRIVILEGE_OK)
+    if (monitor->privilege == PRIVILEGE_FAILED)
         log_critical("monitor", "%s", monitor->privilege_message);
     if (config != NULL)
         apply_config(monitor, config);
+    else
+        say_right(monitor);
 }
 
 int monitor_run(const struct options *options, char *const argv[])

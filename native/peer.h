@@ -6,6 +6,7 @@
 #define GO_METRO_PEER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "histogram.h"
@@ -46,13 +47,15 @@ struct peer_stats {
     uint32_t last_sample_s;      /* now_s of the newest sample */
     uint32_t window_end_s;       /* when the slot after the newest one begins; 0: none has begun */
     struct histogram *histogram; /* apart, as it is so much larger: the statistics of many peers then lie in few pages */
-    uint64_t skipped[SKIP_REASON_COUNT];
-    uint64_t flows;       /* flows that were opened to this peer */
-    uint64_t retransmits; /* retransmitted segments that were seen */
+    uint64_t flows;              /* flows that were opened to this peer */
     uint64_t handshake_samples, handshake_sum_ns;
+    uint64_t skipped[SKIP_REASON_COUNT];       /* the second line ends behind the first of them, SKIP_COVERED */
+    uint64_t retransmits;                      /* retransmitted segments that were seen */
     uint32_t window_slot;                      /* number (time / PEER_WINDOW_SLOT_S) of the newest slot */
     uint64_t window_min_ns[PEER_WINDOW_SLOTS]; /* 0: none in that slot */
 };
+
+_Static_assert(offsetof(struct peer_stats, skipped) + sizeof(uint64_t) * (SKIP_COVERED + 1) == 128, "two cache lines");
 
 /* Begins empty. histogram: where its round trips are counted; empty as well. */
 void peer_init(struct peer_stats *peer, struct histogram *histogram);

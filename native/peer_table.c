@@ -63,7 +63,6 @@ void peer_row_await(const struct peer_table *table, uint64_t hash)
         const struct peer_row *row = peer_row_at(table, index - 1);
         __builtin_prefetch(&row->key, 1);
         peer_await(&row->stats);
-        __builtin_prefetch(&row->stats.flows, 1);
     }
 }
 

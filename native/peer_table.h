@@ -8,6 +8,7 @@
 #define GO_METRO_PEER_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "address.h"
@@ -29,21 +30,24 @@ struct peer_key {
 _Static_assert(sizeof(struct peer_key) == 40, "no padding");
 
 struct peer_row {
-    _Alignas(64) struct peer_stats stats; /* each begins with a cache line */
-    struct peer_key key;
-    uint64_t birth; /* from 1; 0: the slot is free */
+    /* A cache line: what a flow of it changes that is opened or closed. */
+    _Alignas(64) struct peer_key key;
+    uint32_t open_flows;
+    uint32_t last_s; /* of the newest packet of the flows that closed */
+    uint64_t birth;  /* from 1; 0: the slot is free */
+    bool on_wheel;
+    bool is_weighed; /* the score was computed, in this row's life */
+    _Alignas(64) struct peer_stats stats;
     int64_t birth_time_ns;
     uint64_t
         first_birth; /* of the row that came to this slot when it was free: all that have followed it made room for the next */
     /* Of meter_contest.c. */
     uint64_t samples_known; /* stats.samples when the score was computed */
     uint32_t score;         /* contenders.h */
-    bool is_weighed;        /* it was computed, in this row's life */
-    uint32_t last_s;        /* of the newest packet of the flows that closed */
-    uint32_t open_flows;
-    bool on_wheel;
     struct wheel_link link; /* list of free slots when birth is 0 */
 };
+
+_Static_assert(offsetof(struct peer_row, stats) == 64, "one cache line before them");
 
 struct peer_table {
     struct arena rows;       /* struct peer_row */

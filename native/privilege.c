@@ -169,20 +169,22 @@ static enum privilege_result no_capability(bool root, char message[static PRIVIL
 
 enum privilege_result privilege_settle(const char *user, char message[static PRIVILEGE_MESSAGE_MAX])
 {
+    static const char security[] = "see the kernel's security modules";
     bool root = geteuid() == 0, held = holds_net_raw();
     const struct passwd *account = NULL;
     const char *leftover;
 
     message[0] = '\0';
     if (!root && !held)
-        return no_capability(root, message);
+        return set_only(false, false) == 0 ? no_capability(root, message)
+                                           : failed(message, "cannot give up capabilities", security);
     if (root && (account = find_user(user, message)) == NULL)
         return PRIVILEGE_FAILED;
     drop_bounding_set(!held);
     if (root && become(account, message) != PRIVILEGE_OK)
         return PRIVILEGE_FAILED;
     if (set_only(held, false) < 0)
-        return failed(message, "cannot give up capabilities", "see the kernel's security modules");
+        return failed(message, "cannot give up capabilities", security);
     if (held && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return failed(message, "cannot set no_new_privs", "it needs Linux 3.5 or newer");
     leftover = find_leftover(geteuid(), getegid(), held);

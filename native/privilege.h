@@ -21,7 +21,8 @@ enum privilege_result {
  * no_new_privs is set when CAP_NET_RAW is held (without it the helper may have to execute itself anew). Verifies all of it and
  * that a packet socket cannot be opened any more outside the bracket. user "root" stays uid 0, without the other capabilities.
  * Root that lacks CAP_NET_RAW (a container) becomes `user` as well and then has PRIVILEGE_NO_CAPABILITY; neither root and without
- * it: PRIVILEGE_NO_CAPABILITY, and nothing was changed. After PRIVILEGE_FAILED for want of the user it may be called again. */
+ * it: PRIVILEGE_NO_CAPABILITY, and no other capability is left. After PRIVILEGE_FAILED for want of the user it may be called
+ * again. */
 enum privilege_result privilege_settle(const char *user, char message[static PRIVILEGE_MESSAGE_MAX]);
 
 /* CAP_NET_RAW effective and no longer effective. 0, or -1 with errno (EPERM: not permitted). */

@@ -34,6 +34,8 @@ struct replay {
     bool is_waiting;          /* for who is wanted, */
     uint32_t waiting_s;       /* since then */
     bool was_tried;           /* the first time needs no rest */
+    bool is_partial;          /* more is known by now of who is wanted than when it was opened */
+    bool is_forgotten;        /* what was measured of it is not what is wanted now */
     struct file_stamp opened; /* as it was when it was opened last; all zero: it was not, or is to be opened again */
     struct file_stamp looked; /* at the last look, and */
     uint32_t looked_s;        /* since when it has been so */
@@ -130,7 +132,10 @@ static void fail_open(struct replay *replay, int error)
     switch (error) {
     case ENOENT:
     case ENOTDIR:
-        fail(replay, "no such file; put the capture there or correct `pcap` (waiting for it)");
+        fail(replay,
+             replay->is_forgotten
+                 ? "it is gone, and what is asked of it has changed since it was read; put it there again (waiting for it)"
+                 : "no such file; put the capture there or correct `pcap` (waiting for it)");
         return;
     case EACCES:
     case EPERM:
@@ -180,6 +185,7 @@ static void begin(struct replay *replay)
     replay->frames = 0;
     replay->times = (struct replay_times){ clock_ns(CLOCK_REALTIME), clock_ns(CLOCK_BOOTTIME), replay->time.now_s };
     replay->is_reading = true;
+    replay->is_partial = replay->is_forgotten = false;
     replay->state = SEG_CAPTURING;
     replay->text[0] = replay->warning[0] = '\0';
     replay->revision++;
@@ -214,6 +220,34 @@ static bool must_wait(struct replay *replay, uint32_t now_s, bool is_ready)
     return !is_ready && now_s - replay->waiting_s < PATIENCE_S;
 }
 
+/* Ends what is being read of it, to be opened at once. */
+static void begin_again(struct replay *replay)
+{
+    capture_close(replay->capture);
+    replay->is_reading = false;
+    replay->is_partial = false;
+    replay->was_tried = false;
+    replay->opened = (struct file_stamp){ 0 };
+}
+
+static void say_gone(struct replay *replay)
+{
+    if (replay->warning[0] != '\0')
+        return; /* that it was cut off has the same cure */
+    segment_message(replay->warning, replay->path, "%s",
+                    "names were resolved after it was read, and it is gone; put it there again to measure them");
+    log_warnx("replay", "%s", replay->warning);
+}
+
+/* Another file in its place is read in time as any other. */
+static void complete(struct replay *replay, const struct file_stamp *now, bool is_absent)
+{
+    if (is_absent)
+        say_gone(replay);
+    else if (file_stamp_equal(now, &replay->opened))
+        begin_again(replay);
+}
+
 void replay_check(struct replay *replay, uint32_t now_s, bool is_ready)
 {
     const struct file_stamp none = { 0 }, now = file_stamp_look(replay->path);
@@ -223,7 +257,11 @@ void replay_check(struct replay *replay, uint32_t now_s, bool is_ready)
         replay->looked = now;
         replay->looked_s = now_s;
     }
-    if (must_wait(replay, now_s, is_ready) || replay->is_reading)
+    if (must_wait(replay, now_s, is_ready))
+        return;
+    if (replay->is_partial)
+        complete(replay, &now, is_absent);
+    if (replay->is_reading)
         return;
     if (is_absent ? replay->state == SEG_STOPPED : file_stamp_equal(&now, &replay->opened))
         return; /* what was read may be removed */
@@ -233,12 +271,18 @@ void replay_check(struct replay *replay, uint32_t now_s, bool is_ready)
 
 void replay_restart(struct replay *replay)
 {
-    capture_close(replay->capture);
-    replay->is_reading = false;
-    replay->was_tried = false;
-    replay->opened = (struct file_stamp){ 0 };
+    replay->is_forgotten = replay->times.begun_realtime_ns != 0;
+    begin_again(replay);
+    meter_instance_clear(replay->meter, REPLAY_NUMBER);
     replay->state = SEG_STARTING;
     replay->text[0] = replay->warning[0] = '\0';
+    replay->revision++;
+}
+
+/* What is not open yet, or could not be, will be read for all of them. */
+void replay_repeat(struct replay *replay)
+{
+    replay->is_partial = replay->state == SEG_CAPTURING || replay->state == SEG_STOPPED;
 }
 
 /* ---- reading ---- */

@@ -2,9 +2,9 @@
  * anew when it is another one.
  *
  * replay_new(); its meter measures that instance alone; replay_check() about once a second: it looks at the file and opens it;
- * replay_read() when there is time for it, as long as replay_is_reading(); replay_restart() when other peers are wanted;
- * replay_free(). The meter's time is the file's own. What cannot be read is a state and a text that says what to do, and is tried
- * again when the file appears, changes or may be read. */
+ * replay_read() when there is time for it, as long as replay_is_reading(); replay_restart() when other peers are wanted,
+ * replay_repeat() when more is known of who is; replay_free(). The meter's time is the file's own. What cannot be read is a state
+ * and a text that says what to do, and is tried again when the file appears, changes or may be read. */
 #ifndef GO_METRO_REPLAY_H
 #define GO_METRO_REPLAY_H
 
@@ -29,8 +29,11 @@ struct meter *replay_meter(const struct replay *replay);
  * is waited for that. What was measured before goes when another file is opened. now_s: monotonic seconds. */
 void replay_check(struct replay *replay, uint32_t now_s, bool is_ready);
 
-/* Read it from its beginning at the next replay_check(). */
+/* Read it from its beginning at the next replay_check(). What was measured goes now: nobody asks for it any more. A file that is
+ * gone by then is a failure. */
 void replay_restart(struct replay *replay);
+/* The same, where that is wanted still: it stays until the file is opened, and where that is gone there is a warning. */
+void replay_repeat(struct replay *replay);
 
 bool replay_is_reading(const struct replay *replay);
 /* Reads for about so long. */

@@ -224,20 +224,25 @@ static bool is_any_ready(const struct roster *roster, const struct pollfd *polle
 
 /* ---- at work ---- */
 
-void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s)
+static void check_tap(struct roster *roster, struct shared_tap *shared, uint32_t now_s)
+{
+    if (!tap_check(shared->tap, now_s))
+        return;
+    if (tap_fd(shared->tap) >= 0)
+        refresh_own(roster, shared);
+    else
+        meter_finish(roster->meter, shared->instances);
+}
+
+void roster_check(struct roster *roster, struct resolver *resolver, const char *forbidden, uint32_t now_s)
 {
     if (roster->meter == NULL)
         return;
-    for (size_t i = 0; i < roster->tap_count; i++) {
-        struct shared_tap *shared = &roster->taps[i];
-
-        if (!tap_check(shared->tap, now_s))
-            continue;
-        if (tap_fd(shared->tap) >= 0)
-            refresh_own(roster, shared);
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (forbidden != NULL)
+            tap_forbid(roster->taps[i].tap, forbidden);
         else
-            meter_finish(roster->meter, shared->instances);
-    }
+            check_tap(roster, &roster->taps[i], now_s);
     for (size_t i = 0; i < roster->count && resolver != NULL; i++)
         targets_ask(roster->instances[i].targets, resolver, now_s, roster->config->resolve_interval_s);
     check_files(roster, now_s);
@@ -265,7 +270,7 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
             roster_refilter(roster, shared);
         /* Whose name could not be resolved before was passed over in a file. */
         if (instance->replay != NULL && targets_unknown(instance->targets) < unknown)
-            replay_restart(instance->replay);
+            replay_repeat(instance->replay);
     }
 }
 

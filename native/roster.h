@@ -44,6 +44,8 @@ const struct config *roster_config(const struct roster *roster); /* NULL before 
 const struct meter *roster_meter(const struct roster *roster);   /* of the interfaces; NULL before the first */
 /* How many rows there may be under that configuration, but for those of what is over max_peers: each file has that many too. */
 uint32_t roster_max_peers(const struct config *config);
+/* Whether anything is captured under that configuration, or it has files alone. */
+bool roster_captures(const struct config *config);
 struct instance *roster_instances(struct roster *roster, size_t *count);
 
 /* Opens and closes what is measured in windows (window.h), by CLOCK_BOOTTIME seconds; also while nothing can be captured. True:
@@ -59,8 +61,9 @@ bool roster_await(const struct roster *roster, int timeout_ms);
  * those of windows is found there later on, is counted as ignored (`too_late`). */
 void roster_ended(struct roster *roster);
 
-/* now_s: monotonic seconds. Opens and closes taps and files, asks names that are due, lets flows expire. */
-void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s);
+/* now_s: monotonic seconds. Opens and closes taps and files, asks names that are due, lets flows expire. forbidden: NULL, or why
+ * no tap may be opened: each says so, and the files are read all the same. */
+void roster_check(struct roster *roster, struct resolver *resolver, const char *forbidden, uint32_t now_s);
 void roster_links_changed(struct roster *roster);
 void roster_answer(struct roster *roster, const struct resolve_answer *answer);
 void roster_clock_step(struct roster *roster);

@@ -120,6 +120,11 @@ static size_t count_interfaces(const struct config *config)
     return count;
 }
 
+bool roster_captures(const struct config *config)
+{
+    return count_files(config) < config->instance_count;
+}
+
 struct tap_settings roster_tap_settings(const struct roster *roster, const struct config *config, const char *interface)
 {
     size_t interfaces = count_interfaces(config);
@@ -198,7 +203,8 @@ static int start_one(struct roster *roster, const struct config *config, const s
     return 0;
 }
 
-/* A file is measured anew where something else is wanted of it: what was passed over does not come again. */
+/* A file is measured anew where something else is wanted of it: what was passed over does not come again, and what was measured
+ * is not what is asked for now. */
 static int go_on(struct roster *roster, const struct config *config, const struct config_instance *instance,
                  struct instance *kept)
 {

@@ -409,6 +409,12 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
     }
 }
 
+void tap_forbid(struct tap *tap, const char *why)
+{
+    tap->state = SEG_FAILED;
+    snprintf(tap->error, sizeof tap->error, "%s", why);
+}
+
 void tap_close(struct tap *tap)
 {
     close_capture(tap);

@@ -81,6 +81,9 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink);
  * look. */
 unsigned tap_rest_ms(struct tap *tap);
 
+/* In place of tap_check() where no capture may be opened: why not, and what to do. It is closed still. */
+void tap_forbid(struct tap *tap, const char *why);
+
 /* Closes the capture, for tap_check() to open anew. */
 void tap_close(struct tap *tap);
 

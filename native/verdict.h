@@ -13,7 +13,7 @@ struct verdict_causes {
     bool is_configured;        /* a configuration is in force, be it an older one */
     bool is_measuring;         /* there was memory for the meter */
     const char *configuration; /* what is wrong with the file */
-    const char *privilege;     /* why nothing may be captured */
+    const char *privilege;     /* why nothing may be measured */
     const char *memory;        /* why not all of it, or nothing, is measured */
     const char *sending;       /* what does not get to where the helper itself sends it */
 };

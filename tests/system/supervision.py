@@ -89,10 +89,11 @@ class Supervisor(Entered):
 
 
 @contextlib.contextmanager
-def supervised(stage, configuration, state="capturing"):
-    """A supervisor whose helper has got that far with this configuration; its pid is supervisor.state()[1]."""
+def supervised(stage, configuration, state="capturing", arguments=""):
+    """A supervisor whose helper has got that far with this configuration; its pid is supervisor.state()[1]. arguments: what follows
+    in the command line, as it is written in the supervisor's configuration."""
     stage.configure(configuration)
-    with Supervisor(stage) as supervisor:
+    with Supervisor(stage, arguments) as supervisor:
         supervisor.wait_for("RUNNING")
         stage.wait_for_state(state)
         yield supervisor

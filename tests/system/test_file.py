@@ -1,14 +1,15 @@
-"""`interface: file`: the running helper reads a capture file, beside what it captures live, and the check submits what it found."""
+"""`interface: file`: the helper under supervisord reads a capture file, beside what it captures live, and the check submits what it
+found."""
 
 import itertools
 import json
-import signal
 
 import pytest
 
 from network import Network
 from processes import BUILD, PYTHON3, SYSTEM, wait_until
 from stage import AGENT, CHECK, CONFIGURATION, LOG, PROGRAM, USER, Stage
+from supervision import supervised
 from test_read import LOCAL, OTHER, PEER, connection, pcap
 
 YEARS_AGO = 1400000000 * 10**9
@@ -55,8 +56,7 @@ def wait_for_trouble(stage, text, state="failed"):
 
 def test_it_is_read_once_and_its_rows_stay(stage):
     put(stage, trips(10))
-    stage.configure(ONE)
-    with stage.helper():
+    with supervised(stage, ONE):
         status = wait_until_read(stage, 10)
         assert status["helper"]["state"] == "capturing" and status["helper"]["error"] == ""
         instance, = status["instances"]
@@ -85,8 +85,7 @@ def run_checks(stage, times, interval_s, python=3):
 def test_the_check_submits_its_rows_once(stage, python):
     """The packets are years old; what they say became known now, and is said once."""
     put(stage, trips(10))
-    stage.configure(ONE)
-    with stage.helper():
+    with supervised(stage, ONE):
         wait_until_read(stage, 10)
         first, second = run_checks(stage, 2, 2, python)
         gauges = {name: value for name, value, tags, _ in first["metrics"]}
@@ -103,8 +102,7 @@ def test_the_check_submits_its_rows_once(stage, python):
 
 def test_a_collector_that_comes_late_gets_no_old_value(stage):
     put(stage, trips(10))
-    stage.configure(ONE)
-    with stage.helper():
+    with supervised(stage, ONE):
         wait_until_read(stage, 10)
         # A first run looks back as far as one interval of the Agent.
         wait_until(lambda: stage.check(3).gauges() == {}, 60, "an old value is no value", 2)
@@ -113,8 +111,7 @@ def test_a_collector_that_comes_late_gets_no_old_value(stage):
 
 def test_both_directions_where_nobody_says_who_is_local(stage):
     put(stage, trips(5))
-    stage.configure(ONE.replace("    local_nets: [%s]\n" % LOCAL, "").replace("ips: [%s]" % PEER, "all_peers: true"))
-    with stage.helper():
+    with supervised(stage, ONE.replace("    local_nets: [%s]\n" % LOCAL, "").replace("ips: [%s]" % PEER, "all_peers: true")):
         status = stage.wait_for_status(lambda s: len(s["peers"]) == 2 and s["instances"][0]["state"] == "stopped")
         assert {(p["src"], p["dst"]) for p in status["peers"]} == {(LOCAL, PEER), (PEER, LOCAL)}
         read = [json.loads(line) for line in stage.run(PROGRAM, "read", "--json", FILE).splitlines()]
@@ -125,9 +122,8 @@ def test_both_directions_where_nobody_says_who_is_local(stage):
 def test_names_are_resolved_before_it_is_read(stage):
     stage.write("/etc/hosts", "127.0.0.1 localhost\n%s db.example\n" % PEER)
     put(stage, trips(5) + trips(3, peer=OTHER, local="2001:db8::1", port=81))
-    stage.configure(ONE.replace("ips: [%s]" % PEER, "hosts: [db.example, late.example]").replace(
-        "local_nets: [%s]" % LOCAL, "local_nets: [%s, '2001:db8::1']" % LOCAL))
-    with stage.helper():
+    text = ONE.replace("ips: [%s]" % PEER, "hosts: [db.example, late.example]")
+    with supervised(stage, text.replace("local_nets: [%s]" % LOCAL, "local_nets: [%s, '2001:db8::1']" % LOCAL)):
         status = wait_until_read(stage, 5)
         assert [p["dst"] for p in status["peers"]] == ["db.example"]
         assert "late.example" in status["instances"][0]["warning"]
@@ -137,77 +133,9 @@ def test_names_are_resolved_before_it_is_read(stage):
         assert {p["dst"]: p["samples"] for p in status["peers"]} == {"db.example": 5, "late.example": 3}
 
 
-def test_sighup_reads_what_changed_and_nothing_else(stage):
-    put(stage, trips(10) + trips(4, peer="10.1.0.3", port=81))
-    stage.configure(ONE)
-
-    def reads():
-        return stage.read(LOG).count(FILE + ": reading")
-
-    with stage.helper() as helper:
-        before = wait_until_read(stage, 10)
-        births = {row["birth"] for row in stage.segment()["rows"]}
-        for number, text in enumerate([ONE, ONE.replace("from:file", "from:elsewhere"),
-                                       ONE + "  - {interface: lo, all_peers: true}\n"], 1):
-            stage.configure(text)
-            helper.signal(signal.SIGHUP)
-            wait_until(lambda n=number: stage.read(LOG).count("SIGHUP: reading") == n, what="SIGHUP %d" % number)
-            stage.wait_for_publications(2)
-            assert [p for p in stage.status()["peers"] if p["iface"] == "file"] == before["peers"]
-        assert reads() == 1 and births <= {row["birth"] for row in stage.segment()["rows"]}
-        stage.configure(ONE.replace("ips: [%s]" % PEER, "ips: [%s, 10.1.0.3]" % PEER))
-        wait_until_read(stage, 14)
-        assert reads() == 2
-        stage.configure(ONE.replace("  - interface: file", "  - interface: file\n    group_by: subnet"))
-        stage.wait_for_status(lambda s: [p["dst"] for p in s["peers"]] == ["10.1.0.0/24"] and s["peers"][0]["samples"] == 10)
-
-
-def test_a_file_that_takes_its_place_is_read_anew(stage):
-    put(stage, trips(10))
-    stage.configure(ONE)
-    with stage.helper():
-        wait_until_read(stage, 10)
-        births = {row["birth"] for row in stage.segment()["rows"]}
-        put(stage, trips(3, start=YEARS_AGO - 10**15))
-        wait_until_read(stage, 3)
-        assert not births & {row["birth"] for row in stage.segment()["rows"]}
-        # The same inode, with more in it.
-        data = pcap(trips(3) + trips(4, port=81, start=YEARS_AGO + 10**12))
-        stage.path(FILE).write_bytes(data)
-        wait_until_read(stage, 7)
-        stage.run("rm", FILE)
-        stage.wait_for_publications(4)
-        assert wait_until_read(stage, 7)["helper"]["state"] == "capturing", "what was read may go"
-
-
-def test_what_stands_in_the_way_is_named_and_waited_for(stage):
-    """Missing, not for the helper's user, a folder, a FIFO, no capture, empty: each its own text, and each mended while it runs."""
-    stage.configure(ONE)
-    with stage.helper() as helper:
-        wait_for_trouble(stage, "no such file; put the capture there or correct `pcap`")
-        check = stage.check()
-        assert (check.status, check.service_status) == ("ERROR", "CRITICAL") and "no such file" in check.service_message
-        put(stage, trips(2), mode="600")
-        wait_for_trouble(stage, "go-metro may not read it; make it readable")
-        stage.run("chmod", "644", FILE)
-        wait_until_read(stage, 2)
-        for obstacle, text in (('mkdir "$1"', "a folder, not a capture file"), ('mkfifo "$1"', "a FIFO, not a capture file"),
-                               ('echo "no capture" >"$1"', "not a pcap or pcapng capture"), (': >"$1"', "the file is empty")):
-            stage.script('rm -rf "$1"; ' + obstacle, FILE)
-            wait_for_trouble(stage, text)
-            assert stage.check().service_status == "CRITICAL"
-        stage.run("rm", FILE)
-        put(stage, trips(3))
-        wait_until_read(stage, 3)
-        assert stage.check().service_status == "OK"
-        assert helper.alive()
-        assert stage.read(LOG).count("may not read it") == 1, "each is logged once"
-
-
 def test_a_file_that_is_cut_off_gives_what_is_whole(stage):
     put(stage, trips(10), cut=100)
-    stage.configure(ONE)
-    with stage.helper():
+    with supervised(stage, ONE):
         stage.wait_for_status(lambda s: samples(s) > 0 and s["instances"][0]["state"] == "stopped"
                               and "the capture is cut off" in s["instances"][0]["warning"])
         check = stage.check()
@@ -225,8 +153,9 @@ def test_a_large_file_takes_nothing_from_an_interface():
         frames = list(itertools.chain.from_iterable(
             trips(100, port=1024 + n, start=YEARS_AGO + n * 10**9) for n in range(1700)))
         put(stage, frames, path=FOLDER + "/ready.pcap")
-        stage.configure(ONE.replace(FILE, FOLDER + "/large.pcap") + "  - {interface: near0, ips: [10.77.0.2]}\n")
-        with stage.helper() as helper, network.serve():
+        text = ONE.replace(FILE, FOLDER + "/large.pcap") + "  - {interface: near0, ips: [10.77.0.2]}\n"
+        with supervised(stage, text, "degraded") as supervisor, network.serve():
+            pid = supervisor.state()[1]
             stage.wait_for_status(lambda s: s["instances"] and s["instances"][-1]["state"] == "capturing")
             stage.script('cp "$1" "$2"', FOLDER + "/ready.pcap", FOLDER + "/large.pcap")
             client = network.near.start(PYTHON3, SYSTEM / "traffic.py", "client", network.FAR[4], 5000, "--count", 0)
@@ -236,7 +165,7 @@ def test_a_large_file_takes_nothing_from_an_interface():
             live = status["instances"][-1]
             assert live["dropped"] == 0 and live["refused_flows"] == 0
             assert status["instances"][0]["refused_flows"] == 0
-            assert helper.alive()
+            assert supervisor.state() == ("RUNNING", pid)
             row, = [p for p in stage.status()["peers"] if p["iface"] == "near0"]
             assert 1 <= row["rtt_ms"]["min"] < 2 and row["rtt_ms"]["p50"] < 3
 
@@ -247,8 +176,7 @@ def test_several_files_and_an_interface_side_by_side(stage):
         path = "%s/%d.pcap" % (FOLDER, number)
         put(stage, trips(number + 2, peer="10.1.0.%d" % (10 + number)), path=path)
         text += "  - {interface: file, pcap: %s, local_nets: [%s], all_peers: true, tags: [n:%d]}\n" % (path, LOCAL, number)
-    stage.configure(text + "  - {interface: lo, ips: [127.0.0.1]}\n")
-    with stage.helper():
+    with supervised(stage, text + "  - {interface: lo, ips: [127.0.0.1]}\n"):
         status = stage.wait_for_status(lambda s: samples(s) == 9 and [i["state"] for i in s["instances"]] == ["stopped"] * 3 + ["capturing"])
         assert {p["dst"]: p["samples"] for p in status["peers"]} == {"10.1.0.10": 2, "10.1.0.11": 3, "10.1.0.12": 4}
         run, = run_checks(stage, 1, 1)
@@ -259,6 +187,5 @@ def test_several_files_and_an_interface_side_by_side(stage):
 
 def test_a_filter_of_the_command_line_holds_for_files_too(stage):
     put(stage, trips(5) + trips(4, port=81))
-    stage.configure(ONE)
-    with stage.helper("-f=port 81"):
+    with supervised(stage, ONE, arguments=' -f="port 81"'):
         wait_until_read(stage, 4)

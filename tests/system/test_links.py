@@ -38,10 +38,10 @@ def rename(network, old, new):
     network.near.ip("addr replace %s/24 dev %s" % (network.NEAR[4], new))
 
 
-def wait_until_measured(stage, dst, **keys):
+def wait_until_measured(stage, dst, timeout=20, **keys):
     """Five more of them."""
     before = total(rows_to(stage, dst, **keys), "samples")
-    wait_until(lambda: total(rows_to(stage, dst, **keys), "samples") > before + 5, what=lambda: stage.status())
+    wait_until(lambda: total(rows_to(stage, dst, **keys), "samples") > before + 5, timeout, lambda: stage.status())
 
 
 def assert_not_measured(stage, dst, **keys):
@@ -126,6 +126,61 @@ def test_it_comes_goes_and_comes_again_with_traffic(place):
             stage.wait_for_state("capturing")
         network.exchange(count=10)
         stage.wait_for_status(lambda s: total(s["peers"], "timed") >= 33)
+        assert supervisor.state() == ("RUNNING", pid)
+
+
+DOWN = "the interface near0 is down; bring it up"
+
+
+def test_it_goes_down_and_comes_up_again_with_traffic(place):
+    """A connection that outlives it and one that begins after it are measured, and what is on another interface all the time."""
+    network, stage = place
+    text = ON_NEAR0 + INSTANCE % ("lo", "127.4.0.1", "n:2")
+    with contextlib.ExitStack() as undo:
+        supervisor = undo.enter_context(supervised(stage, text))
+        undo.enter_context(conversation(network.near, network.far, "10.77.0.2"))
+        beside = undo.enter_context(conversation(stage, stage, "127.4.0.1"))
+        pid = supervisor.state()[1]
+        for times in (1, 2):
+            wait_until_measured(stage, "10.77.0.2")
+            network.near.ip("link set near0 down")
+            status = stage.wait_for_state("degraded", DOWN)
+            assert [i["state"] for i in status["instances"]] == ["failed", "capturing"]
+            for python in (2, 3):
+                on_near0, on_lo = stage.checks(python)
+                assert (on_near0.status, on_near0.service_status) == ("ERROR", "CRITICAL") and DOWN in on_near0.service_message
+                assert on_near0.gauges(iface="near0") == {}
+                assert (on_lo.status, on_lo.service_status) == ("OK", "OK") and on_lo.gauges(iface="lo"), on_lo
+            assert_not_measured(stage, "10.77.0.2")
+            assert len(captures(stage)) == 1, "that of lo"
+            network.near.ip("link set near0 up")
+            status = stage.wait_for_state("capturing")
+            assert status["instances"][0]["error"] == ""
+            wait_until_measured(stage, "10.77.0.2", 60)  # TCP tries again after twice as long as the last time
+            with network.serve(port=5000 + times):
+                said = network.exchange(port=5000 + times, count=10)
+            stage.wait_for_status(lambda s, n=1 + times: rows_to(stage, "10.77.0.2")[0]["flows"] >= 2 * n - 1)
+            assert said["total_retrans"] > 0 or rows_to(stage, "10.77.0.2")[0]["handshake_samples"] == 1 + times
+            assert [check.service_status for check in stage.checks()] == ["OK", "OK"]
+        row, = rows_to(stage, "10.77.0.2")
+        assert row["flows"] == 5, "the one that goes on is picked up in the middle, twice, and two begin"
+        assert 2 <= row["rtt_ms"]["min"] and row["rtt_ms"]["max"] < 500, "no round trip lasts as long as it was down"
+        beside.wait_until_all_is_measured(lambda: rows_to(stage, "127.4.0.1"))
+        assert stage.read(LOG).count("near0: capturing with a ring") == 3 and supervisor.state() == ("RUNNING", pid)
+
+
+def test_it_goes_down_for_a_moment(place):
+    """Too short to be seen as a state, now and then: it is measured all the same."""
+    network, stage = place
+    with supervised(stage, ON_NEAR0) as supervisor, network.serve():
+        pid = supervisor.state()[1]
+        for pause_s in 2 * (0, 0.2, 0.15, 0.1, 0.05):  # at the end the capture is still open
+            network.near.run("sh", "-ec", "ip link set near0 down; sleep %g; ip link set near0 up" % pause_s)
+        stage.wait_for_state("capturing")
+        network.exchange(count=20)
+        stage.wait_for_status(lambda s: are_settled(s["peers"], 21))
+        assert rows_to(stage, "10.77.0.2")[0]["handshake_samples"] == 1
+        assert stage.status()["helper"]["error"] == "" and stage.check().service_status == "OK"
         assert supervisor.state() == ("RUNNING", pid)
 
 

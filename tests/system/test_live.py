@@ -7,6 +7,7 @@ import pathlib
 import pwd
 import re
 import signal
+import statistics
 import termios
 import time
 
@@ -85,7 +86,7 @@ def test_json_is_the_news_of_each_interval(network):
     for row in (row for row in rows if row["samples"]):
         times = row["rtt_ms"]
         assert 19 < times["min"] <= times["p50"] <= times["p95"] <= times["p99"] <= times["max"]
-        assert times["min"] <= times["mean"] <= times["max"] and 20 <= times["mean"] < 25 and 20 <= times["last"] < 40
+        assert times["min"] <= times["mean"] <= times["max"] and 20 <= times["p50"] < 25 and 20 <= times["last"] <= times["max"]
 
 
 def test_samples_come_as_they_happen(network):
@@ -99,7 +100,7 @@ def test_samples_come_as_they_happen(network):
         samples = objects(process.out)
     assert {(s["type"], s["src"], s["dst"], s["dport"]) for s in samples} == {("sample", NEAR, FAR, 5000)}
     assert [s["kind"] for s in samples[:2]] == ["syn", "data"]
-    assert all(20e6 <= s["rtt_ns"] < 60e6 for s in samples)
+    assert all(20e6 <= s["rtt_ns"] for s in samples) and statistics.median(s["rtt_ns"] for s in samples) < 25e6
 
 
 def test_a_filter(network):
@@ -408,8 +409,8 @@ def test_it_follows_the_window(network):
         text = process.wait_for_screen(lambda text: "JITTER" not in text and "more rows" in text)
         assert len(text.splitlines()) <= 12 and text.splitlines()[0].startswith("lo  0:00:")
         process.resize(80, 100)
-        text = process.wait_for_screen(lambda text: "more rows" not in text and text.count("127.1.0.") >= 40)
-        assert "in flight:" in text.splitlines()[-1]
+        text = process.wait_for_screen(lambda text: "more rows" not in text and "in flight:" in text.rpartition("\n")[2])
+        assert text.count("127.1.0.") >= 40
         assert process.screen.history == []
         process.resize(80, 24)
         process.type("\x03")

@@ -1,5 +1,5 @@
-"""Configurations as they were written for the Go program run unchanged: each is right to `check-config`, to the helper with the
-interfaces that it names, and to the check; and every peer that it names is measured."""
+"""Configurations as they were written for the Go program run unchanged: each is right to `check-config`, to the helper under
+supervisord with the interfaces that it names, and to the check; and every peer that it names is measured."""
 
 import ipaddress
 import subprocess
@@ -10,6 +10,7 @@ import yaml
 from network import Namespace
 from processes import BUILD, PYTHON3, REPOSITORY, SYSTEM
 from stage import Stage
+from supervision import Supervisor
 from test_read import LOCAL, PEER, connection, pcap
 
 FILES = sorted((SYSTEM / "old_configs").glob("*.yaml")) + [REPOSITORY / "tests" / "unit" / "data" / "config" / "valid_old.yaml"]
@@ -77,8 +78,9 @@ def test_it_runs_and_measures(path):
         ends = [(i["interface"], addresses[i["interface"]], peer) for i in instances if i["interface"] != "file"
                 for peer, _ in peers_of(i, names)]
         traffic = [PYTHON3, SYSTEM / "connections.py"] + [word for end in ends for word in end]
-        with stage.helper() as helper, stage.start(*traffic) as connections:
+        with Supervisor(stage) as supervisor, stage.start(*traffic) as connections:
             connections.wait_for_output("ready")
+            pid = supervisor.wait_for("RUNNING")
             status = stage.wait_for_status(lambda s: is_measured(s, instances, names), 60, "every peer is measured")
             assert status["helper"]["state"] == "capturing"
             assert [i["interface"] for i in status["instances"]] == [i["interface"] for i in instances]
@@ -89,4 +91,4 @@ def test_it_runs_and_measures(path):
                     own = {str(tag) for tag in instance.get("tags") or []} | {"iface:" + instance["interface"]}
                     # A file's values are submitted while they are new, and that may have been a while ago.
                     assert instance["interface"] == "file" or any(own <= tags for tags in gauges), "its tags: %s" % own
-            assert helper.alive()
+            assert supervisor.state() == ("RUNNING", pid)

@@ -119,3 +119,62 @@ def test_one_that_may_not_be_read_leaves_it_in_force(stage):
         stage.run("chmod", "644", PATH)
         stage.wait_for_state("capturing")
         talk.wait_until_all_is_measured(lambda: rows_to(stage, PEER))
+
+
+def replace(stage, text):
+    """By a rename, of the same time and size: the new one is told by being another."""
+    stage.write(PATH + ".other", text)
+    stage.script('touch -r "$1" "$1.other"; mv "$1.other" "$1"', PATH)
+
+
+def overwrite(stage, text):
+    """In place, by one write of the same size."""
+    with open(stage.path(PATH), "r+", encoding="ascii") as file:
+        file.write(text)
+
+
+def births(stage):
+    return [row["birth"] for row in stage.segment()["rows"]]
+
+
+@pytest.mark.parametrize("change", [replace, overwrite])
+def test_a_file_that_changes_is_enough(stage, change):
+    """Nobody sends a signal. What is measured goes on: the same connection, its rows and counters, each of its round trips."""
+    second = FIRST.replace("n:1", "n:2")
+    assert len(second) == len(FIRST)
+    with supervised(stage, FIRST) as supervisor, conversation(stage, stage, PEER, interval=0.002) as talk:
+        pid = supervisor.state()[1]
+        status = stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] > 50)
+        born = births(stage)
+        for number, text in enumerate((second, FIRST.replace("n:1", "n:3"), second), 2):
+            change(stage, text)
+            wait_until(lambda count=number: in_force(stage) == count, what=lambda: stage.read(LOG))
+            before, status = status, stage.wait_for_status(
+                lambda s, n=status["peers"][0]["samples"]: s["peers"] and s["peers"][0]["samples"] > n + 50)
+            was, now = before["instances"][0], status["instances"][0]
+            assert now["received"] > was["received"] and (now["flows"], now["open_flows"]) == (was["flows"], 1)
+            row, = rows_to(stage, PEER)
+            assert (row["flows"], row["handshake_samples"]) == (1, 1) and births(stage) == born
+        for python in (2, 3):
+            check = stage.check(python)
+            assert check.status == "OK" and {"n:2", "dst:" + PEER} <= check.tags(dst=PEER), check
+        # A wrong one changes nothing but what is said.
+        stage.write(COLLECTORS, second)
+        change(stage, FIRST.replace("127.4.0.2", "127.4.0.x"))
+        status = stage.wait_for_state("degraded", "127.4.0.x")
+        assert [i["state"] for i in status["instances"]] == ["capturing"] and in_force(stage) == 4
+        seen = rows_to(stage, PEER)[0]["samples"]
+        stage.wait_for_status(lambda s: s["peers"][0]["samples"] > seen + 50, what="it is measured by the old one")
+        check = stage.check(configuration=COLLECTORS)
+        assert check.status == "WARNING" and "127.4.0.x" in check.service_message and check.gauges(dst=PEER, n="2")
+        change(stage, second)
+        assert stage.wait_for_state("capturing")["helper"]["error"] == ""
+        talk.wait_until_all_is_measured(lambda: rows_to(stage, PEER))
+        row, = rows_to(stage, PEER)
+        assert (row["flows"], row["handshake_samples"]) == (1, 1) and births(stage) == born
+        instance, = stage.status()["instances"]
+        assert (instance["flows"], instance["dropped"]) == (1, 0)
+        log = stage.read(LOG)
+        assert "SIGHUP" not in log and log.count("lo: capturing with a ring") == 1
+        assert log.count("the configuration file changed: reading") == 5
+        assert supervisor.state() == ("RUNNING", pid)

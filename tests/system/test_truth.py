@@ -28,9 +28,8 @@ class Truth:
         trips = [trip.ns / 1e6 for trip in network.relay_round_trips(version) if trip.port == connection["port"]]
         self.count = len(trips)
         self.median = statistics.median(trips)
-        # tcpi_rtt is smoothed: its last value is of the last exchanges, its median after each of all of them.
         self.sources = {"avg": {"relay": list(smoothed(trips))[-1], "tcpi_rtt": connection["rtt_us"] / 1e3},
-                        "p50": {"relay": self.median, "tcpi_rtt": connection["median_rtt_us"] / 1e3}}
+                        "p50": {"relay": self.median, "the kernel": connection["median_rtt_us"] / 1e3}}
 
     def errors(self, where, values):
         """What is further from a source than it may be."""

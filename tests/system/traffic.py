@@ -6,8 +6,8 @@
 
 Both ends use TCP_NODELAY, and cubic where they may. The server says "ready" and its port (PORT 0: a free one) and serves until it
 is killed. The client sends --count requests (0: until SIGTERM or SIGINT), each after the answer to the one before, and prints one
-JSON object: the connection's ports, what TCP_INFO says of it once nothing is in flight, and the median of what it said after each
-answer."""
+JSON object: the connection's ports, what TCP_INFO says of it once nothing is in flight, and the median of the round trips that the
+kernel took, by what TCP_INFO said after each answer."""
 
 import argparse
 import contextlib
@@ -84,22 +84,30 @@ def tcp_info(connection):
     return {name: words[at] for name, at in TCP_INFO_WORDS.items()}
 
 
+def unsmoothed(before_us, after_us):
+    """The round trip, to 7 us, that made a tcpi_rtt another: srtt = 7/8 srtt + 1/8 rtt (RFC 6298). What the kernel smooths has one late
+    answer in it for ten more; the median of what it took has not."""
+    return 8 * after_us - 7 * before_us
+
+
 def client(arguments):
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    rtts_us = []
+    smoothed_us = []
     request = REQUEST.pack(arguments.request, arguments.response) + b"q" * (arguments.request - REQUEST.size)
     source = (arguments.bind, 0) if arguments.bind else None
     with socket.create_connection((arguments.address, arguments.port), timeout=30, source_address=source) as connection:
         configure(connection)
-        while not stopped.is_set() and (arguments.count == 0 or len(rtts_us) < arguments.count):
+        smoothed_us.append(tcp_info(connection)["rtt_us"])
+        while not stopped.is_set() and (arguments.count == 0 or len(smoothed_us) <= arguments.count):
             connection.sendall(request)
             if receive_exactly(connection, arguments.response) is None:
                 sys.exit("traffic: the server closed the connection")
-            rtts_us.append(tcp_info(connection)["rtt_us"])
+            smoothed_us.append(tcp_info(connection)["rtt_us"])
             stopped.wait(arguments.interval)
         wait_until_acknowledged(connection)
+        rtts_us = list(map(unsmoothed, smoothed_us, smoothed_us[1:]))
         result = {"port": connection.getsockname()[1], "peer_port": arguments.port, "exchanges": len(rtts_us)}
         result.update(tcp_info(connection), median_rtt_us=statistics.median(rtts_us) if rtts_us else None)
     print(json.dumps(result), flush=True)

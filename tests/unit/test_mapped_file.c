@@ -14,7 +14,7 @@
 
 #include "folder_fixture.h" /* behind the module, which has a name of its own for what this one calls path */
 
-enum { MIB = 1 << 20, SIZE = 24 * MIB };
+enum { MIB = 1 << 20, WINDOW = (int)MAPPED_FILE_WINDOW, BEYOND = WINDOW + MIB, SIZE = 3 * BEYOND + WINDOW };
 
 /* No two pages are alike. */
 static uint8_t byte_at(size_t at)
@@ -68,7 +68,7 @@ static void stays_a_window(void **state)
     assert_true(read_on(&file, 0, SIZE, false) > SIZE - MIB); /* what would be without */
     assert_int_equal(fclose(file.stream), 0);
     assert_non_null(mapped_file_open(&file, path));
-    assert_in_range(read_on(&file, 0, SIZE, true), 1, MAPPED_FILE_WINDOW + MIB);
+    assert_in_range(read_on(&file, 0, SIZE, true), 1, WINDOW + MIB);
     assert_int_equal(fgetc(file.stream), EOF);
     assert_int_equal(fclose(file.stream), 0);
 }
@@ -88,7 +88,7 @@ static void adopts_what_is_open(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), -1);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_non_null(mapped_file_adopt(&file, fd));
-    assert_in_range(read_on(&file, 0, SIZE, true), 1, MAPPED_FILE_WINDOW + MIB);
+    assert_in_range(read_on(&file, 0, SIZE, true), 1, WINDOW + MIB);
     assert_int_equal(fclose(file.stream), 0);
     assert_null(mapped_file_adopt(&file, -1));
 }
@@ -103,13 +103,13 @@ static void releases_and_loses_nothing(void **state)
     assert_non_null(mapped_file_open(&file, path));
     for (unsigned i = 0; i < 2; i++) {
         rewind(file.stream);
-        read_on(&file, 0, MAPPED_FILE_WINDOW - 1, false);
+        read_on(&file, 0, WINDOW - 1, false);
         mapped_file_release(&file);
-        assert_int_equal(file.released, i == 0 ? 0 : 5 * MIB);
-        read_on(&file, MAPPED_FILE_WINDOW - 1, 5 * MIB + 5, false);
+        assert_int_equal(file.released, i == 0 ? 0 : BEYOND);
+        read_on(&file, WINDOW - 1, BEYOND + 5, false);
         mapped_file_release(&file);
-        assert_int_equal(file.released, 5 * MIB);
-        read_on(&file, 5 * MIB + 5, SIZE, false);
+        assert_int_equal(file.released, BEYOND);
+        read_on(&file, BEYOND + 5, SIZE, false);
     }
     assert_int_equal(fclose(file.stream), 0);
 }
@@ -126,22 +126,22 @@ static void leaves_alone_what_comes_in_the_place_of_another_file(void **state)
     assert_non_null(mapped_file_open(&file, path));
     read_on(&file, 0, 100, false);
     assert_non_null(mapped_file_open(&other, path));
-    read_on(&other, 0, 5 * MIB, true);
+    read_on(&other, 0, BEYOND, true);
     for (int i = 0; i < 2; i++) { /* wherever the two lie */
         struct mapped_file *gone = i == 0 ? &other : &file;
 
         if (i == 1) {
             assert_non_null(mapped_file_open(&other, path));
-            read_on(&other, 0, 5 * MIB, true);
+            read_on(&other, 0, BEYOND, true);
         }
-        read_on(i == 0 ? &file : &other, i == 0 ? 100 : 5 * MIB, i == 0 ? 5 * MIB : 10 * MIB, true);
+        read_on(i == 0 ? &file : &other, i == 0 ? 100 : BEYOND, i == 0 ? BEYOND : 2 * BEYOND, true);
         place = (i == 0 ? &file : &other)->mapping;
         assert_non_null(place);
         assert_int_equal(fclose(gone->stream), 0);
         others = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
         if (others != MAP_FAILED) { /* it was the one that is gone */
             memset(others, 0xa5, SIZE);
-            read_on(i == 0 ? &file : &other, i == 0 ? 5 * MIB : 10 * MIB, i == 0 ? 10 * MIB : 15 * MIB, true);
+            read_on(i == 0 ? &file : &other, i == 0 ? BEYOND : 2 * BEYOND, i == 0 ? 2 * BEYOND : 3 * BEYOND, true);
             for (size_t at = 0; at < SIZE; at++)
                 assert_int_equal(others[at], 0xa5);
             munmap(others, SIZE);
@@ -168,7 +168,7 @@ static size_t length_of(const char *mapping)
 /* stdio moves the mapping then, if there is no room behind it; what comes to where it was is not ours to release. */
 static void moves_with_a_longer_file(void **state)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE), length = 8 * MIB + 100, end = 8 * MIB + page;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), length = 2 * WINDOW + 100, end = 2 * WINDOW + page;
     struct mapped_file file;
     char *before, *room;
     uint8_t *others;
@@ -176,25 +176,25 @@ static void moves_with_a_longer_file(void **state)
     (void)state;
     write_file(length);
     assert_non_null(mapped_file_open(&file, path));
-    read_on(&file, 0, 4 * MIB, false);
+    read_on(&file, 0, WINDOW, false);
     mapped_file_release(&file);
     before = file.mapping;
     assert_non_null(before);
     assert_int_equal(length_of(before), end);
     room = mmap(before + end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    read_on(&file, 4 * MIB, length - 1, false);
+    read_on(&file, WINDOW, length - 1, false);
     append_file("ab", length, SIZE);
     read_on(&file, length - 1, length + 10, false); /* it has moved, and the end is in a page that it had */
-    others = mmap(before, 8 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    others = mmap(before, 2 * WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     assert_ptr_equal(others, before);
-    memset(others, 0xa5, 8 * MIB);
+    memset(others, 0xa5, 2 * WINDOW);
     mapped_file_release(&file);
-    for (size_t i = 0; i < 8 * MIB; i += page)
+    for (size_t i = 0; i < 2 * WINDOW; i += page)
         assert_int_equal(others[i], 0xa5);
-    assert_in_range(read_on(&file, length + 10, SIZE, true), 1, MAPPED_FILE_WINDOW + MIB);
+    assert_in_range(read_on(&file, length + 10, SIZE, true), 1, WINDOW + MIB);
     assert_ptr_not_equal(file.mapping, before);
     assert_int_equal(fclose(file.stream), 0);
-    munmap(others, 8 * MIB);
+    munmap(others, 2 * WINDOW);
     if (room != MAP_FAILED)
         munmap(room, page);
 }

@@ -373,6 +373,109 @@ static void test_restarted_while_it_is_read(void **state)
     assert_int_equal(sum_up().samples, 5000);
 }
 
+/* What was measured is for others than those who are wanted now. */
+static void test_other_peers_are_wanted_and_it_is_gone(void **state)
+{
+    uint64_t revision;
+
+    (void)state;
+    write_capture(path, 3, 1000);
+    pass(1);
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 3);
+    assert_int_equal(unlink(path), 0);
+    revision = replay_revision(replay);
+    replay_restart(replay);
+    assert_int_equal(sum_up().rows, 0);
+    assert_int_equal(meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets, 0);
+    assert_int_not_equal(replay_revision(replay), revision);
+    pass(5);
+    assert_int_equal(replay_state(replay), SEG_FAILED);
+    assert_text("it is gone, and what is asked of it has changed since it was read; put it there again", " (waiting for it)");
+    write_capture(path, 2, 1000);
+    pass(REST_S + 1);
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_int_equal(sum_up().samples, 2);
+}
+
+/* Where it was never there nothing was forgotten. */
+static void test_other_peers_are_wanted_and_it_never_was(void **state)
+{
+    (void)state;
+    pass(1);
+    replay_restart(replay);
+    pass(1);
+    assert_text("no such file; put the capture there or correct `pcap`", " (waiting for it)");
+}
+
+static void test_more_is_known(void **state)
+{
+    (void)state;
+    write_capture(path, 3, 1000);
+    replay_repeat(replay); /* it will be read for all of them */
+    pass(1);
+    replay_read(replay, ALL);
+    pass(5);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    replay_repeat(replay);
+    assert_int_equal(sum_up().samples, 3); /* as long as there is nothing better */
+    pass(1);
+    assert_true(replay_is_reading(replay));
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 3);
+    pass(5);
+    assert_false(replay_is_reading(replay)); /* once */
+}
+
+static void test_more_is_known_and_it_is_gone(void **state)
+{
+    char away[sizeof path + 8];
+
+    (void)state;
+    snprintf(away, sizeof away, "%s.away", path);
+    write_capture(path, 3, 1000);
+    pass(1);
+    replay_read(replay, ALL);
+    assert_int_equal(rename(path, away), 0);
+    pass(5);
+    assert_string_equal(replay_warning(replay), ""); /* what was read may go */
+    replay_repeat(replay);
+    pass(5);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_int_equal(sum_up().samples, 3);
+    assert_non_null(strstr(replay_warning(replay), "names were resolved after it was read, and it is gone; put it there again"));
+    assert_int_equal(rename(away, path), 0);
+    pass(1);
+    assert_true(replay_is_reading(replay));
+    replay_read(replay, ALL);
+    assert_string_equal(replay_warning(replay), "");
+    assert_int_equal(sum_up().samples, 3);
+}
+
+/* What is open is read to its end, and is all that there will be. */
+static void test_more_is_known_while_it_is_read_and_gone(void **state)
+{
+    (void)state;
+    write_capture(path, 5000, 1000);
+    pass(1);
+    replay_read(replay, 1);
+    assert_int_equal(unlink(path), 0);
+    replay_repeat(replay);
+    pass(1);
+    assert_true(replay_is_reading(replay));
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 5000);
+    assert_non_null(strstr(replay_warning(replay), "it is gone"));
+    write_capture(path, 2, 1000);
+    pass(1);
+    assert_false(replay_is_reading(replay)); /* another, which rests first */
+    pass(REST_S);
+    replay_read(replay, ALL);
+    assert_int_equal(sum_up().samples, 2);
+    assert_string_equal(replay_warning(replay), "");
+}
+
 static void test_a_filter_holds(void **state)
 {
     const struct meter_options options = { .max_flows = 10, .max_peers = 10, .idle_ttl_s = 300 };
@@ -432,6 +535,11 @@ int main(void)
         TEST(test_what_may_not_be_read),
         TEST(test_waits_for_names_and_not_for_ever),
         TEST(test_restarted_while_it_is_read),
+        TEST(test_other_peers_are_wanted_and_it_is_gone),
+        TEST(test_other_peers_are_wanted_and_it_never_was),
+        TEST(test_more_is_known),
+        TEST(test_more_is_known_and_it_is_gone),
+        TEST(test_more_is_known_while_it_is_read_and_gone),
         TEST(test_a_filter_holds),
         TEST(test_a_long_path_leaves_room_for_the_cause),
     };

@@ -76,7 +76,7 @@ static void begin(const char *keys)
     assert_non_null(roster);
     assert_int_equal(roster_apply(roster, parse("", keys)), 0);
     (void)roster_turn_windows(roster, BEGUN_S);
-    roster_check(roster, NULL, BEGUN_S);
+    roster_check(roster, NULL, NULL, BEGUN_S);
     assert_int_equal(tap_state(roster->taps[0].tap), SEG_CAPTURING);
     usleep(2000);
 }
@@ -186,7 +186,7 @@ static void a_capture_that_another_one_follows_is_emptied_first(void **state)
     drain();
     expect(FRAMES, 0);
     assert_int_equal(roster_apply(roster, other), 0);
-    roster_check(roster, NULL, BEGUN_S + 1);
+    roster_check(roster, NULL, NULL, BEGUN_S + 1);
     usleep(2000);
     send_frames(5);
     usleep((useconds_t)(TAP_LAST_BLOCK_NS / 1000));
