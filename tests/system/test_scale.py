@@ -239,7 +239,8 @@ def some_of(texts, beginning, end):
 def members_and_strangers(texts):
     """Of each kind of entry a few: addresses that it has in it, and their nearest neighbours that nothing in the list has."""
     members, strangers = [], []
-    for text in some_of(texts, "127.6", "") + some_of(texts, "127.6", "/28") + some_of(texts, "2001", "::1") + some_of(texts, "2001", "::/64"):
+    kinds = ("127.6", ""), ("127.6", "/28"), ("2001", "::1"), ("2001", "::/64")
+    for text in (text for kind in kinds for text in some_of(texts, *kind)):
         block = ipaddress.ip_network(text)
         members += [str(block[0]), str(block[-1])]
         strangers += [str(block[0] - 1), str(block[-1] + 1)]
