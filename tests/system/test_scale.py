@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import random
+import signal
 
 import pytest
 
@@ -163,6 +164,33 @@ def test_group_by_subnet(path):
     found, flows = grouped(path, "subnet", "all_peers: true")
     assert found == {("10.77.0.0/24", None), ("10.77.9.0/24", None), ("fd77::/48", None)}
     assert flows == {"10.77.0.0/24": 3, "10.77.9.0/24": 1, "fd77::/48": 2}
+
+
+def test_group_by_subnet_of_other_sizes(path):
+    found, flows = grouped(path, "subnet, subnet_v4: 28, subnet_v6: 64", "all_peers: true")
+    assert found == {("10.77.0.0/28", None), ("10.77.0.16/28", None), ("10.77.9.0/28", None), ("fd77::/64", None),
+                     ("fd77:0:0:5::/64", None)}
+    assert flows == {"10.77.0.0/28": 1, "10.77.0.16/28": 2, "10.77.9.0/28": 1, "fd77::/64": 1, "fd77:0:0:5::/64": 1}
+    # A block of one address is tagged as that is.
+    found, _ = grouped(path, "subnet, subnet_v4: 32, subnet_v6: 16", "all_peers: true")
+    assert found == {(address, None) for address, _ in WHERE if "." in address} | {("fd77::/16", None)}
+
+
+def test_other_sizes_of_subnets_come_into_force(stage):
+    """Rows of the old ones end, and the check follows."""
+    text = "init_config: {resolve_names: false}\ninstances:\n  - {interface: lo, ips: [127.9.0.0/16], group_by: subnet%s}\n"
+    stage.configure(text % "")
+    with stage.helper() as helper:
+        stage.wait_for_state("capturing")
+        for keys, expected in (("", "127.9.8.0/24"), (", subnet_v4: 21", "127.9.8.0/21"), (", subnet_v4: 21, subnet_v6: 64", "127.9.8.0/21")):
+            stage.configure(text % keys)
+            helper.signal(signal.SIGHUP)
+
+            def measured(wanted=expected):
+                stage.run(PYTHON3, "-c", VISIT, "127.9.8.7")
+                return destinations(stage.status()) == {wanted} and stage.check().gauges(dst=wanted)
+
+            wait_until(measured, what=lambda: "%s: %s" % (stage.status(), stage.check()))
 
 
 def test_a_smaller_block_in_ips_is_counted_alone_under_its_subnet(path):
