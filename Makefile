@@ -179,6 +179,7 @@ setup-demo:
 setup-test:
 	@$(PACKAGES) build demo test
 	@tests/setup/python2.sh $(BUILD)
+	@tests/setup/promtool.sh $(BUILD)
 	@$(MAKE) --no-print-directory python-packages
 
 python-packages:

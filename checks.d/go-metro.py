@@ -100,7 +100,10 @@ def fingerprint_text(instance):
         values = set(value.encode('utf-8') for value in texts(instance.get(key)))
         lines.extend('%s=%s' % (name, value.decode('utf-8')) for value in sorted(values))
     lines.extend('%s=%d' % (key, is_true(instance.get(key))) for key in ('all_peers', 'promiscuous'))
-    lines.append('group_by=' + text(instance.get('group_by') or 'peer'))
+    group = text(instance.get('group_by') or 'peer')
+    lines.append('group_by=' + group)
+    if group == 'subnet':
+        lines.extend('%s=%d' % (key, number(instance.get(key), bits)) for key, bits in (('subnet_v4', 24), ('subnet_v6', 48)))
     lines.append('sample=%d' % sample)
     lines.extend('%s=%d' % (key, number(instance.get(key)) if sample else 0) for key in ('sample_duration', 'sample_interval'))
     return u''.join(line + u'\n' for line in lines).encode('utf-8')

@@ -189,6 +189,16 @@ static void check_sampling(const struct source *source, const struct config_inst
                               "has no effect without 'sample: true'");
 }
 
+static void check_grouping(const struct source *source, const struct config_instance *instance)
+{
+    static const char *const keys[] = { "subnet_v4", "subnet_v6" };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && instance->group_by != METER_GROUP_SUBNET; i++)
+        if (given(source, keys[i]) != NULL)
+            config_remark_key(source->reader->report, CONFIG_NOTE, given(source, keys[i]), keys[i],
+                              "has no effect without 'group_by: subnet'");
+}
+
 static void read_instance(struct source *source, struct config_instance *instance)
 {
     instance->line = source->node->line;
@@ -201,6 +211,7 @@ static void read_instance(struct source *source, struct config_instance *instanc
     check_capture(source, instance);
     check_whitelist(source, instance);
     check_sampling(source, instance);
+    check_grouping(source, instance);
 }
 
 /* node: the value of the key `instances`, NULL where there is none; key: NULL where there is not even that. */

@@ -40,8 +40,9 @@ struct config_instance {
     bool all_peers;
     bool promiscuous;
     enum meter_group group_by;
-    uint32_t fingerprint; /* fingerprint.h */
-    int line;             /* of the instance in the file, from 1 */
+    uint32_t subnet_v4, subnet_v6; /* 24, 48: prefix lengths of what is one row under METER_GROUP_SUBNET */
+    uint32_t fingerprint;          /* fingerprint.h */
+    int line;                      /* of the instance in the file, from 1 */
 };
 
 struct config {

@@ -134,6 +134,21 @@ static const struct config_key instance_keys[] = {
       .check = config_syntax_net },
     { .name = "promiscuous", .type = CONFIG_BOOL, .offset = INSTANCE(promiscuous) },
     { .name = "group_by", .type = CONFIG_WORD, .offset = INSTANCE(group_by), .words = group_words },
+    /* The fallbacks: what one site or one customer's network usually has. */
+    { .name = "subnet_v4",
+      .type = CONFIG_UINT32,
+      .offset = INSTANCE(subnet_v4),
+      .minimum = 1,
+      .maximum = 32,
+      .fallback = 24,
+      .unit = "bits" },
+    { .name = "subnet_v6",
+      .type = CONFIG_UINT32,
+      .offset = INSTANCE(subnet_v6),
+      .minimum = 1,
+      .maximum = 128,
+      .fallback = 48,
+      .unit = "bits" },
 };
 
 _Static_assert(COUNT(init_keys) <= CONFIG_MAX_KEYS && COUNT(instance_keys) <= CONFIG_MAX_KEYS, "raise CONFIG_MAX_KEYS");

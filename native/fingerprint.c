@@ -43,8 +43,11 @@ static int write_text(FILE *stream, const struct config_instance *instance)
     if (write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0
         || write_sorted(stream, "local_net", &instance->local_nets) < 0)
         return -1;
-    fprintf(stream, "all_peers=%d\npromiscuous=%d\ngroup_by=%s\nsample=%d\nsample_duration=%u\nsample_interval=%u\n",
-            instance->all_peers, instance->promiscuous, groups[instance->group_by], instance->sample,
+    fprintf(stream, "all_peers=%d\npromiscuous=%d\ngroup_by=%s\n", instance->all_peers, instance->promiscuous,
+            groups[instance->group_by]);
+    if (instance->group_by == METER_GROUP_SUBNET)
+        fprintf(stream, "subnet_v4=%u\nsubnet_v6=%u\n", instance->subnet_v4, instance->subnet_v6);
+    fprintf(stream, "sample=%d\nsample_duration=%u\nsample_interval=%u\n", instance->sample,
             instance->sample ? instance->sample_duration_s : 0, instance->sample ? instance->sample_interval_s : 0);
     return ferror(stream) ? -1 : 0;
 }

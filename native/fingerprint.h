@@ -10,6 +10,8 @@
  *     all_peers=0|1
  *     promiscuous=0|1
  *     group_by=peer|peer_port|subnet
+ *     subnet_v4=BITS             (this and the next only with group_by=subnet)
+ *     subnet_v6=BITS
  *     sample=0|1
  *     sample_duration=SECONDS    (0 unless sample)
  *     sample_interval=SECONDS    (0 unless sample)

@@ -7,10 +7,6 @@
 #include "log.h"
 #include "verdict.h"
 
-/* Blocks by which group_by: subnet gathers peers: what one site or one customer's network usually has. */
-#define SUBNET_BITS_V4 24
-#define SUBNET_BITS_V6 48
-
 static struct meter_instance describe(const struct instance *instance, const struct instance_host *host)
 {
     return (struct meter_instance){
@@ -20,8 +16,8 @@ static struct meter_instance describe(const struct instance *instance, const str
         .local_nets = instance->local_nets,
         .both_sides = instance->replay != NULL && instance->local_nets == NULL, /* as `go-metro read` without --local */
         .group = instance->config->group_by,
-        .subnet_bits_v4 = SUBNET_BITS_V4,
-        .subnet_bits_v6 = SUBNET_BITS_V6,
+        .subnet_bits_v4 = (uint8_t)instance->config->subnet_v4,
+        .subnet_bits_v6 = (uint8_t)instance->config->subnet_v6,
         .pause_s = instance->window.pause_s,
     };
 }

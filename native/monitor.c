@@ -175,7 +175,7 @@ static void start_resolver(struct monitor *monitor)
         return;
     monitor->resolver = resolver_new();
     if (monitor->resolver == NULL && !monitor->is_resolver_missed)
-        log_warn("monitor", "the resolver's thread cannot be started (trying again): names are not resolved");
+        log_warn("monitor", "the resolver's threads cannot be started (trying again): names are not resolved");
     monitor->is_resolver_missed = monitor->resolver == NULL;
 }
 

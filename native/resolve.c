@@ -1,4 +1,4 @@
-/* resolve.c: the queue and the answers belong to both threads; whoever leaves last frees them. */
+/* resolve.c: the queue and the answers belong to all threads; whoever leaves last frees them. */
 #include "resolve_private.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@
 
 #include "privilege.h"
 
-#define WAITING_MAX 16384 /* questions and answers of a kind together */
+#define WAITING_MAX 16384                  /* questions and answers of a kind together */
+#define THREADS (RESOLVE_SIDE_BY_SIDE + 1) /* one that the other kind has for itself */
 
 /* What looks up: the C library, or what a test puts here before resolver_new(). */
 static resolve_name_fn lookup_name = getaddrinfo;
@@ -25,23 +26,23 @@ struct resolver {
     struct resolve_list answers;
     size_t waiting[RESOLVE_KINDS];
     int event_fd;
-    unsigned users; /* the owner and the thread */
+    unsigned users; /* the owner and the threads */
     bool stopped;   /* the owner has left */
 };
 
-/* ---- the thread ---- */
+/* ---- the threads ---- */
 
 static void resolve_one(struct resolve_answer *answer, bool allowed)
 {
     if (!allowed)
-        answer->error = "the resolver's thread could not give up its capabilities";
+        answer->error = "a thread of the resolver could not give up its capabilities";
     else if (answer->kind == RESOLVE_FORWARD)
         resolve_forward(answer, lookup_name);
     else
         resolve_reverse(answer, lookup_address);
 }
 
-/* Called with the lock held, which it gives up; frees when the other user is gone already. */
+/* Called with the lock held, which it gives up; frees when all other users are gone already. */
 static void leave(struct resolver *resolver)
 {
     bool last = --resolver->users == 0;
@@ -63,6 +64,7 @@ static void publish(struct resolver *resolver, struct resolve_item *item)
     const uint64_t one = 1;
     ssize_t n;
 
+    resolve_queue_finish(&resolver->questions, item);
     resolve_list_append(&resolver->answers, item);
     do
         n = write(resolver->event_fd, &one, sizeof one);
@@ -91,7 +93,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's: the new one inherits a mask that blocks all. */
+/* Called with the lock held. Signals are the main thread's: the new one inherits a mask that blocks all. */
 static int start_thread(struct resolver *resolver)
 {
     sigset_t all, before;
@@ -108,6 +110,19 @@ static int start_thread(struct resolver *resolver)
     error = pthread_create(&thread, &attributes, work, resolver);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+    resolver->users += error == 0;
+    return error;
+}
+
+/* All of them or none: with fewer a kind that hangs would keep the other one back. */
+static int start_threads(struct resolver *resolver)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&resolver->lock);
+    for (size_t i = 0; error == 0 && i < THREADS; i++)
+        error = start_thread(resolver);
+    pthread_mutex_unlock(&resolver->lock);
     return error;
 }
 
@@ -129,13 +144,11 @@ struct resolver *resolver_new(void)
     }
     pthread_mutex_init(&resolver->lock, NULL);
     pthread_cond_init(&resolver->wake, NULL);
-    resolver->users = 2;
-    error = start_thread(resolver);
+    resolver->users = 1;
+    error = start_threads(resolver);
     if (error == 0)
         return resolver;
-    pthread_mutex_lock(&resolver->lock);
-    resolver->users = 1;
-    leave(resolver);
+    resolver_free(resolver);
     errno = error;
     return NULL;
 }
@@ -146,7 +159,7 @@ void resolver_free(struct resolver *resolver)
         return;
     pthread_mutex_lock(&resolver->lock);
     resolver->stopped = true;
-    pthread_cond_signal(&resolver->wake);
+    pthread_cond_broadcast(&resolver->wake);
     leave(resolver);
 }
 
@@ -164,7 +177,7 @@ static int submit(struct resolver *resolver, struct resolve_item *item)
 
     item->bucket = resolve_bucket_of(&item->answer);
     pthread_mutex_lock(&resolver->lock);
-    merged = resolve_queue_has(&resolver->questions, item); /* answered with the one that waits */
+    merged = resolve_queue_has(&resolver->questions, item); /* answered with the one that is there */
     if (!merged)
         full = resolver->waiting[item->answer.kind] >= WAITING_MAX;
     if (!merged && !full)

@@ -1,8 +1,11 @@
-/* resolve.h: names -> addresses and back, by the C library's resolver in one thread without capabilities, off the packet path.
+/* resolve.h: names -> addresses and back, by the C library's resolver in threads without capabilities, off the packet path.
  *
- * resolver_new() once (starts the thread); resolver_submit_*() queues a question; resolver_fd() is polled; resolver_next()
- * takes the answers; resolver_free() at exit does not wait for a resolver that hangs (the thread is detached and owns what it
- * uses). */
+ * resolver_new() once (starts the threads); resolver_submit_*() queues a question; resolver_fd() is polled; resolver_next()
+ * takes the answers; resolver_free() at exit does not wait for a resolver that hangs (the threads are detached and own what they
+ * use).
+ *
+ * RESOLVE_SIDE_BY_SIDE questions of a kind are looked up side by side, in the order they came: what hangs keeps nobody back until
+ * there are so many that hang, and then those of its own kind alone. */
 #ifndef GO_METRO_RESOLVE_H
 #define GO_METRO_RESOLVE_H
 
@@ -14,6 +17,7 @@
 
 #define RESOLVE_NAME_MAX 256
 #define RESOLVE_MAX_ADDRESSES 256
+#define RESOLVE_SIDE_BY_SIDE 3
 
 enum resolve_kind { RESOLVE_FORWARD, RESOLVE_REVERSE, RESOLVE_KINDS };
 
@@ -30,8 +34,8 @@ struct resolver;
 
 struct resolver *resolver_new(void); /* NULL with errno */
 void resolver_free(struct resolver *resolver);
-/* A question that is queued already is not asked twice: both have the one answer. Names go first, as who is measured depends on
- * them; addresses have their turn now and then. A name that comes back is of [A-Za-z0-9._-] only, anything else counts as failed.
+/* A question that waits or is being looked up already is not asked twice: both have the one answer. A name that comes back is of
+ * [A-Za-z0-9._-] only, anything else counts as failed.
  * 0, or -1 with errno (ENOMEM; EINVAL: a name too long or empty; ENOBUFS: 16,384 of its kind wait). */
 int resolver_submit_name(struct resolver *resolver, const char *name);
 int resolver_submit_address(struct resolver *resolver, const struct ip_address *address);

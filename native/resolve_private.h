@@ -1,4 +1,4 @@
-/* resolve_private.h: shared by resolve.c (thread, public face), resolve_queue.c (questions and answers) and resolve_lookup.c. */
+/* resolve_private.h: shared by resolve.c (threads, public face), resolve_queue.c (questions and answers) and resolve_lookup.c. */
 #ifndef GO_METRO_RESOLVE_PRIVATE_H
 #define GO_METRO_RESOLVE_PRIVATE_H
 
@@ -7,12 +7,12 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-#define RESOLVE_BUCKETS 1024 /* of queued questions, so that a long queue is searched for duplicates quickly */
+#define RESOLVE_BUCKETS 1024 /* of open questions, so that a long queue is searched for duplicates quickly */
 
 /* A question, and then its answer. */
 struct resolve_item {
     struct resolve_item *next;    /* in its list */
-    struct resolve_item *sibling; /* in its bucket, while it is queued */
+    struct resolve_item *sibling; /* in its bucket, until it has its answer */
     size_t bucket;
     struct resolve_answer answer;
 };
@@ -24,7 +24,7 @@ struct resolve_list {
 
 struct resolve_queue {
     struct resolve_list lists[RESOLVE_KINDS];
-    unsigned names_in_a_row; /* taken while an address waited */
+    unsigned taken[RESOLVE_KINDS]; /* by threads that look them up */
     struct resolve_item *buckets[RESOLVE_BUCKETS];
 };
 
@@ -42,11 +42,13 @@ void resolve_list_free(struct resolve_list *list);
 size_t resolve_bucket_of(const struct resolve_answer *question);
 void resolve_queue_init(struct resolve_queue *queue); /* of zeros */
 void resolve_queue_free(struct resolve_queue *queue); /* frees what waits in it */
-/* For these two item->bucket is set. */
+/* For these item->bucket is set. */
 bool resolve_queue_has(const struct resolve_queue *queue, const struct resolve_item *item);
 void resolve_queue_append(struct resolve_queue *queue, struct resolve_item *item);
-/* The oldest name, or the oldest address where no name waits or enough of them had their turn; NULL: none. */
+/* The oldest of a kind of which not enough are being looked up; NULL: none. */
 struct resolve_item *resolve_queue_take(struct resolve_queue *queue);
+/* What was taken has its answer. */
+void resolve_queue_finish(struct resolve_queue *queue, const struct resolve_item *item);
 
 /* resolve_lookup.c: answer->kind says which; they fill in the answer, or its error */
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_IN_A_ROW 7 /* while an address waits */
-
 void resolve_list_append(struct resolve_list *list, struct resolve_item *item)
 {
     item->next = NULL;
@@ -91,25 +89,22 @@ void resolve_queue_append(struct resolve_queue *queue, struct resolve_item *item
     resolve_list_append(&queue->lists[item->answer.kind], item);
 }
 
-/* The reverse zone of private addresses often hangs, and there may be thousands of them: names do not wait for that. But a name
- * that hangs is asked for again and again, and does not keep all addresses back. */
-static enum resolve_kind next_kind(struct resolve_queue *queue)
-{
-    const bool has_address = queue->lists[RESOLVE_REVERSE].head != NULL;
-
-    if (queue->lists[RESOLVE_FORWARD].head != NULL && (!has_address || queue->names_in_a_row < NAMES_IN_A_ROW)) {
-        queue->names_in_a_row = has_address ? queue->names_in_a_row + 1 : 0;
-        return RESOLVE_FORWARD;
-    }
-    queue->names_in_a_row = 0;
-    return RESOLVE_REVERSE;
-}
-
+/* Each kind leaves a thread to the other: the reverse zone of private addresses often hangs, and there may be thousands of them.
+ */
 struct resolve_item *resolve_queue_take(struct resolve_queue *queue)
 {
-    struct resolve_item *item = resolve_list_take(&queue->lists[next_kind(queue)]);
+    struct resolve_item *item = NULL;
 
-    if (item != NULL)
-        unhash(queue, item);
+    for (size_t kind = 0; item == NULL && kind < RESOLVE_KINDS; kind++) {
+        if (queue->taken[kind] < RESOLVE_SIDE_BY_SIDE)
+            item = resolve_list_take(&queue->lists[kind]);
+        queue->taken[kind] += item != NULL;
+    }
     return item;
+}
+
+void resolve_queue_finish(struct resolve_queue *queue, const struct resolve_item *item)
+{
+    unhash(queue, item);
+    queue->taken[item->answer.kind]--;
 }

@@ -160,10 +160,16 @@ static struct tap *tap_for(struct roster *roster, const struct config *config, c
     return next->tap;
 }
 
+static bool are_grouped_alike(const struct config_instance *a, const struct config_instance *b)
+{
+    return a->group_by == b->group_by
+           && (a->group_by != METER_GROUP_SUBNET || (a->subnet_v4 == b->subnet_v4 && a->subnet_v6 == b->subnet_v6));
+}
+
 /* Whether an old instance can go on as this one: a capture of the same interface or file, grouped alike. */
 static bool is_successor(const struct instance *old, const struct config_instance *instance)
 {
-    return old->config != NULL && old->config->group_by == instance->group_by
+    return old->config != NULL && are_grouped_alike(old->config, instance)
            && strcmp(old->config->interface, instance->interface) == 0
            && (old->replay == NULL || strcmp(old->config->pcap, instance->pcap) == 0);
 }

@@ -23,7 +23,7 @@ struct target {
     bool is_name_shared;          /* another target has the same reverse name: it would make one series of two */
     uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
     bool was_asked, was_answered; /* a good answer or a bad one */
-    uint32_t asked_s;
+    uint32_t asked_s, first_asked_s;
     const char *error; /* of the newest answer; NULL: fine */
 };
 
@@ -197,6 +197,8 @@ void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t no
             is_full[target->kind] = true; /* the rest follows when it has been worked off */
             continue;
         }
+        if (!target->was_asked)
+            target->first_asked_s = now_s;
         target->was_asked = true;
         target->asked_s = now_s;
     }
@@ -254,6 +256,7 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         snprintf(target->name, sizeof target->name, "%s", targets->resolve_names ? same->name : "");
         target->was_asked = same->was_asked;
         target->asked_s = same->asked_s;
+        target->first_asked_s = same->first_asked_s;
         target->was_answered = same->was_answered;
         target->error = same->error;
         if (set_addresses(target, same->addresses, same->address_count) < 0)
@@ -353,14 +356,14 @@ const char *targets_name(const struct targets *targets, uint32_t value)
 }
 
 /* Why a target's addresses are not known, or may be old; NULL: all is well, or it has only just been asked for. Whoever is not
- * asked for at all waits behind thousands of others, or the resolver's thread could not be started. */
+ * asked for at all waits behind thousands of others, or the resolver's threads could not be started. */
 static const char *trouble_of(const struct target *target, uint32_t now_s)
 {
     if (target->kind != TARGET_HOST || target->error != NULL || target->was_answered)
         return target->kind == TARGET_HOST ? target->error : NULL;
     if (!target->was_asked)
         return "not asked for yet";
-    return now_s - target->asked_s >= PATIENCE_S ? "no answer yet" : NULL;
+    return now_s - target->first_asked_s >= PATIENCE_S ? "no answer yet" : NULL;
 }
 
 void targets_warning(const struct targets *targets, uint32_t now_s, char *out, size_t size)

@@ -21,11 +21,12 @@ LOOPBACK = {'interface': 'lo', 'ips': ['10.0.0.2'], 'tags': ['role:db']}
 
 
 def fingerprint(interface='lo', pcap='', ips=('10.0.0.2',), hosts=(), local_nets=(), all_peers=0, promiscuous=0, group_by='peer',
-                sample=(0, 0, 0)):
+                subnets=(), sample=(0, 0, 0)):
     """By the letter of native/fingerprint.h, from sorted lists."""
     lines = ['go-metro fingerprint 1', 'interface=' + interface, 'pcap=' + pcap]
     lines += ['ip=' + text for text in ips] + ['host=' + text for text in hosts] + ['local_net=' + text for text in local_nets]
     lines += ['all_peers=%d' % all_peers, 'promiscuous=%d' % promiscuous, 'group_by=' + group_by]
+    lines += ['subnet_%s=%d' % (version, bits) for version, bits in zip(('v4', 'v6'), subnets)]
     lines += ['sample=%d' % sample[0], 'sample_duration=%d' % sample[1], 'sample_interval=%d' % sample[2]]
     return builder.crc32c(u''.join(line + u'\n' for line in lines).encode('utf-8'))
 
@@ -604,7 +605,11 @@ def test_windows_show_under_dependencies(host, segment_path):
     ({'interface': 'lo', 'ips': ['b', 'a', 'b', '::1']}, fingerprint(ips=['::1', 'a', 'b'])),
     ({'interface': 'lo', 'hosts': [u'z\xe9', 'zz', 'Z']}, fingerprint(ips=(), hosts=['Z', 'zz', u'z\xe9'])),
     ({'interface': 'lo', 'all_peers': True, 'promiscuous': True, 'group_by': 'subnet', 'local_nets': ['10.0.0.0/8']},
-     fingerprint(ips=(), all_peers=1, promiscuous=1, group_by='subnet', local_nets=['10.0.0.0/8'])),
+     fingerprint(ips=(), all_peers=1, promiscuous=1, group_by='subnet', subnets=(24, 48), local_nets=['10.0.0.0/8'])),
+    ({'interface': 'lo', 'all_peers': True, 'group_by': 'subnet', 'subnet_v4': 28.0, 'subnet_v6': None},
+     fingerprint(ips=(), all_peers=1, group_by='subnet', subnets=(28, 48))),
+    ({'interface': 'lo', 'all_peers': True, 'group_by': 'peer_port', 'subnet_v4': 28, 'subnet_v6': 64},
+     fingerprint(ips=(), all_peers=1, group_by='peer_port')),
     ({'interface': 'lo', 'sample_duration': 5, 'sample_interval': 6}, fingerprint(ips=())),
     ({'interface': 'lo', 'sample': True, 'sample_duration': 5, 'sample_interval': 6.0}, fingerprint(ips=(), sample=(1, 5, 6))),
     ({'interface': 'lo', 'sample': 'y'}, fingerprint(ips=(), sample=(1, 0, 0))),
@@ -620,6 +625,7 @@ def test_fingerprints(host, segment_path, instance, expected):
     {}, {'interface': None},
     {'interface': 5, 'ips': 7, 'hosts': {'a': 1}, 'tags': 'x'}, {'interface': 'lo', 'ips': [1, 2.5, True, None]},
     {'interface': 'lo', 'sample': True, 'sample_duration': 'long', 'sample_interval': [1]},
+    {'interface': 'lo', 'group_by': 'subnet', 'subnet_v4': 'long', 'subnet_v6': float('inf')},
     {'interface': u'\u2603', 'group_by': 3}, {'interface': 'lo', 'sample': True, 'sample_duration': float('inf')},
     {'interface': 'lo', 'ips': [b'\xff'], 'tags': [b'\xff', u'\xe9', 1, None]}, {'interface': ['lo'], 'tags': {'a': 'b'}},
 ])

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """names.py ADDRESS ZONE: a DNS server on port 53 (UDP, and TCP for what is longer than 512 bytes) whose zone is a JSON file.
 
-The file is read anew for each question: {"name": ["address", ...], "4.3.2.1.in-addr.arpa": "name", "bad name": null}. A name that
-is not in it does not exist, and of one that is null the server fails. Says "ready", and then each question: its protocol, type
-and name."""
+The file is read anew for each question: {"name": ["address", ...], "4.3.2.1.in-addr.arpa": "name", "bad name": null,
+"silent name": false}. A name that is not in it does not exist, of one that is null the server fails, and on one that is false it
+keeps silent. Says "ready", and then each question: its protocol, type and name."""
 
+import contextlib
 import ipaddress
 import json
 import pathlib
@@ -21,11 +22,16 @@ RECORDS = {4: ("A", A), 6: ("AAAA", AAAA)}
 UDP_MOST = 512
 
 
+class Silence(Exception):
+    """There will be no answer."""
+
+
 class Handler(DNSHandler):
     def handle(self):
         """Over TCP the C library asks for both kinds of address in one connection; dnslib itself answers the first."""
         if self.server.socket_type != socket.SOCK_STREAM:
-            super().handle()
+            with contextlib.suppress(Silence):
+                super().handle()
             return
         self.protocol = "tcp"
         with self.request.makefile("rb") as stream:
@@ -49,10 +55,12 @@ class Zone(BaseResolver):
     def resolve(self, request, handler):
         reply = request.reply()
         name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
-        print(handler.protocol, kind, name, flush=True)
+        print("%s %s %s\n" % (handler.protocol, kind, name), end="", flush=True)  # at once: there are several threads
         zone = json.loads(self.path.read_text(encoding="utf-8"))
         if name not in zone:
             reply.header.rcode = RCODE.NXDOMAIN
+        elif zone[name] is False:
+            raise Silence
         elif zone[name] is None:
             reply.header.rcode = RCODE.SERVFAIL
         elif isinstance(zone[name], str):

@@ -7,6 +7,7 @@ import json
 import pathlib
 import tempfile
 
+import supervision
 from network import Namespace
 from processes import BUILD, PREFIX, PYTHON2, PYTHON3, REPOSITORY, RUN, Entered, complete, only_child, run, wait_until
 
@@ -135,7 +136,12 @@ class Stage(contextlib.ExitStack):
         self.write(CONFIGURATION, text)
 
     def helper(self, *arguments, user=USER):
-        """The helper in the foreground, as the supervisor's program entry starts it."""
+        """The helper under supervisord, by the program entry that we ship; user None is root. Who needs it in another way, traced,
+        under a limit or with a library of the test's, starts PROGRAM by start()."""
+        return supervision.Helper(self, arguments, user)
+
+    def helper_alone(self, *arguments, user=USER):
+        """Where there is a second one, which is nobody's but ours."""
         return self.start(PROGRAM, "-cfg=" + CONFIGURATION, *arguments, user=user)
 
     def status(self):

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from conversation import call, conversation, rows_to, total
-from processes import SYSTEM, wait_until
-from stage import LOG, Stage
+from processes import BUILD, PYTHON3, SYSTEM, wait_until
+from stage import LOG, SEGMENT, USER, Stage
 from supervision import supervised
 
 NAME_SERVER = "127.0.0.53"
@@ -20,14 +20,19 @@ instances:
   - interface: lo
     hosts: [%s]
 """
-# ADDRESS: takes questions and answers none.
-SWALLOW = """
-import socket, sys
-swallower = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-swallower.bind((sys.argv[1], 53))
-print("ready", flush=True)
-while swallower.recv(4096):
-    print("a question", flush=True)
+# EXTENSIONS SEGMENT DST FILE: until the file is there, of each publication when it came (seconds after the helper's start), and the
+# samples of all rows to DST.
+FOLLOW = """
+import json, os, sys, time
+sys.path.insert(0, sys.argv[1])
+import metro_segment
+seen = []
+while not os.path.exists(sys.argv[4]):
+    now = metro_segment.read(sys.argv[2])
+    if not seen or now.uptime_s > seen[-1][0]:
+        seen.append((now.uptime_s, sum(row["samples"] for row in now.rows() if row["dst"] == sys.argv[3])))
+    time.sleep(0.1)
+print(json.dumps(seen))
 """
 HANG_S = 30
 
@@ -61,14 +66,19 @@ def use_name_server(stage, options="timeout:1 attempts:1"):
     stage.write("/etc/resolv.conf", "nameserver %s\noptions %s\n" % (NAME_SERVER, options))
 
 
+@contextlib.contextmanager
+def name_server(stage):
+    server = NameServer(stage, None)
+    server.set()
+    with stage.start(*Stage.python(3, SYSTEM / "names.py", NAME_SERVER, ZONE)) as server.process:
+        server.process.wait_for_output("ready")
+        yield server
+
+
 @pytest.fixture
 def names(stage):
     use_name_server(stage)
-    with contextlib.ExitStack() as undo:
-        server = NameServer(stage, None)
-        server.set()
-        server.process = undo.enter_context(stage.start(*Stage.python(3, SYSTEM / "names.py", NAME_SERVER, ZONE)))
-        server.process.wait_for_output("ready")
+    with name_server(stage) as server:
         yield server
 
 
@@ -187,28 +197,69 @@ def capabilities(stage, pid):
     return list(zip(values[::2], values[1::2]))
 
 
+@contextlib.contextmanager
+def followed(stage, dst):
+    """What FOLLOW has seen is in the list in the end."""
+    seen, end = [], "/opt/end"
+    with stage.start(PYTHON3, "-c", FOLLOW, BUILD / "python3", SEGMENT, dst, end, user=USER) as follower:
+        yield seen
+        stage.write(end, "")
+        assert follower.wait() == 0, follower.err
+        seen += json.loads(follower.out)
+
+
+def assert_no_gap(seen, least_s):
+    """A publication every second, each with new round trips."""
+    assert seen[-1][0] - seen[0][0] > least_s
+    for before, now in zip(seen, seen[1:]):
+        assert now[0] - before[0] < 1.8, (before, now)
+        assert now[1] > before[1] or now[0] - before[0] < 0.5, (before, now)  # what a reload changed is published at once
+
+
+def promptly(act, *arguments):
+    """Where a hang would be far longer, and supervisord kills after 10 s."""
+    began = time.monotonic()
+    act(*arguments)
+    assert time.monotonic() - began < 5, act
+
+
+def reload(stage, pid, text):
+    before = stage.read(LOG).count("SIGHUP: reading")
+    stage.configure(text)
+    stage.kill("HUP", pid)
+    wait_until(lambda: stage.read(LOG).count("SIGHUP: reading") > before, what=lambda: stage.read(LOG))
+    wait_until(lambda: len(stage.status()["instances"]) == text.count("interface:"), what=lambda: stage.status())
+
+
 def test_a_resolver_that_hangs_stops_nothing(stage):
+    """To the end of its 30 s: what is measured is published every second, other names follow, and reloads and the end are prompt."""
     use_name_server(stage, "timeout:%d attempts:1" % HANG_S)
-    text = CONFIGURATION % "nobody.example" + "    ips: [%s]\n" % STEADY
-    with stage.start("python3", "-c", SWALLOW, NAME_SERVER) as swallower:
-        swallower.wait_for_output("ready")
+    text = CONFIGURATION % "silent.example, moving.example, mute.example" + "    ips: [%s]\n" % STEADY
+    with name_server(stage) as names:
+        names.set(silent_example=False, mute_example=False, moving_example=[MOVING % 1])
         with supervised(stage, text) as supervisor, conversation(stage, stage, STEADY) as talk:
-            swallower.wait_for_output("a question")
-            asked = time.monotonic()
-            pid = supervisor.state()[1]
-            # The thread that hangs has no right at all, and the one that measures none that is in force.
+            names.process.wait_for_output("A silent.example")
+            asked, pid, turns, warnings = time.monotonic(), supervisor.state()[1], 0, set()
+            stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] > 20)
+            # The threads that hang have no right at all, and the one that measures none that is in force.
             threads = capabilities(stage, pid)
-            assert sorted(threads) == [(0, 0), (1 << 13, 0)], threads
-            stage.wait_for_publications(3)
-            # Another configuration comes into force meanwhile.
-            stage.configure(text.replace(STEADY, STEADY + ", 127.4.0.2"))
-            stage.kill("HUP", pid)
-            call_until_measured(stage, "127.4.0.2", "127.4.0.2")
+            assert set(threads) == {(0, 0), (1 << 13, 0)} and threads.count((1 << 13, 0)) == 1, threads
+            with followed(stage, STEADY) as seen:
+                while "does not resolve" not in stage.read(LOG):
+                    assert time.monotonic() - asked < 2 * HANG_S
+                    turns += 1
+                    names.set(moving_example=[MOVING % turns])
+                    call_until_measured(stage, MOVING % turns, "moving.example")
+                    promptly(reload, stage, pid, text + "  - {interface: lo, ips: [127.9.9.9]}\n" * (turns % 2))
+                    warnings.add(warning_of(stage.status()))
+            assert time.monotonic() - asked > HANG_S - 2 and turns >= 4, turns
+            assert "host 'silent.example' does not resolve: Temporary failure in name resolution" in stage.read(LOG)
+            assert names.process.out.count("udp A silent.example") <= 2, "it is not asked again meanwhile"
+            assert "" in warnings and any("'silent.example' the first (no answer yet)" in warning for warning in warnings), warnings
             talk.wait_until_all_is_measured(lambda: rows_to(stage, STEADY))
-            assert swallower.out.count("a question") <= 2 and time.monotonic() - asked < HANG_S, "it hangs all the time"
-            began = time.monotonic()
-            supervisor.control("stop", "datadog-agent:go-metro")
-            assert time.monotonic() - began < 5, "at once: it would hang for longer, and supervisord kills after 10 s"
+            wait_until(lambda: names.process.out.count("udp A silent.example") == 2, what="that it hangs again")
+            promptly(supervisor.control, "stop", "datadog-agent:go-metro")
             helper = stage.status()["helper"]
             assert (helper["state"], helper["error"]) == ("stopped", "stopped on request")
             assert supervisor.state()[0] == "STOPPED" and "SIGTERM: stopping" in stage.read(LOG)
+    assert_no_gap(seen, HANG_S - 8)

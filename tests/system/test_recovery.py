@@ -219,7 +219,7 @@ def test_another_segment_path_leaves_last_words(stage):
 
 def test_whoever_loses_the_segment_stops_capturing(stage):
     stage.configure(CONFIGURATION)
-    with stage.helper() as first, stage.helper() as second:
+    with stage.helper() as first, stage.helper_alone() as second:
         wait_until(lambda: "another go-metro" in stage.read(LOG) or "locked" in stage.read(LOG), what=lambda: stage.read(LOG))
         owner = stage.wait_for_state("capturing")["helper"]["pid"]
         assert captures(stage) == 1

@@ -22,8 +22,7 @@ def test_a_helper_that_died_while_it_could_not_capture_is_stale():
         stage.configure(CONFIGURATION)
         with stage.helper() as helper:
             pid = stage.wait_for_state("failed", "setcap")["helper"]["pid"]
-            stage.kill("KILL", pid)
-            helper.wait()
+            helper.kill()
             assert stage.wait_for_state("stale", timeout=30)["helper"]["pid"] == pid
             check = stage.check()
             assert check.service_status == "CRITICAL" and "its process is gone" in check.service_message

@@ -1,6 +1,7 @@
 """`go-metro status` in its three forms, which say the same: for people, as JSON, and as Prometheus text that the official parser takes
 and that obeys its conventions."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conversation import call
-from processes import REPOSITORY, complete, wait_until
+from processes import BUILD, REPOSITORY, complete, wait_until
 from stage import PROGRAM, SEGMENT
 from supervision import supervised
 
@@ -27,14 +28,6 @@ NAME = re.compile(r"^go_metro_[a-z][a-z0-9_]*$")
 SERIES = re.compile(r'^([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\\\|\\"|\\n)*",?)*\})? (\S+)$')
 
 
-def ask_promtool(text):
-    """Where Prometheus is installed its own tool judges, by the same rules as that of the next function and some more."""
-    tool = shutil.which("promtool")
-    if tool is not None:
-        judged = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False)
-        assert (judged.returncode, judged.stdout, judged.stderr) == (0, "", "")
-
-
 def scrape(stage, status=0):
     """What the text says: the value by (name, labels). It is what the parser of the Prometheus project makes of it, and what the
     conventions ask for: https://prometheus.io/docs/practices/naming and the exposition format 0.0.4."""
@@ -42,7 +35,6 @@ def scrape(stage, status=0):
     assert result.returncode == status, result.stderr
     text = result.stdout
     assert text.endswith("\n")
-    ask_promtool(text)
     values, seen, lines = {}, set(), text.splitlines()
     for family in text_string_to_metric_families(text):
         assert family.documentation.endswith(".") and family.type in ("gauge", "counter", "summary"), family
@@ -129,6 +121,29 @@ def test_what_is_not_up(measuring):
     assert not any(dict(labels).keys() & {"iface", "dst"} for _, labels in values), "nothing that would be taken for now"
     stage.run("rm", SEGMENT)
     assert scrape(stage, status=1) == {("go_metro_up", frozenset()): 0}
+
+
+PROMTOOL = shutil.which("promtool", path="%s:%s" % (BUILD / "bin", os.environ["PATH"]))
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool in the build folder (make setup-test unpacks it) and none installed")
+def test_promtool_finds_nothing_wrong(measuring):
+    """Prometheus's own tool reads the text and knows the conventions, for each state in which the helper can be."""
+    stage, supervisor = measuring
+
+    def assert_is_right(up):
+        text = complete(stage.enter(PROGRAM, "status", "--prometheus")).stdout
+        judged = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False)
+        assert "\ngo_metro_up %d\n" % up in text and (judged.returncode, judged.stdout, judged.stderr) == (0, "", "")
+
+    assert_is_right(1)
+    stage.run("ip", "link", "set", ODD, "down")
+    stage.wait_for_state("degraded")
+    assert_is_right(1)
+    supervisor.control("stop", "datadog-agent:go-metro")
+    assert_is_right(0)
+    stage.run("rm", SEGMENT)
+    assert_is_right(0)
 
 
 def documented():

@@ -62,6 +62,21 @@ def kill_and_look(stage, supervisor, pid):
     assert check.gauges() == {}, "no value while nothing is measured"
 
 
+def test_what_the_tests_start_is_supervised(stage):
+    """As users have it, but that what it says is kept: signals are for the helper, and what supervisord starts anew is another one."""
+    stage.configure(CONFIGURATION)
+    with stage.helper() as helper:
+        pid = stage.wait_for_state("capturing")["helper"]["pid"]
+        assert helper.supervisor.wait_for("RUNNING") == pid and helper.alive()
+        helper.signal(signal.SIGKILL)
+        assert helper.wait() == -signal.SIGKILL and not helper.alive()
+        stage.wait_for_status(lambda s: s["helper"]["pid"] != pid and s["helper"]["state"] == "capturing")
+    with stage.helper() as helper:
+        stage.wait_for_state("capturing")
+        assert helper.stop() == 0 and not helper.alive()
+        assert stage.status()["helper"]["state"] == "stopped"
+
+
 def test_killed_three_times(stage):
     stage.configure(CONFIGURATION)
     with Supervisor(stage) as supervisor:

@@ -142,6 +142,8 @@ static void test_defaults(void **state)
         assert_null(config->instances[0].pcap);
         assert_int_equal(config->instances[0].tags.count, 0);
         assert_int_equal(config->instances[0].group_by, METER_GROUP_PEER);
+        assert_int_equal(config->instances[0].subnet_v4, 24);
+        assert_int_equal(config->instances[0].subnet_v6, 48);
         assert_false(config->instances[0].sample || config->instances[0].all_peers || config->instances[0].promiscuous);
         config_free(config);
     }
@@ -183,7 +185,8 @@ static void test_every_instance_key(void **state)
         parse("init_config:\ninstances:\n- interface: file\n  pcap: /tmp/x\n  tags: [a:b, \"5\"]\n"
               "  ips: [10.0.0.0/8, '2001:db8::1', 10.0.0.1]\n  hosts: [a.example, 192.0.2.7]\n"
               "  local_nets: [198.51.100.7/24]\n  sample: yes\n  sample_duration: 30\n  sample_interval: 0\n"
-              "  all_peers: no\n  promiscuous: true\n  group_by: peer_port\n- interface: any\n  all_peers: true\n",
+              "  all_peers: no\n  promiscuous: true\n  group_by: peer_port\n- interface: any\n  all_peers: true\n"
+              "  group_by: subnet\n  subnet_v4: 20\n  subnet_v6: 64\n",
               CONFIG_OK);
     const struct config_instance *first = &config->instances[0];
     char text[PREFIX_STRLEN];
@@ -210,6 +213,8 @@ static void test_every_instance_key(void **state)
     assert_int_equal(first->line, 3);
     assert_int_equal(first->fingerprint, fingerprint_instance(first));
     assert_true(config->instances[1].all_peers);
+    assert_int_equal(config->instances[1].subnet_v4, 20);
+    assert_int_equal(config->instances[1].subnet_v6, 64);
     assert_int_equal(config->instances[1].line, 15);
     config_free(config);
 }
@@ -591,6 +596,7 @@ static void test_example(void **state)
 static void test_example_uncommented(void **state)
 {
     static const char *const lines[] = { "    # all_peers: true\n",      "    # group_by: peer\n",
+                                         "    # subnet_v4: 24\n",        "    # subnet_v6: 48\n",
                                          "    # promiscuous: false\n",   "    # local_nets: [198.51.100.0/24]\n",
                                          "    # sample: false\n",        "    # sample_duration: 30\n",
                                          "    # sample_interval: 270\n", "    # pcap: /var/tmp/capture.pcap\n" };

@@ -31,13 +31,18 @@ static const struct {
         .all_peers = true,
         .promiscuous = true,
         .group_by = METER_GROUP_SUBNET,
+        .subnet_v4 = 24,
+        .subnet_v6 = 48,
         .local_nets = STRINGS("198.51.100.0/24") },
-      HEAD "interface=any\npcap=\nlocal_net=198.51.100.0/24\nall_peers=1\npromiscuous=1\ngroup_by=subnet\n" NO_SAMPLE,
-      0x689aaff7 },
+      HEAD "interface=any\npcap=\nlocal_net=198.51.100.0/24\nall_peers=1\npromiscuous=1\ngroup_by=subnet\nsubnet_v4=24\n"
+           "subnet_v6=48\n" NO_SAMPLE,
+      0x43a846b7 },
     { { .interface = "file",
         .pcap = "/var/tmp/a b.pcap",
         .ips = STRINGS("2001:db8::1", "10.0.0.1", "10.0.0.1", "9.0.0.0/8", "2001:DB8::1"),
-        .group_by = METER_GROUP_PEER_PORT },
+        .group_by = METER_GROUP_PEER_PORT,
+        .subnet_v4 = 28, /* of no effect here */
+        .subnet_v6 = 64 },
       HEAD "interface=file\npcap=/var/tmp/a b.pcap\nip=10.0.0.1\nip=2001:DB8::1\nip=2001:db8::1\nip=9.0.0.0/8\nall_peers=0\n"
            "promiscuous=0\ngroup_by=peer_port\n" NO_SAMPLE,
       0xa385e9b7 },

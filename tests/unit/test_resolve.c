@@ -113,6 +113,12 @@ static int fake_hang(const char *name, const char *service, const struct addrinf
     return status;
 }
 
+/* Only names with "hangs" in them do. */
+static int fake_hang_of_some(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    return strstr(name, "hangs") != NULL ? fake_hang(name, service, hints, out) : fake_many(name, service, hints, out);
+}
+
 static const char *reverse_text;
 
 static int fake_reverse(const struct sockaddr *address, socklen_t length, char *host, socklen_t size, char *service,
@@ -123,6 +129,16 @@ static int fake_reverse(const struct sockaddr *address, socklen_t length, char *
         return EAI_OVERFLOW;
     strcpy(host, reverse_text);
     return 0;
+}
+
+static int fake_reverse_hang(const struct sockaddr *address, socklen_t length, char *host, socklen_t size, char *service,
+                             socklen_t ssize, int flags)
+{
+    atomic_fetch_add(&inside, 1);
+    while (!atomic_load(&gate_open))
+        pause_ms(1);
+    atomic_fetch_sub(&inside, 1);
+    return fake_reverse(address, length, host, size, service, ssize, flags);
 }
 
 /* What the thread may do, seen from inside it. */
@@ -300,12 +316,48 @@ static void test_bad_names(void **state)
     name[RESOLVE_NAME_MAX] = '\0';
     assert_int_equal(resolver_submit_name(resolver, name), -1);
     assert_int_equal(errno, EINVAL);
-    assert_int_equal(resolver_submit_name(resolver, ""), -1);
+    name[0] = '\0';
+    assert_int_equal(resolver_submit_name(resolver, name), -1);
     assert_int_equal(errno, EINVAL);
     resolver_free(resolver);
 }
 
-/* While one question hangs: the same question twice is one, too many are refused, and freeing does not wait. */
+/* What hangs is `count` questions about names from now on. */
+static void let_names_hang(struct resolver *resolver, unsigned count)
+{
+    char name[24];
+
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "1 hangs %u", i);
+        assert_int_equal(resolver_submit_name(resolver, name), 0);
+    }
+    while (atomic_load(&inside) < count)
+        pause_ms(1);
+}
+
+static void submit_addresses(struct resolver *resolver, uint8_t count)
+{
+    struct ip_address address = { { 0 } };
+
+    for (uint8_t i = 0; i < count; i++) {
+        address.bytes[15] = i;
+        assert_int_equal(resolver_submit_address(resolver, &address), 0);
+    }
+}
+
+/* So many answers come, all of this kind. */
+static void take_answers(struct resolver *resolver, enum resolve_kind kind, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct resolve_answer answer = next(resolver);
+
+        assert_int_equal(answer.kind, kind);
+        assert_null(answer.error);
+        resolver_answer_free(&answer);
+    }
+}
+
+/* While all that may hang does: the same question twice is one, too many are refused, and freeing does not wait. */
 static void test_hanging(void **state)
 {
     struct resolver *resolver;
@@ -317,9 +369,7 @@ static void test_hanging(void **state)
     atomic_store(&gate_open, false);
     lookup_name = fake_hang;
     resolver = resolver_new();
-    assert_int_equal(resolver_submit_name(resolver, "1 hangs"), 0);
-    while (atomic_load(&inside) == 0)
-        pause_ms(1);
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
     for (unsigned i = 0; i < 2 * WAITING_MAX; i++) {
         snprintf(name, sizeof name, "1 %u", i / 2);
         errno = 0;
@@ -328,10 +378,12 @@ static void test_hanging(void **state)
         else
             assert_int_equal(errno, ENOBUFS);
     }
-    assert_int_equal(taken, 2 * (WAITING_MAX - 1));
+    assert_int_equal(taken, 2 * (WAITING_MAX - RESOLVE_SIDE_BY_SIDE));
     assert_int_equal(resolver->waiting[RESOLVE_FORWARD], WAITING_MAX);
+    lookup_address = fake_reverse;
     reverse_text = "a.example";
-    assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 1 } }), 0); /* that is another kind */
+    submit_addresses(resolver, 1); /* that is another kind */
+    take_answers(resolver, RESOLVE_REVERSE, 1);
     assert_false(is_readable(resolver));
     clock_gettime(CLOCK_MONOTONIC, &before);
     resolver_free(resolver);
@@ -339,47 +391,105 @@ static void test_hanging(void **state)
     assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 < 500);
 }
 
-static void test_order_and_merging(void **state)
+static void test_merging(void **state)
 {
     struct resolver *resolver;
-    struct resolve_answer answer;
     char name[16];
 
     (void)state;
     atomic_store(&gate_open, false);
     lookup_name = fake_hang;
     resolver = resolver_new();
-    assert_int_equal(resolver_submit_name(resolver, "1 first"), 0);
-    while (atomic_load(&inside) == 0)
-        pause_ms(1);
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
     for (unsigned i = 0; i < 3000; i++) {
         snprintf(name, sizeof name, "1 %u", i % 1000);
         assert_int_equal(resolver_submit_name(resolver, name), 0);
     }
     atomic_store(&gate_open, true);
-    answer = next(resolver);
-    assert_string_equal(answer.name, "1 first");
-    resolver_answer_free(&answer);
-    for (unsigned i = 0; i < 1000; i++) {
+    take_answers(resolver, RESOLVE_FORWARD, RESOLVE_SIDE_BY_SIDE + 1000);
+    pause_ms(5);
+    assert_false(is_readable(resolver));
+    assert_int_equal(atomic_load(&asked), RESOLVE_SIDE_BY_SIDE + 1000);
+    assert_int_equal(resolver_submit_name(resolver, "1 0"), 0); /* answered: asked again */
+    take_answers(resolver, RESOLVE_FORWARD, 1);
+    resolver_free(resolver);
+}
+
+/* A name that hangs is asked for again and again, which takes no other thread. */
+static void test_what_is_looked_up_is_not_asked_twice(void **state)
+{
+    struct resolver *resolver;
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    resolver = resolver_new();
+    let_names_hang(resolver, 1);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(resolver_submit_name(resolver, "1 hangs 0"), 0);
+    pause_ms(20);
+    assert_int_equal(atomic_load(&inside), 1);
+    atomic_store(&gate_open, true);
+    take_answers(resolver, RESOLVE_FORWARD, 1);
+    pause_ms(5);
+    assert_false(is_readable(resolver));
+    assert_int_equal(atomic_load(&asked), 1);
+    resolver_free(resolver);
+}
+
+static void test_names_beside_names_that_hang(void **state)
+{
+    struct resolver *resolver;
+    char name[16];
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang_of_some;
+    resolver = resolver_new();
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE - 1);
+    for (unsigned i = 0; i < 100; i++) {
+        struct resolve_answer answer;
+
         snprintf(name, sizeof name, "1 %u", i);
+        assert_int_equal(resolver_submit_name(resolver, name), 0);
         answer = next(resolver);
         assert_string_equal(answer.name, name);
         resolver_answer_free(&answer);
     }
-    pause_ms(5);
-    assert_false(is_readable(resolver));
-    assert_int_equal(atomic_load(&asked), 1001);
+    assert_int_equal(atomic_load(&inside), RESOLVE_SIDE_BY_SIDE - 1);
+    atomic_store(&gate_open, true);
+    take_answers(resolver, RESOLVE_FORWARD, RESOLVE_SIDE_BY_SIDE - 1);
     resolver_free(resolver);
 }
 
-/* Addresses may be thousands, and each may hang. */
-static void test_names_go_first(void **state)
+/* The oldest question is the next one. */
+static void test_questions_in_their_order(void **state)
 {
     struct resolver *resolver;
-    struct resolve_answer answer;
-    struct ip_address address = { { 0 } };
-    unsigned names = 0, addresses = 0;
     char name[16];
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang_of_some;
+    resolver = resolver_new();
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE - 1); /* which leaves one thread */
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "1 %u", i);
+        assert_int_equal(resolver_submit_name(resolver, name), 0);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        struct resolve_answer answer = next(resolver);
+
+        snprintf(name, sizeof name, "1 %u", i);
+        assert_string_equal(answer.name, name);
+        resolver_answer_free(&answer);
+    }
+    resolver_free(resolver);
+}
+
+static void test_addresses_beside_names_that_hang(void **state)
+{
+    struct resolver *resolver;
 
     (void)state;
     atomic_store(&gate_open, false);
@@ -387,30 +497,36 @@ static void test_names_go_first(void **state)
     lookup_address = fake_reverse;
     reverse_text = "a.example";
     resolver = resolver_new();
-    assert_int_equal(resolver_submit_name(resolver, "1 first"), 0);
-    while (atomic_load(&inside) == 0)
+    for (unsigned i = 0; i < 3; i++) /* more than there are threads */
+        assert_int_equal(resolver_submit_name(resolver, (const char *[]){ "1 a", "1 b", "1 c" }[i]), 0);
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
+    submit_addresses(resolver, 200);
+    take_answers(resolver, RESOLVE_REVERSE, 200);
+    assert_int_equal(atomic_load(&inside), RESOLVE_SIDE_BY_SIDE);
+    resolver_free(resolver);
+}
+
+/* Addresses may be thousands, and each may hang. */
+static void test_names_beside_addresses_that_hang(void **state)
+{
+    struct resolver *resolver;
+    char name[16];
+
+    (void)state;
+    atomic_store(&gate_open, false);
+    lookup_name = fake_many;
+    lookup_address = fake_reverse_hang;
+    reverse_text = "a.example";
+    resolver = resolver_new();
+    submit_addresses(resolver, 200);
+    while (atomic_load(&inside) < RESOLVE_SIDE_BY_SIDE)
         pause_ms(1);
-    for (uint8_t i = 0; i < 200; i++) {
-        address.bytes[15] = i;
-        assert_int_equal(resolver_submit_address(resolver, &address), 0);
-    }
-    for (unsigned i = 0; i < 70; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "1 %u", i);
         assert_int_equal(resolver_submit_name(resolver, name), 0);
     }
-    atomic_store(&gate_open, true);
-    while (names < 71) {
-        answer = next(resolver);
-        names += answer.kind == RESOLVE_FORWARD;
-        addresses += answer.kind == RESOLVE_REVERSE;
-        resolver_answer_free(&answer);
-    }
-    assert_in_range(addresses, 9, 10); /* one after every seventh name */
-    while (addresses < 200) {
-        answer = next(resolver);
-        assert_int_equal(answer.kind, RESOLVE_REVERSE);
-        addresses++;
-    }
+    take_answers(resolver, RESOLVE_FORWARD, 100);
+    assert_int_equal(atomic_load(&inside), RESOLVE_SIDE_BY_SIDE);
     resolver_free(resolver);
 }
 
@@ -460,8 +576,12 @@ int main(void)
         cmocka_unit_test_teardown(test_reverse, restore),
         cmocka_unit_test_teardown(test_bad_names, restore),
         cmocka_unit_test_teardown(test_hanging, restore),
-        cmocka_unit_test_teardown(test_order_and_merging, restore),
-        cmocka_unit_test_teardown(test_names_go_first, restore),
+        cmocka_unit_test_teardown(test_merging, restore),
+        cmocka_unit_test_teardown(test_what_is_looked_up_is_not_asked_twice, restore),
+        cmocka_unit_test_teardown(test_names_beside_names_that_hang, restore),
+        cmocka_unit_test_teardown(test_questions_in_their_order, restore),
+        cmocka_unit_test_teardown(test_addresses_beside_names_that_hang, restore),
+        cmocka_unit_test_teardown(test_names_beside_addresses_that_hang, restore),
         cmocka_unit_test_teardown(test_thread_is_bare, restore),
         cmocka_unit_test_teardown(test_free_at_any_time, restore),
         cmocka_unit_test_teardown(test_another_order_is_the_same_answer, restore),

@@ -211,6 +211,7 @@ static void a_name_without_an_answer_is_warned_of(void **state)
     asked_count = 0;
     room = 8;
     targets_ask(targets, NULL, 100, 300);
+    targets_ask(targets, NULL, 114, 1); /* that it is asked for again does not put it off */
     targets_warning(targets, 114, warning, sizeof warning);
     assert_string_equal(warning, "");
     targets_warning(targets, 115, warning, sizeof warning);
