@@ -116,6 +116,10 @@ void meter_flush(struct meter *meter);
 /* A frame that is not looked at, for each of the instances: counted as ignored for that reason. */
 void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason reason);
 
+/* The instances that are measured from here on (bit n), as there is a capture that takes their packets; all, before the first
+ * call. Who of the others has a row does not lose it to who can have traffic meanwhile. After meter_expire(). */
+void meter_measured(struct meter *meter, uint64_t instances);
+
 void meter_expire(struct meter *meter, uint32_t now_s);
 /* The wall clock was set: everything pending -> clock. */
 void meter_clock_step(struct meter *meter);

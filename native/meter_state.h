@@ -47,16 +47,21 @@ struct metered {
     struct meter_counters counters;
     uint64_t pending;
     struct peer_row other; /* of which only birth and stats are used */
+    /* Of meter_contest.c. */
+    uint32_t measured_s; /* since its last round */
+    uint32_t unweighed;  /* rounds since its rows were weighed */
+    bool is_weighing;    /* they were at the end of its last round */
 };
 
 /* Who without a row is worth one: meter_contest.c. */
 struct contest {
     struct contenders contenders;
     uint64_t *leaving;    /* bit n: row n gives way, in this round */
+    uint64_t measured;    /* instances that are, as bits */
+    uint64_t pressing;    /* that have had contenders since their last round */
     uint64_t round_trips; /* of all rows `other`, when this round began */
     uint32_t round_s;     /* when that was; 0: there was none yet */
-    uint32_t weighed_s;   /* when the rows were weighed last */
-    bool is_weighing;     /* that was then */
+    uint32_t counted_s;   /* up to when the seconds are counted in which an instance is measured */
     bool is_any_left;     /* of the contenders */
 };
 

@@ -218,6 +218,17 @@ static bool is_any_ready(const struct roster *roster, const struct pollfd *polle
 
 /* ---- at work ---- */
 
+/* While an interface is away, or its capture cannot be opened, none of its instances is measured. */
+static void tell_measured(const struct roster *roster)
+{
+    uint64_t measured = 0;
+
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (tap_state(roster->taps[i].tap) == SEG_CAPTURING)
+            measured |= roster->taps[i].open;
+    meter_measured(roster->meter, measured);
+}
+
 void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now_s)
 {
     if (roster->meter == NULL)
@@ -236,6 +247,7 @@ void roster_check(struct roster *roster, struct resolver *resolver, uint32_t now
         targets_ask(roster->instances[i].targets, resolver, now_s, roster->config->resolve_interval_s);
     check_files(roster, now_s);
     meter_expire(roster->meter, now_s);
+    tell_measured(roster);
 }
 
 void roster_links_changed(struct roster *roster)
@@ -319,4 +331,6 @@ void roster_close(struct roster *roster)
         if (tap_fd(roster->taps[i].tap) >= 0)
             tap_close(roster->taps[i].tap);
     roster_finish(roster);
+    if (roster->meter != NULL)
+        tell_measured(roster);
 }

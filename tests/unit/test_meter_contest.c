@@ -480,6 +480,123 @@ static void a_share_of_the_round_trips_tells_as_much(void **state)
     assert_int_equal(meter_counters(meter, number)->open_peers, 1);
 }
 
+/* --- instances that are not measured all the time --- */
+
+static int at_times; /* the instance beside `number` */
+
+static void set_up_two(uint32_t max_peers)
+{
+    set_up(max_peers);
+    at_times = meter_instance_add(meter, &(struct meter_instance){ .local_own = own });
+    assert_int_equal(at_times, 1);
+}
+
+static void exchange_at_times(struct talk *talk, unsigned times)
+{
+    const int always = number;
+
+    number = at_times;
+    exchange_times(talk, times);
+    number = always;
+}
+
+static void measure(bool is_open)
+{
+    meter_measured(meter, UINT64_C(1) << number | (is_open ? UINT64_C(1) << at_times : 0));
+}
+
+/* It has no traffic as nobody looks, and that is no reason to lose its row. */
+static void a_row_waits_for_the_next_window(void **state)
+{
+    struct talk steady = talk_to(1), busy[3] = { talk_to(2), talk_to(3), talk_to(4) };
+
+    (void)state;
+    set_up_two(2);
+    exchange_at_times(&steady, 1);
+    exchange(&busy[0]);
+    const uint64_t birth = row_of(1).found.birth;
+    for (unsigned round = 0; round < 60; round++) {
+        const bool is_open = round / 6 % 2 == 0;
+
+        for (unsigned n = 0; n < 3; n++)
+            exchange_times(&busy[n], 20);
+        if (is_open)
+            exchange_at_times(&steady, 20);
+        pass_round();
+        assert_true(row_of(1).any);
+        assert_int_equal(row_of(1).found.birth, birth);
+        if (round % 6 == 5)
+            measure(!is_open);
+    }
+    assert_int_equal(row_of(1).found.stats->samples, 1 + 5 * 6 * 20);
+}
+
+/* Nor does a contender win or lose anything meanwhile. */
+static void a_contender_waits_for_the_next_window(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+
+    (void)state;
+    set_up_two(1);
+    exchange(&idle);
+    exchange_at_times(&newcomer, 20);
+    pass_round();
+    exchange_at_times(&newcomer, 20);
+    measure(false);
+    for (unsigned round = 0; round < IDLE_S / ROUND_S - 2; round++) {
+        pass_round();
+        assert_true(row_of(1).any && !row_of(2).any);
+        exchange(&idle);
+    }
+    measure(true);
+    exchange_at_times(&newcomer, 20);
+    exchange(&idle);
+    pass_round();
+    assert_true(row_of(2).any && !row_of(1).any);
+}
+
+/* Two seconds in five, and never when a round ends: its seconds count, not the clock's. */
+static void windows_shorter_than_a_round_count_together(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    unsigned seconds = 0;
+
+    (void)state;
+    set_up_two(1);
+    exchange_at_times(&idle, 1);
+    for (; seconds < 50 && !row_of(2).any; seconds++) {
+        const bool is_open = seconds % 5 == 1 || seconds % 5 == 2;
+
+        measure(is_open);
+        if (is_open)
+            exchange_at_times(&newcomer, 20);
+        now_ns = (now_ns / S + 1) * S;
+        meter_expire(meter, (uint32_t)(now_ns / S));
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    assert_int_equal(seconds, 30); /* three windows are one round of its own, and it takes two */
+}
+
+/* An interface that does not come back keeps no row for longer than an idle peer would. */
+static void rows_of_an_interface_that_is_away_leave_when_their_time_is_over(void **state)
+{
+    struct talk gone = talk_to(1), newcomer = talk_to(2);
+    const int64_t begin_ns = (set_up_two(1), now_ns);
+
+    (void)state;
+    exchange_at_times(&gone, 20);
+    measure(false);
+    meter_finish(meter, UINT64_C(1) << at_times);
+    for (unsigned round = 0; round < IDLE_S / ROUND_S; round++) {
+        assert_true(row_of(1).any && !row_of(2).any);
+        exchange_times(&newcomer, 20);
+        pass_round();
+    }
+    assert_true(!row_of(1).any && row_of(2).any);
+    assert_int_equal((now_ns - begin_ns) / S, IDLE_S);
+    assert_int_equal(meter_counters(meter, at_times)->open_peers, 0);
+}
+
 /* --- everything stays counted --- */
 
 #define TALKS 400
@@ -686,6 +803,10 @@ int main(void)
         CASE(a_flow_that_began_without_a_row_gets_one_when_there_is_room),
         CASE(kept_rows_give_way_to_nobody),
         CASE(a_share_of_the_round_trips_tells_as_much),
+        CASE(a_row_waits_for_the_next_window),
+        CASE(a_contender_waits_for_the_next_window),
+        CASE(windows_shorter_than_a_round_count_together),
+        CASE(rows_of_an_interface_that_is_away_leave_when_their_time_is_over),
         CASE(totals_add_up_whoever_has_a_row),
     };
 
