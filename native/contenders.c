@@ -113,14 +113,18 @@ void contenders_forget(struct contender *contender)
     *contender = (struct contender){ .score = 0 };
 }
 
-void contenders_forget_all(struct contenders *contenders)
-{
-    memset(contenders->of, 0, places(contenders) * sizeof *contenders->of);
-}
-
 static bool is_of(const struct contender *contender, uint64_t instances)
 {
     return (instances >> contender->key.instance & 1) != 0;
+}
+
+void contenders_forget_of(struct contenders *contenders, uint64_t instances)
+{
+    for (struct contender *at = contenders->of; at < contenders->of + places(contenders); at++) {
+        if (at->score != 0 && is_of(at, instances)) {
+            contenders_forget(at);
+        }
+    }
 }
 
 void contenders_best(const struct contenders *contenders, uint64_t instances, size_t most, struct least *out)

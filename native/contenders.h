@@ -82,7 +82,8 @@ struct contender *contenders_find(struct contenders *contenders, const struct pe
  * score, by which they are in order, is what is missing to the greatest that there can be. */
 void contenders_best(const struct contenders *contenders, uint64_t instances, size_t most, struct least *out);
 void contenders_forget(struct contender *contender);
-void contenders_forget_all(struct contenders *contenders);
+/* All that are of these instances (bit n). */
+void contenders_forget_of(struct contenders *contenders, uint64_t instances);
 /* The interval is over, for these instances (bit n): who is of another stays as he is. round_trips: how many there were in it
  * that had no row. True: somebody is left. */
 bool contenders_age(struct contenders *contenders, uint64_t instances, uint64_t round_trips);

@@ -48,7 +48,8 @@ struct meter_options {
     void *on_sample_arg;
 };
 
-/* What an instance asks for. The sets stay the caller's and must outlive it; they may change between two calls. */
+/* What an instance asks for. The sets stay the caller's and must outlive it, or the call that gives it others:
+ * meter_instance_change() looks at both. They do not change. */
 struct meter_instance {
     const struct netset *whitelist;  /* peers that are wanted; NULL: all */
     const struct netset *local_own;  /* addresses of the captured interface; NULL: none */
@@ -98,7 +99,7 @@ uint64_t meter_births(const struct meter *meter);
 /* The instance's number, 0..63, or -1 (no room). The struct is copied. */
 int meter_instance_add(struct meter *meter, const struct meter_instance *instance);
 /* The same instance with other sets or grouping; flows that are no longer wanted, or would be in another row, end (pending ->
- * unacked). */
+ * unacked), and who would have a row is asked anew. Nothing of that where all sets hold the same. */
 void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance);
 /* The same instance from its beginning: its flows, rows and counters go. */
 void meter_instance_clear(struct meter *meter, int number);

@@ -71,12 +71,12 @@ void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned s
     contenders_note(&meter->contest.contenders, &key, peer_key_hash(&meter->peers, &key), time_ns);
 }
 
-void meter_contest_restart(struct meter *meter)
+void meter_contest_restart(struct meter *meter, int number)
 {
     const struct contest *contest = &meter->contest;
 
     if (contest->contenders.noted > 0 || contest->is_any_left) { /* else their memory was never touched */
-        contenders_forget_all(&meter->contest.contenders);
+        contenders_forget_of(&meter->contest.contenders, UINT64_C(1) << number);
     }
 }
 

@@ -114,8 +114,8 @@ bool meter_contest_init(struct meter *meter);
 void meter_contest_destroy(struct meter *meter);
 /* One of the round trips in a row `other`, for which contenders_skip() says so. */
 void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned side, int64_t time_ns);
-/* What rows are made of is another now, or an instance less is there. */
-void meter_contest_restart(struct meter *meter);
+/* What that instance's rows are made of is another now, or it is there no more. */
+void meter_contest_restart(struct meter *meter, int number);
 /* Gives rows to who is worth them, once in a while; about once a second. No segment waits in the queue. */
 void meter_contest(struct meter *meter);
 

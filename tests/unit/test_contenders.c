@@ -68,7 +68,9 @@ static void each_is_counted_for_itself(void **state)
     assert_int_equal(score_of(2), 10 * SCORE_UNIT);
     assert_int_equal(find(1)->time_ns, 7);
     assert_null(find(3));
-    contenders_forget_all(&contenders);
+    contenders_forget_of(&contenders, ~UINT64_C(1));
+    assert_non_null(find(1));
+    contenders_forget_of(&contenders, 1);
     assert_null(find(1));
 }
 
@@ -150,7 +152,7 @@ static void many_are_known_by_a_share(void **state)
     const uint32_t noted = contenders.noted;
     assert_true(score_of(1) + score_of(2) == noted * SCORE_UNIT && noted < many / 100);
     contenders_age(&contenders, 1, many);
-    contenders_forget_all(&contenders);
+    contenders_forget_of(&contenders, 1);
     for (uint32_t n = 0; n < many; n++)
         note(1 + n % 4 / 3);
     assert_true(contenders.noted < noted);

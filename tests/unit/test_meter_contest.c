@@ -342,6 +342,54 @@ static void who_is_not_wanted_any_more_gets_no_row(void **state)
     netset_free(wanted);
 }
 
+/* Addresses are read anew whenever any interface changes, and names resolved again and again. */
+static void sets_that_hold_the_same_change_nothing(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *before = netset_new(), *again;
+    struct ip_prefix prefix;
+
+    (void)state;
+    set_up(1);
+    assert_true(before != NULL && prefix_parse("20.0.0.0/24", &prefix, NULL) && netset_add(before, &prefix, 1) == 0);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = before });
+    exchange(&idle);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned times = 0; times < 5; times++) {
+            exchange_times(&newcomer, 4);
+            meter_flush(meter);
+            const uint64_t changes = meter_changes(meter);
+            assert_true((again = netset_new()) != NULL && netset_add(again, &prefix, 1) == 0);
+            meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = again });
+            assert_int_equal(meter_changes(meter), changes);
+            netset_free(before);
+            before = again;
+        }
+        pass_round();
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    netset_free(before);
+}
+
+static void what_another_instance_wants_changes_nothing(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *none = netset_new();
+
+    (void)state;
+    set_up(1);
+    const int other_one = meter_instance_add(meter, &(struct meter_instance){ .local_own = own });
+    exchange(&idle);
+    for (unsigned round = 0; round < 2; round++) {
+        exchange_times(&newcomer, 20);
+        meter_instance_change(meter, other_one, &(struct meter_instance){ .local_own = round == 0 ? none : own });
+        pass_round();
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    meter_instance_change(meter, other_one, &(struct meter_instance){ .both_sides = true });
+    netset_free(none);
+}
+
 /* Twice as much is needed: otherwise who is there stays. */
 static void rows_are_not_handed_to_and_fro(void **state)
 {
@@ -796,6 +844,8 @@ int main(void)
         CASE(a_row_that_was_given_stays_as_long_as_its_flows),
         CASE(a_flow_comes_home_to_a_row_that_is_idle),
         CASE(who_is_not_wanted_any_more_gets_no_row),
+        CASE(sets_that_hold_the_same_change_nothing),
+        CASE(what_another_instance_wants_changes_nothing),
         CASE(rows_are_not_handed_to_and_fro),
         CASE(one_burst_is_not_enough),
         CASE(many_addresses_push_nobody_out),
