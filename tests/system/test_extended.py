@@ -1,20 +1,15 @@
 """extended_metrics, from the wire to the Agent: of the interval between two runs, whatever happens in between."""
 
-import contextlib
-import json
-
 import pytest
 
+from collecting import collecting
 from conversation import conversation, rows_to, total
 from network import Network
-from processes import BUILD, REPOSITORY, wait_until
-from stage import CHECK, CONFIGURATION, LOG, USER, Stage
+from processes import wait_until
+from stage import LOG, Stage
 from supervision import supervised
 
-COLLECTOR = REPOSITORY / "tests" / "demo" / "collector.py"
-RTT = "system.net.tcp.rtt"
 PEER, OTHER = "10.77.0.2", "10.77.0.77"
-RUN_S = 0.3  # the collector's
 INTERVAL_S = 2  # of the check's runs that are not left out
 TEXT = """
 init_config: {resolve_names: false, extended_metrics: true%s}
@@ -25,41 +20,6 @@ instances:
 # Where min_collection_interval stands, and under which CPython the check runs.
 PLACES = {"in the instance": ("", "    min_collection_interval: %d\n" % INTERVAL_S, 3),
           "in init_config": (", min_collection_interval: %d" % INTERVAL_S, "", 2)}
-
-
-class Collector:
-    """The check in one process that runs it again and again; each run's metrics of the peer."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def runs(self):
-        """Those that the Agent did not leave out because of min_collection_interval, in order."""
-        lines = [line for line in self.process.out.splitlines(keepends=True) if line.endswith("\n")]
-        assert self.process.alive(), self.process.err
-        return [run for run in map(json.loads, lines) if run["statuses"]]
-
-    def values(self, suffix, since=0):
-        """Of each run that has one, beginning with run number `since`."""
-        return [value for run in self.runs()[since:] for name, value, tags, _ in run["metrics"]
-                if name == RTT + suffix and "dst:" + PEER in tags]
-
-    def wait_for_runs(self, count):
-        before = len(self.runs())
-        wait_until(lambda: len(self.runs()) >= before + count, 60, lambda: self.process.out[-2000:] + self.process.err)
-
-    def wait_for_samples(self, expected, since=0):
-        """The counts of all runs together, which are no more than that either."""
-        wait_until(lambda: sum(self.values(".samples", since)) >= expected, 30, lambda: "%d: %s" % (expected, self.values(".samples")))
-        self.wait_for_runs(1)
-        assert sum(self.values(".samples", since)) == expected
-
-
-@contextlib.contextmanager
-def collecting(stage, python):
-    arguments = [COLLECTOR, CHECK, CONFIGURATION, BUILD / ("python%d" % python), RUN_S]
-    with stage.start(*Stage.python(python, *arguments), user=USER) as process:
-        yield Collector(process)
 
 
 def talk(network, stage, count):
@@ -85,7 +45,7 @@ def test_it_is_of_the_interval(network, place):
     run says what an earlier one said."""
     init, instance, python = PLACES[place]
     text = TEXT % (init, PEER) + instance
-    with Stage(network.near) as stage, supervised(stage, text) as supervisor, collecting(stage, python) as collector:
+    with Stage(network.near) as stage, supervised(stage, text) as supervisor, collecting(stage, python, PEER) as collector:
         collector.wait_for_runs(1)
         trips = talk(network, stage, 30)
         collector.wait_for_samples(trips)
@@ -136,7 +96,7 @@ def test_it_is_of_the_interval(network, place):
 
 def test_a_connection_over_a_restart_is_no_lifetime(network):
     """Killed under a connection that goes on: what was not published is lost, and no run says more than there was in its time."""
-    with Stage(network.near) as stage, supervised(stage, TEXT % ("", PEER)) as supervisor, collecting(stage, 2) as collector, \
+    with Stage(network.near) as stage, supervised(stage, TEXT % ("", PEER)) as supervisor, collecting(stage, 2, PEER) as collector, \
             conversation(network.near, network.far, PEER, 5000 + 1, interval=0.005) as steady:
         wait_until(lambda: sum(collector.values(".samples")) > 100, what=lambda: collector.process.out[-2000:])
         for _ in range(2):
