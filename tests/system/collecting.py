@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 
 from processes import BUILD, REPOSITORY, wait_until
 from stage import CHECK, CONFIGURATION, USER, Stage
@@ -31,6 +33,16 @@ class Collector:
     def wait_for_runs(self, count):
         before = len(self.runs())
         wait_until(lambda: len(self.runs()) >= before + count, 60, lambda: self.process.out[-2000:] + self.process.err)
+
+    @contextlib.contextmanager
+    def paused(self):
+        """No run is made meanwhile; one that has begun is finished first."""
+        self.wait_for_runs(1)
+        os.kill(self.process.target(), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.target(), signal.SIGCONT)
 
     def wait_for_samples(self, expected, since=0):
         """The counts of all runs together, which are no more than that either."""

@@ -1,11 +1,13 @@
 """extended_metrics, from the wire to the Agent: of the interval between two runs, whatever happens in between."""
 
+import time
+
 import pytest
 
 from collecting import collecting
 from conversation import conversation, rows_to, total
 from network import Network
-from processes import wait_until
+from processes import BUILD, wait_until
 from stage import LOG, Stage
 from supervision import supervised
 
@@ -113,3 +115,66 @@ def test_a_connection_over_a_restart_is_no_lifetime(network):
         assert sum(counts) <= trips and min(counts) > 0
         # A round trip takes 25 ms with the pause behind it: a run may have seen a few seconds of them, not all.
         assert max(counts) < 40 * 5, counts
+
+
+class Clock:
+    """CLOCK_BOOTTIME of all that runs on the stage from here on, which may run faster than it does."""
+
+    STEP_S, PAUSE_S = 3, 0.5  # so fast that no heartbeat looks old: one may be 10 s old
+
+    def __init__(self, stage):
+        self.stage, self.ahead_s = stage, 0
+        stage.run("cp", BUILD / "ahead.so", "/opt/ahead.so")
+        stage.write("/opt/ahead", "0")
+        stage.write("/etc/ld.so.preload", "/opt/ahead.so")
+
+    def pass_s(self, seconds):
+        end = self.ahead_s + seconds
+        while self.ahead_s < end:
+            time.sleep(self.PAUSE_S)
+            self.ahead_s += self.STEP_S
+            self.stage.write("/opt/ahead", str(self.ahead_s))
+
+
+def births(stage):
+    return [row["birth"] for row in stage.segment()["rows"]]
+
+
+def test_a_peer_that_was_idle_and_came_back(network):
+    """First its connections are forgotten and its row is not, then that leaves as well: each time the first run on its return says
+    what was since, and nothing of the time before. No second of it is a run that fails."""
+    with Stage(network.near) as stage:
+        clock = Clock(stage)
+        text = TEXT % (", idle_ttl: 5, exp_ttl: 1", PEER)
+        with supervised(stage, text) as supervisor, collecting(stage, 2, PEER) as collector:
+            collector.wait_for_runs(1)
+            helper = supervisor.state()[1]
+            trips = talk(network, stage, 30)
+            collector.wait_for_samples(trips)
+            first_births = births(stage)
+            assert len(first_births) == 1
+            # Its row, which lives for a minute, is there when it comes back. Nothing that was before is as short.
+            clock.pass_s(30)
+            stage.wait_for_status(lambda s: s["instances"][0]["open_flows"] == 0)
+            assert births(stage) == first_births
+            network.change_delay("2ms")
+            before = len(collector.runs())
+            of_this = talk(network, stage, 20)
+            collector.wait_for_samples(of_this, before)
+            assert births(stage) == first_births
+            assert 1.8 < min(collector.values(".min", before)) <= max(collector.values(".max", before)) < 19
+            # It leaves, and is back before the check runs again. Whoever takes the new row for the one that was in its place finds
+            # fewer round trips than none.
+            with collector.paused():
+                before = len(collector.runs())
+                clock.pass_s(63)
+                stage.wait_for_status(lambda s: not s["peers"])
+                network.change_delay("30ms")
+                of_that = talk(network, stage, 10)
+            collector.wait_for_samples(of_that, before)
+            assert births(stage) != first_births
+            assert 28 < min(collector.values(".min", before)) <= min(collector.values(".p50", before))
+            assert all(value > 28 for value in collector.values(".handshake", before))
+            collector.wait_for_samples(trips + of_this + of_that)
+            assert supervisor.state()[1] == helper
+            assert {tuple(run["statuses"]) for run in collector.runs()[1:]} == {("OK",)}
