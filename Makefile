@@ -89,6 +89,10 @@ $(BUILD)/relay: tests/system/relay.c $(BUILD)/.flags | $(BUILD)/obj
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie $(LDFLAGS) -o $@ $<
 
+$(BUILD)/ahead.so: tests/system/ahead.c $(BUILD)/.flags | $(BUILD)/obj
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -fPIC -shared $(LDFLAGS) -o $@ $<
+
 $(BUILD)/fingerprints $(BUILD)/yaml_values: $(BUILD)/%: tests/python/%.c $(BUILD)/libgometro.a $(BUILD)/.flags
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -pie -o $@ $< $(BUILD)/libgometro.a $(LDFLAGS) $(LIBS)
@@ -226,7 +230,7 @@ test-setup: $(CPYTHON2) ## Run the tests of the set-up and of the runners
 	@BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(abspath $(BUILD))/python3-packages \
 	    $(PYTHON3) -m pytest -q -rs -p no:cacheprovider tests/setup
 
-test-system: all $(BUILD)/relay $(BUILD)/live_sender $(BUILD)/run_peers ## Run the system tests: supervisord, namespaces, a path with a delay
+test-system: all $(BUILD)/relay $(BUILD)/ahead.so $(BUILD)/live_sender $(BUILD)/run_peers ## Run the system tests: supervisord, namespaces, a path with a delay
 	@$(AT_ROOT) $(PYTHON3) -m pytest -v -rs -p no:cacheprovider -n $(SYSTEM_WORKERS) --dist loadfile tests/system
 
 test-accuracy: $(BUILD)/go-metro $(BUILD)/simulator $(BUILD)/relay ## Hold round trips against the simulator's truth, tcptrace, tshark and the kernel, in short

@@ -113,17 +113,26 @@ void contenders_forget(struct contender *contender)
     *contender = (struct contender){ .score = 0 };
 }
 
-void contenders_forget_all(struct contenders *contenders)
+static bool is_of(const struct contender *contender, uint64_t instances)
 {
-    memset(contenders->of, 0, places(contenders) * sizeof *contenders->of);
+    return (instances >> contender->key.instance & 1) != 0;
 }
 
-void contenders_best(const struct contenders *contenders, size_t most, struct least *out)
+void contenders_forget_of(struct contenders *contenders, uint64_t instances)
+{
+    for (struct contender *at = contenders->of; at < contenders->of + places(contenders); at++) {
+        if (at->score != 0 && is_of(at, instances)) {
+            contenders_forget(at);
+        }
+    }
+}
+
+void contenders_best(const struct contenders *contenders, uint64_t instances, size_t most, struct least *out)
 {
     least_begin(out, most);
     for (uint32_t index = 0; index < places(contenders); index++) {
         const struct contender *contender = &contenders->of[index];
-        if (contender->is_active && contender->score != 0) {
+        if (contender->is_active && contender->score != 0 && is_of(contender, instances)) {
             least_note(out, UINT32_MAX - contender->score, index);
         }
     }
@@ -137,13 +146,15 @@ static void age_one(struct contender *contender)
     contender->is_active = false;
 }
 
-bool contenders_age(struct contenders *contenders, uint64_t round_trips)
+bool contenders_age(struct contenders *contenders, uint64_t instances, uint64_t round_trips)
 {
     const uint64_t weight = round_trips / places(contenders) + 1;
     bool any = false;
 
     for (struct contender *at = contenders->of; at < contenders->of + places(contenders); at++) {
-        age_one(at);
+        if (is_of(at, instances)) {
+            age_one(at);
+        }
         any |= at->score != 0;
     }
     contenders->weight = weight < CONTENDERS_WEIGHT_MOST ? (uint32_t)weight : CONTENDERS_WEIGHT_MOST;

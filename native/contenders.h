@@ -78,13 +78,15 @@ static inline bool contenders_skip(struct contenders *contenders)
 void contenders_note(struct contenders *contenders, const struct peer_key *key, uint64_t hash, int64_t time_ns);
 /* NULL: it is not among them. */
 struct contender *contenders_find(struct contenders *contenders, const struct peer_key *key, uint64_t hash);
-/* Who is active: at most so many, the best first. An item's index is that of contenders->of[]; its score, by which they are in
- * order, is what is missing to the greatest that there can be. */
-void contenders_best(const struct contenders *contenders, size_t most, struct least *out);
+/* Who is active, of these instances (bit n): at most so many, the best first. An item's index is that of contenders->of[]; its
+ * score, by which they are in order, is what is missing to the greatest that there can be. */
+void contenders_best(const struct contenders *contenders, uint64_t instances, size_t most, struct least *out);
 void contenders_forget(struct contender *contender);
-void contenders_forget_all(struct contenders *contenders);
-/* The interval is over; round_trips: how many there were in it that had no row. True: somebody is left. */
-bool contenders_age(struct contenders *contenders, uint64_t round_trips);
+/* All that are of these instances (bit n). */
+void contenders_forget_of(struct contenders *contenders, uint64_t instances);
+/* The interval is over, for these instances (bit n): who is of another stays as he is. round_trips: how many there were in it
+ * that had no row. True: somebody is left. */
+bool contenders_age(struct contenders *contenders, uint64_t instances, uint64_t round_trips);
 /* Looks at none from here on. */
 void contenders_rest(struct contenders *contenders);
 

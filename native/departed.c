@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "row_index.h"
 
@@ -102,17 +103,30 @@ static void bound(struct seg_row *start, const struct seg_row *now)
             *counter_of(start, n) = value_of(now, n);
 }
 
+/* The rows `other` of a copy by their instances; NULL: it has none. They stand behind those of the same meter, and another
+ * meter's may follow. */
+static void find_others(const struct segment_copy *copy, const struct seg_row *others[static SEG_MAX_INSTANCES])
+{
+    memset(others, 0, SEG_MAX_INSTANCES * sizeof *others);
+    for (uint32_t n = 0; n < copy->snapshot.row_count; n++)
+        if ((copy->rows[n].flags & SEG_ROW_OTHER) != 0)
+            others[copy->rows[n].instance] = &copy->rows[n];
+}
+
 /* With what each row `other` had itself, so that it is done once for all. */
 static void complete(struct departed *departed, const struct segment_copy *earlier, const struct segment_copy *later)
 {
-    for (uint32_t at = later->snapshot.row_count; at-- > 0 && (later->rows[at].flags & SEG_ROW_OTHER) != 0;) {
-        const struct seg_row *now = &later->rows[at];
-        struct seg_row *start = &departed->starts[now->instance];
+    const struct seg_row *now[SEG_MAX_INSTANCES], *then[SEG_MAX_INSTANCES];
 
-        for (uint32_t n = earlier->snapshot.row_count; n-- > 0 && (earlier->rows[n].flags & SEG_ROW_OTHER) != 0;)
-            if (earlier->rows[n].birth == now->birth)
-                add(start, &earlier->rows[n]);
-        bound(start, now);
+    find_others(later, now);
+    find_others(earlier, then);
+    for (uint32_t at = 0; at < later->snapshot.instance_count; at++) {
+        if (now[at] == NULL)
+            continue;
+        for (uint32_t n = 0; n < earlier->snapshot.instance_count; n++)
+            if (then[n] != NULL && then[n]->birth == now[at]->birth)
+                add(&departed->starts[at], then[n]);
+        bound(&departed->starts[at], now[at]);
     }
 }
 

@@ -137,7 +137,11 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX])
 {
+    char excess[SEG_ERROR_MAX];
+
     targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
+    targets_excess(instance->targets, excess, sizeof excess);
+    verdict_add_cause(out, excess);
     if (instance->replay != NULL)
         verdict_add_cause(out, replay_warning(instance->replay));
 }

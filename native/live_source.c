@@ -67,6 +67,7 @@ static void refresh_addresses(struct live_source *source)
     struct netset *old_own = source->own, *old_host = source->host;
     struct meter_instance instance;
     struct netset *own, *host;
+    bool was_open;
 
     if (source->options.local != NULL)
         return;
@@ -81,7 +82,10 @@ static void refresh_addresses(struct live_source *source)
     source->host = host;
     instance = instance_of(source);
     meter_instance_change(source->meter, source->number, &instance);
+    was_open = tap_fd(source->tap) >= 0;
     tap_wanted(source->tap, NULL, ours_make(own, host));
+    if (was_open && tap_fd(source->tap) < 0)
+        meter_finish(source->meter, instances_of(source));
     netset_free(old_own);
     netset_free(old_host);
 }
@@ -135,9 +139,10 @@ void live_source_free(struct live_source *source)
 void live_source_check(struct live_source *source, bool links_changed)
 {
     const uint32_t now_s = live_source_now_s();
-    const bool is_other = tap_check(source->tap, now_s); /* opened or closed just now */
+    const bool was_open = tap_fd(source->tap) >= 0;
+    const bool is_other = tap_check(source->tap, now_s); /* opened or closed just now, or one after the other */
 
-    if (is_other && tap_fd(source->tap) < 0)
+    if (was_open && is_other)
         meter_finish(source->meter, instances_of(source));
     if (is_other || links_changed)
         refresh_addresses(source);

@@ -182,6 +182,12 @@ static bool groups_alike(const struct meter_instance *a, const struct meter_inst
                || (a->subnet_bits_v4 == b->subnet_bits_v4 && a->subnet_bits_v6 == b->subnet_bits_v6));
 }
 
+static bool sets_alike(const struct meter_instance *a, const struct meter_instance *b)
+{
+    return a->both_sides == b->both_sides && netset_equal(a->whitelist, b->whitelist) && netset_equal(a->local_own, b->local_own)
+           && netset_equal(a->local_host, b->local_host) && netset_equal(a->local_nets, b->local_nets);
+}
+
 /* Rows of peers that the instance does not want any more would show what is not measured. A subnet's row may still hold others.
  */
 static void drop_unwanted_rows(struct meter *meter, int number)
@@ -205,10 +211,13 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
         return;
     }
     meter_flush(meter);
-    meter_contest_restart(meter);
-    const bool alike = groups_alike(&metered->spec, instance);
+    const bool groups = groups_alike(&metered->spec, instance), same = groups && sets_alike(&metered->spec, instance);
     metered->spec = *instance;
-    each_flow(meter, UINT64_C(1) << number, alike ? close_unless_wanted : meter_close_flow);
+    if (same) {
+        return; /* an address of another interface came or went, say: many such tell of nothing that matters here */
+    }
+    meter_contest_restart(meter, number);
+    each_flow(meter, UINT64_C(1) << number, groups ? close_unless_wanted : meter_close_flow);
     drop_unwanted_rows(meter, number);
 }
 
@@ -216,7 +225,7 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
 static void end_instance(struct meter *meter, int number)
 {
     meter_finish(meter, UINT64_C(1) << number);
-    meter_contest_restart(meter);
+    meter_contest_restart(meter, number);
     for (uint32_t index = 0; index < meter->peers.high; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);
         if (row->birth != 0 && row->key.instance == (uint32_t)number) {

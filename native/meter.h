@@ -51,7 +51,8 @@ struct meter_options {
     void *on_departure_arg;
 };
 
-/* What an instance asks for. The sets stay the caller's and must outlive it; they may change between two calls. */
+/* What an instance asks for. The sets stay the caller's and must outlive it, or the call that gives it others:
+ * meter_instance_change() looks at both. They do not change. */
 struct meter_instance {
     const struct netset *whitelist;  /* peers that are wanted; NULL: all */
     const struct netset *local_own;  /* addresses of the captured interface; NULL: none */
@@ -101,7 +102,7 @@ uint64_t meter_births(const struct meter *meter);
 /* The instance's number, 0..63, or -1 (no room). The struct is copied. */
 int meter_instance_add(struct meter *meter, const struct meter_instance *instance);
 /* The same instance with other sets or grouping; flows that are no longer wanted, or would be in another row, end (pending ->
- * unacked). */
+ * unacked), and who would have a row is asked anew. Nothing of that where all sets hold the same. */
 void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance);
 /* The same instance from its beginning: its flows, rows and counters go. */
 void meter_instance_clear(struct meter *meter, int number);
@@ -118,6 +119,10 @@ void meter_flush(struct meter *meter);
 
 /* A frame that is not looked at, for each of the instances: counted as ignored for that reason. */
 void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason reason);
+
+/* The instances that are measured from here on (bit n), as there is a capture that takes their packets; all, before the first
+ * call. Who of the others has a row does not lose it to who can have traffic meanwhile. After meter_expire(). */
+void meter_measured(struct meter *meter, uint64_t instances);
 
 void meter_expire(struct meter *meter, uint32_t now_s);
 /* The wall clock was set: everything pending -> clock. */

@@ -6,6 +6,11 @@
  * only who was active in two rounds running, and has twice as much, so that rows are not handed to and fro. Round trips count
  * and not packets, as a row is there to tell of them, and as nobody can have them under an address that is not his.
  *
+ * An instance takes part in a round when it has been measured for ROUND_S since the last one in which it did. Between two
+ * windows, or while its interface is away, it has no traffic, and that says nothing about who would have: its rows and its
+ * contenders stay as they are, and what is held against each other was measured side by side. A row of an interface that does not
+ * come back leaves as any idle one does, by its time to live.
+ *
  * A row that gives way is added to `other`, so that no total over all rows ever goes back. The flows of both go where they belong
  * in one pass over all flows. What was waiting for its ACK there becomes `unacked`: so each row adds up for itself, and none
  * begins with a round trip of before its birth. */
@@ -35,6 +40,7 @@ struct round {
     struct change changes[LEAST_MAX];
     size_t count;
     struct least best, rows;
+    uint64_t due; /* the instances that take part, as bits */
 };
 
 bool meter_contest_init(struct meter *meter)
@@ -42,6 +48,7 @@ bool meter_contest_init(struct meter *meter)
     struct contest *contest = &meter->contest;
     const bool contenders = contenders_init(&contest->contenders, meter->peers.limit, meter->options.hash_seed);
 
+    contest->measured = UINT64_MAX;
     contest->leaving = calloc(meter->peers.limit / 64 + 1, sizeof *contest->leaving);
     if (meter->options.keep_rows) {
         contenders_rest(&contest->contenders); /* nobody gives way */
@@ -60,15 +67,16 @@ void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned s
 {
     const struct peer_key key = meter_row_key(meter, flow_instance(flow), &flow->key, side);
 
+    meter->contest.pressing |= UINT64_C(1) << key.instance;
     contenders_note(&meter->contest.contenders, &key, peer_key_hash(&meter->peers, &key), time_ns);
 }
 
-void meter_contest_restart(struct meter *meter)
+void meter_contest_restart(struct meter *meter, int number)
 {
     const struct contest *contest = &meter->contest;
 
     if (contest->contenders.noted > 0 || contest->is_any_left) { /* else their memory was never touched */
-        contenders_forget_all(&meter->contest.contenders);
+        contenders_forget_of(&meter->contest.contenders, UINT64_C(1) << number);
     }
 }
 
@@ -108,8 +116,13 @@ static void await_row(const struct meter *meter, uint32_t index)
     __builtin_prefetch(&row->score, 1);
 }
 
-/* pause: so many rounds the rows were not weighed, as nobody wanted one; 0: they were at the end of the round before. After a
- * pause it counts as if the traffic had been even. */
+/* So many rounds the instance's rows were not weighed, as nobody wanted one; 0: they were at the end of its round before. */
+static uint32_t pause_of(const struct metered *metered)
+{
+    return metered->is_weighing ? 0 : metered->unweighed + 1;
+}
+
+/* After a pause it counts as if the traffic had been even. */
 static void weigh_row(struct peer_row *row, uint32_t pause)
 {
     const uint64_t more = row->stats.samples - row->samples_known;
@@ -119,8 +132,8 @@ static void weigh_row(struct peer_row *row, uint32_t pause)
     row->is_weighed = true;
 }
 
-/* All rows; the `wanted` least of those that were there the last time too are noted. */
-static void weigh_rows(struct round *round, uint32_t pause, size_t wanted)
+/* All rows of those that take part; the `wanted` least of those that were there the last time too are noted. */
+static void weigh_rows(struct round *round, size_t wanted)
 {
     struct meter *meter = round->meter;
 
@@ -130,9 +143,9 @@ static void weigh_rows(struct round *round, uint32_t pause, size_t wanted)
         if (index + ROWS_AHEAD < meter->peers.high) {
             await_row(meter, index + ROWS_AHEAD);
         }
-        if (row->birth != 0) {
+        if (row->birth != 0 && (round->due >> row->key.instance & 1)) {
             const bool was_there = row->is_weighed;
-            weigh_row(row, pause);
+            weigh_row(row, pause_of(meter->instances[row->key.instance]));
             if (was_there) {
                 least_note(&round->rows, row->score, index);
             }
@@ -292,13 +305,13 @@ static size_t give_free_rows(struct round *round)
 }
 
 /* After a pause nobody gives way, as nobody is steady: how much the rows have now is known when the next round is over. */
-static void hold_round(struct meter *meter, uint32_t pause)
+static void hold_round(struct meter *meter, uint64_t due)
 {
-    struct round round = { .meter = meter };
+    struct round round = { .meter = meter, .due = due };
 
-    contenders_best(&meter->contest.contenders, most_changes(meter), &round.best);
+    contenders_best(&meter->contest.contenders, due, most_changes(meter), &round.best);
     const size_t newcomers = give_free_rows(&round);
-    weigh_rows(&round, pause, newcomers);
+    weigh_rows(&round, newcomers);
     give_places(&round, newcomers);
     if (round.count > 0) {
         meter->changes++;
@@ -310,33 +323,77 @@ static void hold_round(struct meter *meter, uint32_t pause)
 }
 
 /* The round is over. An instance may have taken its round trips with it. */
-static void age_contenders(struct meter *meter)
+static void age_contenders(struct meter *meter, uint64_t due)
 {
     struct contest *contest = &meter->contest;
     const uint64_t now = round_trips_of_others(meter), then = contest->round_trips;
 
-    contest->is_any_left = contenders_age(&contest->contenders, now < then ? 0 : now - then);
+    contest->is_any_left = contenders_age(&contest->contenders, due, now < then ? 0 : now - then);
+}
+
+/* The seconds up to now were those of what was measured in them. */
+static void count_measured(struct meter *meter)
+{
+    struct contest *contest = &meter->contest;
+    const uint32_t more_s = contest->counted_s == 0 ? 0 : meter->now_s - contest->counted_s;
+
+    for (int number = 0; number < METER_MAX_INSTANCES; number++) {
+        if (meter->instances[number] != NULL && (contest->measured >> number & 1)) {
+            meter->instances[number]->measured_s += more_s;
+        }
+    }
+    contest->counted_s = meter->now_s;
+}
+
+static uint64_t who_is_due(const struct meter *meter)
+{
+    uint64_t due = 0;
+
+    for (int number = 0; number < METER_MAX_INSTANCES; number++) {
+        if (meter->instances[number] != NULL && meter->instances[number]->measured_s >= ROUND_S) {
+            due |= UINT64_C(1) << number;
+        }
+    }
+    return due;
+}
+
+static void end_rounds(struct meter *meter, uint64_t due, bool is_pressed)
+{
+    for (; due != 0; due &= due - 1) {
+        struct metered *metered = meter->instances[__builtin_ctzll(due)];
+        metered->measured_s = 0;
+        metered->unweighed = is_pressed ? 0 : metered->unweighed + 1;
+        metered->is_weighing = is_pressed;
+    }
+}
+
+void meter_measured(struct meter *meter, uint64_t instances)
+{
+    meter->contest.measured = instances;
 }
 
 void meter_contest(struct meter *meter)
 {
     struct contest *contest = &meter->contest;
-    const bool is_pressed = contest->contenders.noted > 0;
 
-    if (meter->options.keep_rows || meter->now_s - contest->round_s < ROUND_S) {
+    if (meter->options.keep_rows) {
         return;
     }
-    if (contest->round_s == 0) {
-        contest->weighed_s = meter->now_s; /* there are no rows yet */
+    count_measured(meter);
+    if (meter->now_s - contest->round_s < ROUND_S) {
+        return;
     }
+    const uint64_t due = who_is_due(meter);
+    const bool is_pressed = (contest->pressing & due) != 0;
+
     if (is_pressed) {
-        hold_round(meter, contest->is_weighing ? 0 : (meter->now_s - contest->weighed_s) / ROUND_S);
-        contest->weighed_s = meter->now_s;
+        hold_round(meter, due);
     }
-    if (is_pressed || contest->is_any_left) {
-        age_contenders(meter);
+    end_rounds(meter, due, is_pressed);
+    if (contest->contenders.noted > 0 || contest->is_any_left) {
+        age_contenders(meter, due);
     }
-    contest->is_weighing = is_pressed;
+    contest->pressing &= ~due;
     contest->round_trips = round_trips_of_others(meter);
     contest->round_s = meter->now_s;
 }

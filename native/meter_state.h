@@ -47,16 +47,21 @@ struct metered {
     struct meter_counters counters;
     uint64_t pending;
     struct peer_row other; /* of which only birth and stats are used */
+    /* Of meter_contest.c. */
+    uint32_t measured_s; /* since its last round */
+    uint32_t unweighed;  /* rounds since its rows were weighed */
+    bool is_weighing;    /* they were at the end of its last round */
 };
 
 /* Who without a row is worth one: meter_contest.c. */
 struct contest {
     struct contenders contenders;
     uint64_t *leaving;    /* bit n: row n gives way, in this round */
+    uint64_t measured;    /* instances that are, as bits */
+    uint64_t pressing;    /* that have had contenders since their last round */
     uint64_t round_trips; /* of all rows `other`, when this round began */
     uint32_t round_s;     /* when that was; 0: there was none yet */
-    uint32_t weighed_s;   /* when the rows were weighed last */
-    bool is_weighing;     /* that was then */
+    uint32_t counted_s;   /* up to when the seconds are counted in which an instance is measured */
     bool is_any_left;     /* of the contenders */
 };
 
@@ -109,8 +114,8 @@ bool meter_contest_init(struct meter *meter);
 void meter_contest_destroy(struct meter *meter);
 /* One of the round trips in a row `other`, for which contenders_skip() says so. */
 void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned side, int64_t time_ns);
-/* What rows are made of is another now, or an instance less is there. */
-void meter_contest_restart(struct meter *meter);
+/* What that instance's rows are made of is another now, or it is there no more. */
+void meter_contest_restart(struct meter *meter, int number);
 /* Gives rows to who is worth them, once in a while; about once a second. No segment waits in the queue. */
 void meter_contest(struct meter *meter);
 

@@ -203,6 +203,21 @@ size_t netset_count(const struct netset *set)
     return set->count;
 }
 
+bool netset_equal(const struct netset *a, const struct netset *b)
+{
+    if (a == b)
+        return true;
+    if (a == NULL || b == NULL || a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->capacity; i++) {
+        const struct slot *slot = &a->slots[i], *other = slot->used ? find(b, &slot->key) : NULL;
+
+        if (slot->used && (!other->used || other->value != slot->value))
+            return false;
+    }
+    return true;
+}
+
 void netset_each(const struct netset *set, void (*fn)(const struct ip_prefix *prefix, uint32_t value, void *arg), void *arg)
 {
     for (size_t i = 0; i < set->capacity; i++) {

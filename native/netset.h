@@ -22,6 +22,8 @@ int netset_add(struct netset *set, const struct ip_prefix *prefix, uint32_t valu
 /* The value of the longest prefix that contains the address -> *value (may be NULL). False, with *value untouched: none does. */
 bool netset_lookup(const struct netset *set, const struct ip_address *address, uint32_t *value);
 size_t netset_count(const struct netset *set);
+/* Whether both hold the same prefixes with the same values; NULL is like NULL alone. */
+bool netset_equal(const struct netset *a, const struct netset *b);
 /* Calls fn for each entry, in no order. */
 void netset_each(const struct netset *set, void (*fn)(const struct ip_prefix *prefix, uint32_t value, void *arg), void *arg);
 

@@ -27,6 +27,7 @@ struct resolve_answer {
     struct ip_address address;    /* the question (reverse) */
     struct ip_address *addresses; /* forward: the answer, `count` of them in order; freed by resolver_answer_free() */
     size_t count;
+    size_t left_out;   /* addresses that it has besides: those that come last in the order */
     const char *error; /* NULL, or gai_strerror's text */
 };
 

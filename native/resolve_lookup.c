@@ -7,14 +7,6 @@
 
 #include "sockaddr.h"
 
-static bool has_address(const struct resolve_answer *answer, const struct ip_address *address)
-{
-    for (size_t i = 0; i < answer->count; i++)
-        if (address_equal(&answer->addresses[i], address))
-            return true;
-    return false;
-}
-
 static bool address_of(const struct addrinfo *found, struct ip_address *out)
 {
     struct sockaddr_in v4;
@@ -38,20 +30,43 @@ static int by_bytes(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct ip_address));
 }
 
-/* In an order of their own: servers deal them out in another one each time, which is no change. */
+static size_t count_found(const struct addrinfo *found)
+{
+    size_t count = 0;
+
+    for (; found != NULL; found = found->ai_next)
+        count++;
+    return count;
+}
+
+/* Each once, in an order of their own: servers deal them out in another one each time, which is no change. */
+static size_t sort_addresses(struct ip_address *addresses, size_t count)
+{
+    size_t kept = 0;
+
+    qsort(addresses, count, sizeof *addresses, by_bytes);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || !address_equal(&addresses[kept - 1], &addresses[i]))
+            addresses[kept++] = addresses[i];
+    return kept;
+}
+
+/* Of too many the first of that order, which are the same each time. */
 static void keep_addresses(struct resolve_answer *answer, const struct addrinfo *found)
 {
-    struct ip_address address;
-
-    answer->addresses = calloc(RESOLVE_MAX_ADDRESSES, sizeof *answer->addresses);
+    answer->addresses = calloc(count_found(found) + 1, sizeof *answer->addresses);
     if (answer->addresses == NULL) {
         answer->error = gai_strerror(EAI_MEMORY);
         return;
     }
-    for (; found != NULL && answer->count < RESOLVE_MAX_ADDRESSES; found = found->ai_next)
-        if (address_of(found, &address) && !has_address(answer, &address))
-            answer->addresses[answer->count++] = address;
-    qsort(answer->addresses, answer->count, sizeof answer->addresses[0], by_bytes);
+    for (; found != NULL; found = found->ai_next)
+        if (address_of(found, &answer->addresses[answer->count]))
+            answer->count++;
+    answer->count = sort_addresses(answer->addresses, answer->count);
+    if (answer->count > RESOLVE_MAX_ADDRESSES) {
+        answer->left_out = answer->count - RESOLVE_MAX_ADDRESSES;
+        answer->count = RESOLVE_MAX_ADDRESSES;
+    }
     if (answer->count == 0)
         answer->error = gai_strerror(EAI_NONAME);
 }

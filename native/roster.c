@@ -127,19 +127,11 @@ static uint64_t open_on(const struct roster *roster, const struct shared_tap *sh
     return bits;
 }
 
-/* What any open instance of the tap wants goes to its kernel filter, and who we are. NULL (everything passes) also when memory is
- * short: the meter matches exactly, so that costs time and no truth. */
-void roster_refilter(struct roster *roster, struct shared_tap *shared)
+/* NULL: all, also when memory is short: the meter matches exactly, so that costs time and no truth. */
+static struct netset *wanted_on(const struct roster *roster, const struct shared_tap *shared)
 {
-    const uint64_t before = shared->open;
-    struct netset *wanted;
+    struct netset *wanted = netset_new();
 
-    shared->open = open_on(roster, shared);
-    if (shared->open == 0) {
-        tap_reject(shared->tap);
-        return;
-    }
-    wanted = netset_new();
     for (size_t i = 0; i < roster->count && wanted != NULL; i++) {
         if (!is_open_on(&roster->instances[i], shared))
             continue;
@@ -150,7 +142,29 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
             netset_each(roster->instances[i].whitelist, add_to_union, &wanted);
         }
     }
-    tap_wanted(shared->tap, wanted, ours_make(shared->own, roster->host));
+    return wanted;
+}
+
+/* A capture that was open and is not, or is another one, leaves a gap: what was in flight gives no round trip any more. */
+static void end_flows(struct roster *roster, const struct shared_tap *shared)
+{
+    meter_finish(roster->meter, shared->instances);
+}
+
+/* What any open instance of the tap wants goes to its kernel filter, and who we are. One that cannot be given its filter closes.
+ */
+void roster_refilter(struct roster *roster, struct shared_tap *shared)
+{
+    const bool was_open = tap_fd(shared->tap) >= 0;
+    const uint64_t before = shared->open;
+
+    shared->open = open_on(roster, shared);
+    if (shared->open == 0)
+        tap_reject(shared->tap);
+    else
+        tap_wanted(shared->tap, wanted_on(roster, shared), ours_make(shared->own, roster->host));
+    if (was_open && tap_fd(shared->tap) < 0)
+        end_flows(roster, shared);
     if ((shared->open & ~before) != 0 && tap_fd(shared->tap) >= 0) {
         shared->fresh = shared->open & ~before;
         shared->fresh_from_ns = (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS;
@@ -224,14 +238,27 @@ static bool is_any_ready(const struct roster *roster, const struct pollfd *polle
 
 /* ---- at work ---- */
 
+/* While an interface is away, or its capture cannot be opened, none of its instances is measured. */
+static void tell_measured(const struct roster *roster)
+{
+    uint64_t measured = 0;
+
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (tap_state(roster->taps[i].tap) == SEG_CAPTURING)
+            measured |= roster->taps[i].open;
+    meter_measured(roster->meter, measured);
+}
+
 static void check_tap(struct roster *roster, struct shared_tap *shared, uint32_t now_s)
 {
+    const bool was_open = tap_fd(shared->tap) >= 0;
+
     if (!tap_check(shared->tap, now_s))
         return;
+    if (was_open) /* and was closed, if only to be opened on another interface of that name */
+        end_flows(roster, shared);
     if (tap_fd(shared->tap) >= 0)
         refresh_own(roster, shared);
-    else
-        meter_finish(roster->meter, shared->instances);
 }
 
 void roster_check(struct roster *roster, struct resolver *resolver, const char *forbidden, uint32_t now_s)
@@ -247,6 +274,7 @@ void roster_check(struct roster *roster, struct resolver *resolver, const char *
         targets_ask(roster->instances[i].targets, resolver, now_s, roster->config->resolve_interval_s);
     check_files(roster, now_s);
     meter_expire(roster->meter, now_s);
+    tell_measured(roster);
 }
 
 void roster_links_changed(struct roster *roster)
@@ -322,7 +350,7 @@ void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_
         if (polled != NULL && polled[i].revents == 0)
             continue;
         if (tap_dispatch(shared->tap, &sink))
-            meter_finish(roster->meter, shared->instances);
+            end_flows(roster, shared);
     }
     if (file != NULL)
         replay_read(file, is_any_ready(roster, polled) ? LEAST_READ_NS : READ_NS);
@@ -340,4 +368,6 @@ void roster_close(struct roster *roster)
         if (tap_fd(roster->taps[i].tap) >= 0)
             tap_close(roster->taps[i].tap);
     roster_finish(roster);
+    if (roster->meter != NULL)
+        tell_measured(roster);
 }

@@ -118,7 +118,7 @@ struct seg_instance {
 
 struct seg_row {
     uint32_t instance; /* index */
-    uint32_t flags;    /* enum seg_row_flag */
+    uint32_t flags;    /* enum seg_row_flag; SEG_ROW_OTHER: once an instance at most, in any place */
     uint8_t local[16]; /* IPv4 as ::ffff:a.b.c.d */
     uint8_t peer[16];
     uint8_t local_family; /* enum seg_family */

@@ -255,13 +255,34 @@ static enum segment_status check_row(const struct seg_row *row, uint32_t index, 
     return SEGMENT_OK;
 }
 
+_Static_assert(SEG_MAX_INSTANCES == 64, "a bit each");
+
+/* `seen`: instances that have a row `other` already, as bits. A reader may take it that there are no more of these than
+ * instances. */
+static enum segment_status check_other(const struct seg_row *row, uint32_t index, uint64_t *seen,
+                                       char cause[static SEG_ERROR_MAX])
+{
+    const uint64_t bit = UINT64_C(1) << row->instance;
+    if ((row->flags & SEG_ROW_OTHER) == 0)
+        return SEGMENT_OK;
+    if ((*seen & bit) != 0)
+        return segment_fail(cause, SEGMENT_CORRUPT, "row %u is a second row of all other peers of instance %u", index,
+                            row->instance);
+    *seen |= bit;
+    return SEGMENT_OK;
+}
+
 enum segment_status segment_check_contents(const struct segment_copy *copy, char cause[static SEG_ERROR_MAX])
 {
     enum segment_status status = SEGMENT_OK;
+    uint64_t others = 0;
     for (uint32_t n = 0; n < copy->snapshot.instance_count && status == SEGMENT_OK; n++)
         status = check_instance(&copy->instances[n], n, cause);
-    for (uint32_t n = 0; n < copy->snapshot.row_count && status == SEGMENT_OK; n++)
+    for (uint32_t n = 0; n < copy->snapshot.row_count && status == SEGMENT_OK; n++) {
         status = check_row(&copy->rows[n], n, &copy->snapshot, cause);
+        if (status == SEGMENT_OK)
+            status = check_other(&copy->rows[n], n, &others, cause);
+    }
     return status;
 }
 

@@ -45,7 +45,8 @@ bool tap_differs(const struct tap *tap, const struct tap_settings *settings);
 bool tap_configure(struct tap *tap, const struct tap_settings *settings);
 
 /* Peers that any of its instances wants; NULL: all. ours: see ours.h; NULL: none. The tap takes the sets and frees them. The
- * kernel filter follows without a gap. Before the first call nothing is opened. */
+ * kernel filter follows without a gap; where it cannot the capture is lost and closed. Before the first call nothing is opened.
+ */
 void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours);
 
 /* Until the next tap_wanted() the kernel lets nothing pass; the capture stays, or becomes, open. */
@@ -53,7 +54,8 @@ void tap_reject(struct tap *tap);
 
 /* Opens (inside the privilege bracket) where it is closed and the interface is up; closes where that is gone, once what was
  * captured before has been handed over, or where its name stands for another interface now. What failed is tried again after 1,
- * 2, 4 ... 30 s, at once only when the interface changed. now_s: monotonic seconds. True: it was opened or closed just now. */
+ * 2, 4 ... 30 s, at once only when the interface changed. now_s: monotonic seconds. True: it was opened or closed just now; one
+ * that was open before has been closed then, whether or not another is open. */
 bool tap_check(struct tap *tap, uint32_t now_s);
 
 /* Where frames go: to these instances of the meter (bits); now_s: monotonic seconds; skip: they are counted as `clock_step` and

@@ -19,6 +19,7 @@ struct target {
     struct ip_prefix prefix;      /* TARGET_ADDRESS, TARGET_BLOCK */
     struct ip_address *addresses; /* TARGET_HOST: the last good answer */
     size_t address_count;
+    size_t left_out;              /* TARGET_HOST: addresses that it has besides, and that are not measured */
     char name[RESOLVE_NAME_MAX];  /* TARGET_ADDRESS: its reverse name, "" while there is none */
     bool is_name_shared;          /* another target has the same reverse name: it would make one series of two */
     uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
@@ -223,6 +224,16 @@ static int set_addresses(struct target *target, const struct ip_address *address
     return 0;
 }
 
+/* It is said when it begins, and once more when it is over. */
+static void say_left_out(const struct target *target, size_t left_out)
+{
+    if (target->left_out == 0 && left_out > 0)
+        log_warnx("target", "the host '%s' has %zu addresses: %d are measured, the others are not; write them under `ips`",
+                  target->text, RESOLVE_MAX_ADDRESSES + left_out, RESOLVE_MAX_ADDRESSES);
+    else if (target->left_out > 0 && left_out == 0)
+        log_info("target", "all addresses of the host '%s' are measured now", target->text);
+}
+
 static bool take_addresses(struct target *target, const struct resolve_answer *answer)
 {
     if (target->error == NULL && answer->error != NULL)
@@ -231,6 +242,10 @@ static bool take_addresses(struct target *target, const struct resolve_answer *a
     else if (target->error != NULL && answer->error == NULL)
         log_info("target", "the host '%s' resolves now", target->text);
     target->error = answer->error;
+    if (answer->error == NULL) {
+        say_left_out(target, answer->left_out);
+        target->left_out = answer->left_out;
+    }
     if (answer->error != NULL || has_addresses(target, answer->addresses, answer->count))
         return false;
     if (set_addresses(target, answer->addresses, answer->count) == 0)
@@ -259,6 +274,7 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         target->first_asked_s = same->first_asked_s;
         target->was_answered = same->was_answered;
         target->error = same->error;
+        target->left_out = same->left_out;
         if (set_addresses(target, same->addresses, same->address_count) < 0)
             complete = false;
     }
@@ -387,6 +403,26 @@ void targets_warning(const struct targets *targets, uint32_t now_s, char *out, s
     else
         snprintf(out, size, "%zu hosts do not resolve, '%.100s' the first (%s); correct `hosts` or the resolver", failed,
                  first->text, reason);
+}
+
+void targets_excess(const struct targets *targets, char *out, size_t size)
+{
+    const struct target *first = NULL;
+    size_t hosts = 0;
+
+    for (size_t i = 0; i < targets->count; i++)
+        if (targets->items[i].left_out > 0 && hosts++ == 0)
+            first = &targets->items[i];
+    if (first == NULL)
+        out[0] = '\0';
+    else if (hosts == 1)
+        snprintf(out, size, "the host '%.100s' has %zu addresses, of which %d are measured; write the others under `ips`",
+                 first->text, RESOLVE_MAX_ADDRESSES + first->left_out, RESOLVE_MAX_ADDRESSES);
+    else
+        snprintf(out, size,
+                 "%zu hosts have more than %d addresses, of which so many are measured, '%.100s' the first; write the "
+                 "others under `ips`",
+                 hosts, RESOLVE_MAX_ADDRESSES, first->text);
 }
 
 static bool is_asked_for(const struct targets *targets, const struct target *target)

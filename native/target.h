@@ -48,5 +48,7 @@ size_t targets_unknown(const struct targets *targets);
 
 /* "" or one line that says which names do not resolve, or have had no answer at now_s for long. */
 void targets_warning(const struct targets *targets, uint32_t now_s, char *out, size_t size);
+/* "" or one line that says which names have more addresses than are measured. */
+void targets_excess(const struct targets *targets, char *out, size_t size);
 
 #endif

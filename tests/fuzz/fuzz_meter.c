@@ -186,6 +186,8 @@ static void finish(struct session *session, uint64_t instances)
 
 static void pass_time(struct session *session, struct input *input)
 {
+    uint32_t ends;
+
     switch (take(input, 1) % 5) {
     case 0:
         session->now_s += take(input, 1);
@@ -199,7 +201,9 @@ static void pass_time(struct session *session, struct input *input)
         meter_clock_step(session->contested);
         return;
     case 2:
-        finish(session, take(input, 1) & 3);
+        ends = take(input, 1);
+        meter_measured(session->contested, ~(ends >> 2));
+        finish(session, ends & 3);
         return;
     case 3:
         session->time_ns = (int64_t)take(input, 4) << 30;

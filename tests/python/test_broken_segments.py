@@ -124,6 +124,12 @@ def of_a_row(**fields):
     return write
 
 
+def all_other(path):
+    """Each row is the one of all other peers: whoever holds two such copies against each other would have much to do."""
+    rows = [Row('other', other=True, bits=0, birth=1 + n) for n in range(4)]
+    Segment(rows, [loopback()]).write(path)
+
+
 def of_the_future(seconds):
     def write(path):
         whole(age_s=-seconds).write(path)
@@ -199,6 +205,7 @@ CAUSES = [
     (of_a_row(bits=129), 'Corrupt', 'corrupt', 'address'),
     (of_a_row(last_sample_boottime_ns=NEVER_NS), 'Corrupt', 'corrupt', 'newer than its snapshot'),
     (of_a_row(birth=5, first_birth=6), 'Corrupt', 'corrupt', 'row 0 was there before it was born'),
+    (all_other, 'Corrupt', 'corrupt', 'row 1 is a second row of all other peers of instance 0'),
     (of_a_row(last_ns=2 ** 64 - 1), 'Corrupt', 'corrupt', 'a round trip of row 0 is impossible'),
     (of_a_row(srtt_ns=2 ** 37), 'Corrupt', 'corrupt', 'a round trip of row 0 is impossible'),
     (of_a_row(jitter_ns=2 ** 63), 'Corrupt', 'corrupt', 'a round trip of row 0 is impossible'),

@@ -1,20 +1,17 @@
 """extended_metrics, from the wire to the Agent: of the interval between two runs, whatever happens in between."""
 
-import contextlib
-import json
+import time
 
 import pytest
 
+from collecting import collecting
 from conversation import conversation, rows_to, total
 from network import Network
-from processes import BUILD, REPOSITORY, wait_until
-from stage import CHECK, CONFIGURATION, LOG, USER, Stage
+from processes import BUILD, wait_until
+from stage import LOG, Stage
 from supervision import supervised
 
-COLLECTOR = REPOSITORY / "tests" / "demo" / "collector.py"
-RTT = "system.net.tcp.rtt"
 PEER, OTHER = "10.77.0.2", "10.77.0.77"
-RUN_S = 0.3  # the collector's
 INTERVAL_S = 2  # of the check's runs that are not left out
 TEXT = """
 init_config: {resolve_names: false, extended_metrics: true%s}
@@ -25,41 +22,6 @@ instances:
 # Where min_collection_interval stands, and under which CPython the check runs.
 PLACES = {"in the instance": ("", "    min_collection_interval: %d\n" % INTERVAL_S, 3),
           "in init_config": (", min_collection_interval: %d" % INTERVAL_S, "", 2)}
-
-
-class Collector:
-    """The check in one process that runs it again and again; each run's metrics of the peer."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def runs(self):
-        """Those that the Agent did not leave out because of min_collection_interval, in order."""
-        lines = [line for line in self.process.out.splitlines(keepends=True) if line.endswith("\n")]
-        assert self.process.alive(), self.process.err
-        return [run for run in map(json.loads, lines) if run["statuses"]]
-
-    def values(self, suffix, since=0):
-        """Of each run that has one, beginning with run number `since`."""
-        return [value for run in self.runs()[since:] for name, value, tags, _ in run["metrics"]
-                if name == RTT + suffix and "dst:" + PEER in tags]
-
-    def wait_for_runs(self, count):
-        before = len(self.runs())
-        wait_until(lambda: len(self.runs()) >= before + count, 60, lambda: self.process.out[-2000:] + self.process.err)
-
-    def wait_for_samples(self, expected, since=0):
-        """The counts of all runs together, which are no more than that either."""
-        wait_until(lambda: sum(self.values(".samples", since)) >= expected, 30, lambda: "%d: %s" % (expected, self.values(".samples")))
-        self.wait_for_runs(1)
-        assert sum(self.values(".samples", since)) == expected
-
-
-@contextlib.contextmanager
-def collecting(stage, python):
-    arguments = [COLLECTOR, CHECK, CONFIGURATION, BUILD / ("python%d" % python), RUN_S]
-    with stage.start(*Stage.python(python, *arguments), user=USER) as process:
-        yield Collector(process)
 
 
 def talk(network, stage, count):
@@ -85,7 +47,7 @@ def test_it_is_of_the_interval(network, place):
     run says what an earlier one said."""
     init, instance, python = PLACES[place]
     text = TEXT % (init, PEER) + instance
-    with Stage(network.near) as stage, supervised(stage, text) as supervisor, collecting(stage, python) as collector:
+    with Stage(network.near) as stage, supervised(stage, text) as supervisor, collecting(stage, python, PEER) as collector:
         collector.wait_for_runs(1)
         trips = talk(network, stage, 30)
         collector.wait_for_samples(trips)
@@ -136,7 +98,7 @@ def test_it_is_of_the_interval(network, place):
 
 def test_a_connection_over_a_restart_is_no_lifetime(network):
     """Killed under a connection that goes on: what was not published is lost, and no run says more than there was in its time."""
-    with Stage(network.near) as stage, supervised(stage, TEXT % ("", PEER)) as supervisor, collecting(stage, 2) as collector, \
+    with Stage(network.near) as stage, supervised(stage, TEXT % ("", PEER)) as supervisor, collecting(stage, 2, PEER) as collector, \
             conversation(network.near, network.far, PEER, 5000 + 1, interval=0.005) as steady:
         wait_until(lambda: sum(collector.values(".samples")) > 100, what=lambda: collector.process.out[-2000:])
         for _ in range(2):
@@ -153,3 +115,66 @@ def test_a_connection_over_a_restart_is_no_lifetime(network):
         assert sum(counts) <= trips and min(counts) > 0
         # A round trip takes 25 ms with the pause behind it: a run may have seen a few seconds of them, not all.
         assert max(counts) < 40 * 5, counts
+
+
+class Clock:
+    """CLOCK_BOOTTIME of all that runs on the stage from here on, which may run faster than it does."""
+
+    STEP_S, PAUSE_S = 3, 0.5  # so fast that no heartbeat looks old: one may be 10 s old
+
+    def __init__(self, stage):
+        self.stage, self.ahead_s = stage, 0
+        stage.run("cp", BUILD / "ahead.so", "/opt/ahead.so")
+        stage.write("/opt/ahead", "0")
+        stage.write("/etc/ld.so.preload", "/opt/ahead.so")
+
+    def pass_s(self, seconds):
+        end = self.ahead_s + seconds
+        while self.ahead_s < end:
+            time.sleep(self.PAUSE_S)
+            self.ahead_s += self.STEP_S
+            self.stage.write("/opt/ahead", str(self.ahead_s))
+
+
+def births(stage):
+    return [row["birth"] for row in stage.segment()["rows"]]
+
+
+def test_a_peer_that_was_idle_and_came_back(network):
+    """First its connections are forgotten and its row is not, then that leaves as well: each time the first run on its return says
+    what was since, and nothing of the time before. No second of it is a run that fails."""
+    with Stage(network.near) as stage:
+        clock = Clock(stage)
+        text = TEXT % (", idle_ttl: 5, exp_ttl: 1", PEER)
+        with supervised(stage, text) as supervisor, collecting(stage, 2, PEER) as collector:
+            collector.wait_for_runs(1)
+            helper = supervisor.state()[1]
+            trips = talk(network, stage, 30)
+            collector.wait_for_samples(trips)
+            first_births = births(stage)
+            assert len(first_births) == 1
+            # Its row, which lives for a minute, is there when it comes back. Nothing that was before is as short.
+            clock.pass_s(30)
+            stage.wait_for_status(lambda s: s["instances"][0]["open_flows"] == 0)
+            assert births(stage) == first_births
+            network.change_delay("2ms")
+            before = len(collector.runs())
+            of_this = talk(network, stage, 20)
+            collector.wait_for_samples(of_this, before)
+            assert births(stage) == first_births
+            assert 1.8 < min(collector.values(".min", before)) <= max(collector.values(".max", before)) < 19
+            # It leaves, and is back before the check runs again. Whoever takes the new row for the one that was in its place finds
+            # fewer round trips than none.
+            with collector.paused():
+                before = len(collector.runs())
+                clock.pass_s(63)
+                stage.wait_for_status(lambda s: not s["peers"])
+                network.change_delay("30ms")
+                of_that = talk(network, stage, 10)
+            collector.wait_for_samples(of_that, before)
+            assert births(stage) != first_births
+            assert 28 < min(collector.values(".min", before)) <= min(collector.values(".p50", before))
+            assert all(value > 28 for value in collector.values(".handshake", before))
+            collector.wait_for_samples(trips + of_this + of_that)
+            assert supervisor.state()[1] == helper
+            assert {tuple(run["statuses"]) for run in collector.runs()[1:]} == {("OK",)}

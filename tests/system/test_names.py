@@ -173,6 +173,27 @@ def test_a_name_of_50_addresses(stage, names):
         assert (row["dst"], row["flows"]) == ("many.example", before["flows"] + 50)
 
 
+def test_a_name_of_more_addresses_than_are_measured(stage, names):
+    addresses = ["127.2.%d.%d" % (n // 200, 1 + n % 200) for n in range(300)]
+    said = "the host 'crowd.example' has 300 addresses"
+    names.set(crowd_example=addresses)
+    with supervised(stage, CONFIGURATION % "crowd.example"):
+        call_until_measured(stage, addresses[255], "crowd.example")
+        assert warning_of(stage.status()).startswith(said), "nothing is dropped without a word"
+        before = samples_of(stage, "crowd.example")
+        call(stage, addresses[256], addresses[299])
+        stage.wait_for_publications(2)
+        assert samples_of(stage, "crowd.example") == before, "these are not measured"
+        check = stage.check()
+        assert (check.service_status, said in check.service_message) == ("WARNING", True)
+        names.wait_for_questions("A crowd.example", 2)
+        assert stage.read(LOG).count(said) == 1, "said once"
+        names.set(crowd_example=addresses[200:])
+        stage.wait_for_status(lambda s: s["instances"] and warning_of(s) == "")
+        call_until_measured(stage, addresses[299], "crowd.example")
+        assert "all addresses of the host 'crowd.example' are measured now" in stage.read(LOG)
+
+
 def test_reverse_names_are_tags(stage, names):
     names.set(**{"1.0.5.127.in-addr.arpa": "five.example.", "7.0.6.127.in-addr.arpa": "in-a-block.example."})
     text = CONFIGURATION.replace("hosts: [%s]", "ips: [127.5.0.1, 127.5.0.2, 127.6.0.0/24]")

@@ -16,12 +16,12 @@ instances:
 
 
 @contextlib.contextmanager
-def traffic(start, address="127.0.0.1", port=5000):
-    """A connection that is open all the time, fifty exchanges a second."""
+def traffic(start, address="127.0.0.1", port=5000, interval_s=0.02):
+    """A connection that is open all the time, by default fifty exchanges a second."""
     program = [PYTHON3, SYSTEM / "traffic.py"]
     with start(*program, "server", address, port) as server:
         server.wait_for_output("ready")
-        with start(*program, "client", address, port, "--bind", address, "--count", 0, "--interval", 0.02):
+        with start(*program, "client", address, port, "--bind", address, "--count", 0, "--interval", interval_s):
             yield
 
 
@@ -135,6 +135,32 @@ def test_between_two_windows_all_is_well(stage):
         assert 'go_metro_sampling_window_open{iface="lo",index="0"} 0' in metrics
         assert 'go_metro_sampling_open_seconds_total{iface="lo",index="0"} 2' in metrics
         assert stage.status()["helper"]["state"] == "capturing"
+
+
+def test_a_row_waits_for_the_next_window(stage):
+    """Peers of another instance, with more traffic than there are rows for, do not get the row of one that cannot have any now."""
+    stage.configure("""
+init_config: {resolve_names: false, max_peers: 2}
+instances:
+  - {interface: lo, ips: [127.7.0.1], sample: true, sample_duration: 6, sample_interval: 20}
+  - {interface: lo, ips: [127.8.0.0/16]}
+""")
+    with stage.helper(), contextlib.ExitStack() as undo:
+        undo.enter_context(traffic(stage.start, "127.7.0.1", interval_s=0.1))
+        stage.wait_for_status(lambda s: s["peers"] and totals(s) > 5)
+        for n in (1, 2, 3):
+            undo.enter_context(traffic(stage.start, "127.8.0.%d" % n))
+        closed = wait_for(stage, "closed")
+        before = {row["dst"]: row["birth"] for row in stage.segment()["rows"]}
+        assert set(before) == {"127.7.0.1", "127.8.0.1", "other"}
+        wait_for(stage, "open")
+        opened = stage.wait_for_status(lambda s: samples_to(s, "127.7.0.1") > samples_to(closed, "127.7.0.1") + 5)
+        assert {row["dst"]: row["birth"] for row in stage.segment()["rows"]} == before
+        assert samples_to(opened, "other") > samples_to(closed, "other") + 1000, "it was wanted all the time"
+
+
+def samples_to(status, dst):
+    return sum(p["samples"] for p in status["peers"] if p["dst"] == dst)
 
 
 def change(stage, helper, text):

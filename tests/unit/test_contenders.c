@@ -68,7 +68,9 @@ static void each_is_counted_for_itself(void **state)
     assert_int_equal(score_of(2), 10 * SCORE_UNIT);
     assert_int_equal(find(1)->time_ns, 7);
     assert_null(find(3));
-    contenders_forget_all(&contenders);
+    contenders_forget_of(&contenders, ~UINT64_C(1));
+    assert_non_null(find(1));
+    contenders_forget_of(&contenders, 1);
     assert_null(find(1));
 }
 
@@ -82,7 +84,7 @@ static void a_crowd_makes_nobody_large(void **state)
         note(1000 + n);
     for (uint32_t n = 0; n < 900; n++)
         assert_true(score_of(1000 + n) <= SCORE_UNIT);
-    contenders_best(&contenders, 10, &best);
+    contenders_best(&contenders, 1, 10, &best);
     assert_int_equal(best.count, 10);
     assert_true(UINT32_MAX - best.item[0].score <= SCORE_UNIT);
 }
@@ -100,7 +102,7 @@ static void who_has_most_is_found_in_a_crowd(void **state)
     }
     for (uint32_t who = 0; who < 4; who++)
         assert_true(score_of(who) <= counts[who] * SCORE_UNIT && score_of(who) > counts[who] * SCORE_UNIT / 2);
-    contenders_best(&contenders, 4, &best);
+    contenders_best(&contenders, 1, 4, &best);
     for (size_t n = 0; n < 4; n++) {
         const struct contender *found = &contenders.of[best.item[n].index];
         assert_ptr_equal(found, find(found->key.peer.bytes[12]));
@@ -127,14 +129,14 @@ static void what_was_long_ago_counts_less_and_ends(void **state)
     (void)state;
     for (unsigned n = 0; n < 64; n++)
         note(1);
-    assert_true(contenders_age(&contenders, 64));
+    assert_true(contenders_age(&contenders, 1, 64));
     assert_int_equal(score_of(1), 56 * SCORE_UNIT);
     assert_true(find(1)->is_steady && !find(1)->is_active);
     note(1);
     assert_true(find(1)->is_active);
-    assert_true(contenders_age(&contenders, 1) && contenders_age(&contenders, 0));
+    assert_true(contenders_age(&contenders, 1, 1) && contenders_age(&contenders, 1, 0));
     assert_false(find(1)->is_steady);
-    while (contenders_age(&contenders, 0))
+    while (contenders_age(&contenders, 1, 0))
         assert_true(++intervals < 100);
     assert_null(find(1));
 }
@@ -149,15 +151,15 @@ static void many_are_known_by_a_share(void **state)
         note(1 + n % 4 / 3);
     const uint32_t noted = contenders.noted;
     assert_true(score_of(1) + score_of(2) == noted * SCORE_UNIT && noted < many / 100);
-    contenders_age(&contenders, many);
-    contenders_forget_all(&contenders);
+    contenders_age(&contenders, 1, many);
+    contenders_forget_of(&contenders, 1);
     for (uint32_t n = 0; n < many; n++)
         note(1 + n % 4 / 3);
     assert_true(contenders.noted < noted);
     const double one = score_of(1) / (double)SCORE_UNIT, two = score_of(2) / (double)SCORE_UNIT;
     assert_true(one > 0.9 * 750000 && one < 1.1 * 750000);
     assert_true(two > 0.8 * 250000 && two < 1.2 * 250000);
-    contenders_age(&contenders, 0);
+    contenders_age(&contenders, 1, 0);
     note(3);
     assert_int_equal(score_of(3), SCORE_UNIT);
 }

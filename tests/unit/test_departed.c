@@ -166,6 +166,28 @@ static void places_are_found_wherever_they_are(void **state)
     assert_counted(&then, &now, 4, 1);
 }
 
+/* As the rows of a capture file do, which has a meter of its own. */
+static void rows_of_another_meter_may_follow(void **state)
+{
+    struct scene then, now;
+    struct seg_row first;
+
+    (void)state;
+    scene_init(&then);
+    scene_copy(&now, &then);
+    replace(&now, 0, 7, 2);
+    replace(&now, 3, 8, 3);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct seg_row *rows = turn == 0 ? then.rows : now.rows;
+
+        first = rows[4];
+        memmove(&rows[2], &rows[1], 3 * sizeof rows[0]);
+        rows[1] = first;
+    }
+    assert_counted(&then, &now, 1, 2);
+    assert_counted(&then, &now, 5, 3);
+}
+
 static void other_may_be_there_only_since(void **state)
 {
     struct scene then, now;
@@ -252,6 +274,7 @@ int main(void)
         cmocka_unit_test(what_a_row_had_before_is_not_new),
         cmocka_unit_test(an_idle_row_that_expired_is_none_that_made_room),
         cmocka_unit_test(places_are_found_wherever_they_are),
+        cmocka_unit_test(rows_of_another_meter_may_follow),
         cmocka_unit_test(other_may_be_there_only_since),
         cmocka_unit_test(instances_are_known_by_their_fingerprints),
         cmocka_unit_test(it_never_goes_below_nothing),

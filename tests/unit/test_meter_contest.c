@@ -396,6 +396,54 @@ static void who_is_not_wanted_any_more_gets_no_row(void **state)
     netset_free(wanted);
 }
 
+/* Addresses are read anew whenever any interface changes, and names resolved again and again. */
+static void sets_that_hold_the_same_change_nothing(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *before = netset_new(), *again;
+    struct ip_prefix prefix;
+
+    (void)state;
+    set_up(1);
+    assert_true(before != NULL && prefix_parse("20.0.0.0/24", &prefix, NULL) && netset_add(before, &prefix, 1) == 0);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = before });
+    exchange(&idle);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned times = 0; times < 5; times++) {
+            exchange_times(&newcomer, 4);
+            meter_flush(meter);
+            const uint64_t changes = meter_changes(meter);
+            assert_true((again = netset_new()) != NULL && netset_add(again, &prefix, 1) == 0);
+            meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = again });
+            assert_int_equal(meter_changes(meter), changes);
+            netset_free(before);
+            before = again;
+        }
+        pass_round();
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    netset_free(before);
+}
+
+static void what_another_instance_wants_changes_nothing(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *none = netset_new();
+
+    (void)state;
+    set_up(1);
+    const int other_one = meter_instance_add(meter, &(struct meter_instance){ .local_own = own });
+    exchange(&idle);
+    for (unsigned round = 0; round < 2; round++) {
+        exchange_times(&newcomer, 20);
+        meter_instance_change(meter, other_one, &(struct meter_instance){ .local_own = round == 0 ? none : own });
+        pass_round();
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    meter_instance_change(meter, other_one, &(struct meter_instance){ .both_sides = true });
+    netset_free(none);
+}
+
 /* Twice as much is needed: otherwise who is there stays. */
 static void rows_are_not_handed_to_and_fro(void **state)
 {
@@ -533,6 +581,123 @@ static void a_share_of_the_round_trips_tells_as_much(void **state)
     }
     assert_true(row_of(1).any);
     assert_int_equal(meter_counters(meter, number)->open_peers, 1);
+}
+
+/* --- instances that are not measured all the time --- */
+
+static int at_times; /* the instance beside `number` */
+
+static void set_up_two(uint32_t max_peers)
+{
+    set_up(max_peers);
+    at_times = meter_instance_add(meter, &(struct meter_instance){ .local_own = own });
+    assert_int_equal(at_times, 1);
+}
+
+static void exchange_at_times(struct talk *talk, unsigned times)
+{
+    const int always = number;
+
+    number = at_times;
+    exchange_times(talk, times);
+    number = always;
+}
+
+static void measure(bool is_open)
+{
+    meter_measured(meter, UINT64_C(1) << number | (is_open ? UINT64_C(1) << at_times : 0));
+}
+
+/* It has no traffic as nobody looks, and that is no reason to lose its row. */
+static void a_row_waits_for_the_next_window(void **state)
+{
+    struct talk steady = talk_to(1), busy[3] = { talk_to(2), talk_to(3), talk_to(4) };
+
+    (void)state;
+    set_up_two(2);
+    exchange_at_times(&steady, 1);
+    exchange(&busy[0]);
+    const uint64_t birth = row_of(1).found.birth;
+    for (unsigned round = 0; round < 60; round++) {
+        const bool is_open = round / 6 % 2 == 0;
+
+        for (unsigned n = 0; n < 3; n++)
+            exchange_times(&busy[n], 20);
+        if (is_open)
+            exchange_at_times(&steady, 20);
+        pass_round();
+        assert_true(row_of(1).any);
+        assert_int_equal(row_of(1).found.birth, birth);
+        if (round % 6 == 5)
+            measure(!is_open);
+    }
+    assert_int_equal(row_of(1).found.stats->samples, 1 + 5 * 6 * 20);
+}
+
+/* Nor does a contender win or lose anything meanwhile. */
+static void a_contender_waits_for_the_next_window(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+
+    (void)state;
+    set_up_two(1);
+    exchange(&idle);
+    exchange_at_times(&newcomer, 20);
+    pass_round();
+    exchange_at_times(&newcomer, 20);
+    measure(false);
+    for (unsigned round = 0; round < IDLE_S / ROUND_S - 2; round++) {
+        pass_round();
+        assert_true(row_of(1).any && !row_of(2).any);
+        exchange(&idle);
+    }
+    measure(true);
+    exchange_at_times(&newcomer, 20);
+    exchange(&idle);
+    pass_round();
+    assert_true(row_of(2).any && !row_of(1).any);
+}
+
+/* Two seconds in five, and never when a round ends: its seconds count, not the clock's. */
+static void windows_shorter_than_a_round_count_together(void **state)
+{
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    unsigned seconds = 0;
+
+    (void)state;
+    set_up_two(1);
+    exchange_at_times(&idle, 1);
+    for (; seconds < 50 && !row_of(2).any; seconds++) {
+        const bool is_open = seconds % 5 == 1 || seconds % 5 == 2;
+
+        measure(is_open);
+        if (is_open)
+            exchange_at_times(&newcomer, 20);
+        now_ns = (now_ns / S + 1) * S;
+        meter_expire(meter, (uint32_t)(now_ns / S));
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    assert_int_equal(seconds, 30); /* three windows are one round of its own, and it takes two */
+}
+
+/* An interface that does not come back keeps no row for longer than an idle peer would. */
+static void rows_of_an_interface_that_is_away_leave_when_their_time_is_over(void **state)
+{
+    struct talk gone = talk_to(1), newcomer = talk_to(2);
+    const int64_t begin_ns = (set_up_two(1), now_ns);
+
+    (void)state;
+    exchange_at_times(&gone, 20);
+    measure(false);
+    meter_finish(meter, UINT64_C(1) << at_times);
+    for (unsigned round = 0; round < IDLE_S / ROUND_S; round++) {
+        assert_true(row_of(1).any && !row_of(2).any);
+        exchange_times(&newcomer, 20);
+        pass_round();
+    }
+    assert_true(!row_of(1).any && row_of(2).any);
+    assert_int_equal((now_ns - begin_ns) / S, IDLE_S);
+    assert_int_equal(meter_counters(meter, at_times)->open_peers, 0);
 }
 
 /* --- everything stays counted --- */
@@ -724,6 +889,7 @@ static void totals_add_up_whoever_has_a_row(void **state)
         before = after;
         if (draw(8) != 0)
             continue;
+        meter_measured(meter, draw(4)); /* frames come all the same: whoever is wrong about it, nothing is lost */
         take_copy(&now, publication, instances);
         send_some(&given, &now, false);
         const struct totals between = totals_between(&then, &now);
@@ -763,6 +929,8 @@ int main(void)
         CASE(a_row_that_was_given_stays_as_long_as_its_flows),
         CASE(a_flow_comes_home_to_a_row_that_is_idle),
         CASE(who_is_not_wanted_any_more_gets_no_row),
+        CASE(sets_that_hold_the_same_change_nothing),
+        CASE(what_another_instance_wants_changes_nothing),
         CASE(rows_are_not_handed_to_and_fro),
         CASE(one_burst_is_not_enough),
         CASE(many_addresses_push_nobody_out),
@@ -770,6 +938,10 @@ int main(void)
         CASE(a_flow_that_began_without_a_row_gets_one_when_there_is_room),
         CASE(kept_rows_give_way_to_nobody),
         CASE(a_share_of_the_round_trips_tells_as_much),
+        CASE(a_row_waits_for_the_next_window),
+        CASE(a_contender_waits_for_the_next_window),
+        CASE(windows_shorter_than_a_round_count_together),
+        CASE(rows_of_an_interface_that_is_away_leave_when_their_time_is_over),
         CASE(totals_add_up_whoever_has_a_row),
     };
 

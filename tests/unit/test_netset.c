@@ -1,5 +1,6 @@
 /* test_netset.c: longest match against a plain list, replacement, growth, lack of memory. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static size_t allocations_left = SIZE_MAX;
@@ -298,6 +299,35 @@ static void entries_spread(void **state)
     }
 }
 
+static void equal_is_what_holds_the_same(void **state)
+{
+    struct netset *one = new_set(), *two = new_set();
+
+    (void)state;
+    assert_true(netset_equal(NULL, NULL) && netset_equal(one, one) && netset_equal(one, two));
+    assert_true(!netset_equal(one, NULL) && !netset_equal(NULL, one));
+    for (unsigned n = 0; n < 100; n++) { /* in another order, and with another history */
+        char text[32];
+
+        snprintf(text, sizeof text, "10.0.0.%u", n);
+        add(one, text, 1 + n);
+        snprintf(text, sizeof text, "10.0.0.%u", 99 - n);
+        add(two, text, 0);
+        assert_false(netset_equal(one, two));
+        add(two, text, 100 - n);
+    }
+    assert_true(netset_equal(one, two) && netset_equal(two, one));
+    add(two, "10.0.0.7", 9);
+    assert_true(!netset_equal(one, two) && !netset_equal(two, one));
+    add(two, "10.0.0.7", 8);
+    add(one, "10.0.0.0/24", 1);
+    assert_true(!netset_equal(one, two) && !netset_equal(two, one));
+    add(two, "10.0.1.0/24", 1);
+    assert_true(!netset_equal(one, two) && !netset_equal(two, one));
+    netset_free(one);
+    netset_free(two);
+}
+
 static void sets_are_seeded(void **state)
 {
     struct netset *set = new_set(), *unseeded = new_set();
@@ -346,10 +376,12 @@ static void lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_in_it),         cmocka_unit_test(longest_match),         cmocka_unit_test(families_do_not_mix),
-        cmocka_unit_test(equal_prefix_replaces), cmocka_unit_test(bad_length_is_refused), cmocka_unit_test(every_length),
-        cmocka_unit_test(same_as_a_plain_list),  cmocka_unit_test(many_entries),          cmocka_unit_test(entries_spread),
-        cmocka_unit_test(sets_are_seeded),       cmocka_unit_test(lack_of_memory),
+        cmocka_unit_test(nothing_in_it),         cmocka_unit_test(longest_match),
+        cmocka_unit_test(families_do_not_mix),   cmocka_unit_test(equal_prefix_replaces),
+        cmocka_unit_test(bad_length_is_refused), cmocka_unit_test(every_length),
+        cmocka_unit_test(same_as_a_plain_list),  cmocka_unit_test(many_entries),
+        cmocka_unit_test(entries_spread),        cmocka_unit_test(sets_are_seeded),
+        cmocka_unit_test(lack_of_memory),        cmocka_unit_test(equal_is_what_holds_the_same),
     };
 
     return cmocka_run_group_tests_name("netset", tests, NULL, NULL);

@@ -196,9 +196,9 @@ static void test_many_addresses(void **state)
 {
     static const struct {
         const char *name;
-        size_t count;
+        size_t count, left_out;
     } cases[] = {
-        { "1", 1 }, { "50", 50 }, { "256", 256 }, { "300", 256 }, { "0", 0 },
+        { "1", 1, 0 }, { "50", 50, 0 }, { "256", 256, 0 }, { "257", 256, 1 }, { "3000", 256, 3000 - 256 }, { "0", 0, 0 },
     };
     struct resolver *resolver;
     char text[ADDRESS_STRLEN];
@@ -212,6 +212,7 @@ static void test_many_addresses(void **state)
         assert_int_equal(resolver_submit_name(resolver, cases[i].name), 0);
         answer = next(resolver);
         assert_int_equal(answer.count, cases[i].count);
+        assert_int_equal(answer.left_out, cases[i].left_out);
         assert_int_equal(answer.error == NULL, cases[i].count > 0);
         if (answer.count >= 50)
             assert_string_equal(address_format(text, &answer.addresses[49]), "192.0.2.49");
@@ -222,20 +223,26 @@ static void test_many_addresses(void **state)
 
 static void test_another_order_is_the_same_answer(void **state)
 {
+    static const struct {
+        const char *text;
+        size_t count;
+    } names[] = { { "50", 50 }, { "300", RESOLVE_MAX_ADDRESSES } };
     struct resolve_answer answers[2];
     struct resolver *resolver;
 
     (void)state;
     lookup_name = fake_in_turn;
     resolver = resolver_new();
-    for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(resolver_submit_name(resolver, "50"), 0);
-        answers[i] = next(resolver);
-        assert_int_equal(answers[i].count, 50);
+    for (size_t name = 0; name < sizeof names / sizeof names[0]; name++) {
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(resolver_submit_name(resolver, names[name].text), 0);
+            answers[i] = next(resolver);
+            assert_int_equal(answers[i].count, names[name].count);
+        }
+        assert_memory_equal(answers[0].addresses, answers[1].addresses, names[name].count * sizeof answers[0].addresses[0]);
+        for (size_t i = 0; i < 2; i++)
+            resolver_answer_free(&answers[i]);
     }
-    assert_memory_equal(answers[0].addresses, answers[1].addresses, 50 * sizeof answers[0].addresses[0]);
-    for (size_t i = 0; i < 2; i++)
-        resolver_answer_free(&answers[i]);
     resolver_free(resolver);
 }
 

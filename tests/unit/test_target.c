@@ -344,6 +344,59 @@ static void a_name_that_fails_is_asked_again_soon(void **state)
     targets_free(targets);
 }
 
+static void addresses_that_are_left_out_are_warned_of(void **state)
+{
+    struct targets *targets = make(true), *reloaded = make(true);
+    struct ip_address good[] = { prefix_of("203.0.113.1").base };
+    struct resolve_answer answer = forward("db.example", good, 1, NULL);
+    char warning[256];
+
+    (void)state;
+    answer.left_out = 44;
+    assert_true(targets_answer(targets, &answer));
+    targets_excess(targets, warning, sizeof warning);
+    assert_string_equal(warning,
+                        "the host 'db.example' has 300 addresses, of which 256 are measured; write the others under `ips`");
+    answer = forward("db.example", NULL, 0, "Name or service not known");
+    assert_false(targets_answer(targets, &answer)); /* it keeps its last addresses, and these are not all */
+    assert_true(targets_inherit(reloaded, targets));
+    targets_excess(reloaded, warning, sizeof warning);
+    assert_non_null(strstr(warning, "has 300 addresses"));
+    answer = forward("192.0.2.9", good, 1, NULL);
+    answer.left_out = 1;
+    targets_answer(targets, &answer); /* an address is no host, whatever is said of it */
+    targets_excess(targets, warning, sizeof warning);
+    assert_non_null(strstr(warning, "has 300 addresses"));
+    answer = forward("db.example", good, 1, NULL);
+    assert_false(targets_answer(targets, &answer));
+    targets_excess(targets, warning, sizeof warning);
+    assert_string_equal(warning, "");
+    targets_free(targets);
+    targets_free(reloaded);
+}
+
+static void hosts_of_too_many_addresses_are_counted(void **state)
+{
+    static char *names[] = { (char *)"a.example", (char *)"b.example", (char *)"c.example" };
+    struct config_instance instance = { .hosts = { names, 3 } };
+    struct targets *targets = targets_new(&instance, true);
+    struct ip_address good[] = { prefix_of("203.0.113.1").base };
+    char warning[256];
+
+    (void)state;
+    assert_non_null(targets);
+    for (size_t i = 1; i < 3; i++) {
+        struct resolve_answer answer = forward(names[i], good, 1, NULL);
+
+        answer.left_out = i;
+        targets_answer(targets, &answer);
+    }
+    targets_excess(targets, warning, sizeof warning);
+    assert_string_equal(warning, "2 hosts have more than 256 addresses, of which so many are measured, 'b.example' the first; "
+                                 "write the others under `ips`");
+    targets_free(targets);
+}
+
 static void a_reload_inherits(void **state)
 {
     struct targets *old = make(true), *fresh = make(true);
@@ -374,6 +427,8 @@ int main(void)
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
         cmocka_unit_test(a_new_name_is_a_new_revision),
         cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
+        cmocka_unit_test(addresses_that_are_left_out_are_warned_of),
+        cmocka_unit_test(hosts_of_too_many_addresses_are_counted),
         cmocka_unit_test(a_reload_inherits),
     };
 

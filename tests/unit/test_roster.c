@@ -1,0 +1,192 @@
+/* test_roster.c: what the roster does with a tap that opens, is lost and opens again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "frame_fixture.h"
+#include "meter_state.h"
+#include "roster_private.h"
+#include "tap_fixture.h"
+
+#define NOW_S 5000U
+#define TURN_S 6U /* the window of `sampling` and its pause */
+
+/* --- the roster --- */
+
+static struct roster *roster;
+
+static void apply(const char *instance)
+{
+    static struct config_report report;
+    char text[512];
+    struct config *config;
+
+    snprintf(text, sizeof text, "init_config: {max_flows: 1000}\ninstances:\n  - {%s}\n", instance);
+    assert_int_equal(config_parse("test", text, strlen(text), &config, &report), CONFIG_OK);
+    assert_int_equal(roster_apply(roster, config), 0);
+}
+
+static void check(enum fate fate)
+{
+    next.check = fate;
+    roster_check(roster, NULL, NULL, NOW_S);
+}
+
+static uint64_t bit(void)
+{
+    return UINT64_C(1) << roster->instances[0].number;
+}
+
+static const struct meter_counters *counters(void)
+{
+    return meter_counters(roster->meter, roster->instances[0].number);
+}
+
+/* A segment of ours that waits for its ACK. */
+static void send_segment(void)
+{
+    const struct shot shot = from_to(1, 2, TCP_ACK, 1000, 6000, 50);
+    const struct frame frame = render(&shot);
+    const struct captured_frame handed = captured(&frame, shot.length, S);
+
+    meter_frame(roster->meter, bit(), &handed, NOW_S);
+    meter_flush(roster->meter);
+    assert_int_equal(counters()->open_flows, 1);
+    assert_int_equal(meter_pending(roster->meter, roster->instances[0].number), 1);
+}
+
+static bool goes_on(void)
+{
+    const uint64_t pending = meter_pending(roster->meter, roster->instances[0].number);
+
+    assert_int_equal(counters()->open_flows, pending);
+    assert_int_equal(meter_row_count(roster->meter), 1);
+    return pending == 1;
+}
+
+#define SELECTED "interface: lo, all_peers: true, promiscuous: true, local_nets: [10.0.0.1]"
+
+static void set_up(void)
+{
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply(SELECTED);
+    check(OPENS);
+    send_segment();
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    roster_free(roster);
+    roster = NULL;
+    return 0;
+}
+
+static void what_is_in_flight_goes_on_as_long_as_the_capture(void **state)
+{
+    (void)state;
+    set_up();
+    check(STAYS);
+    roster_links_changed(roster);
+    assert_true(goes_on());
+}
+
+static void it_ends_with_the_capture(void **state)
+{
+    (void)state;
+    set_up();
+    check(CLOSES);
+    assert_false(goes_on());
+}
+
+/* An interface that was removed and made anew between two looks has another device behind it. */
+static void it_ends_where_another_capture_follows_at_once(void **state)
+{
+    struct netset *own;
+
+    (void)state;
+    set_up();
+    own = roster->taps[0].own;
+    check(IS_ANOTHER);
+    assert_int_equal(next.opened, 2);
+    assert_false(goes_on());
+    assert_ptr_not_equal(roster->taps[0].own, own); /* the addresses were read anew */
+    send_segment();
+    assert_true(goes_on());
+}
+
+static void it_ends_where_the_filter_cannot_follow(void **state)
+{
+    (void)state;
+    set_up();
+    next.filter_fails = true;
+    roster_links_changed(roster);
+    assert_int_equal(tap_fd(roster->taps[0].tap), -1);
+    assert_false(goes_on());
+}
+
+static void it_ends_where_the_filter_cannot_follow_another_configuration(void **state)
+{
+    (void)state;
+    set_up();
+    next.filter_fails = true;
+    apply(SELECTED ", tags: [a]");
+    assert_false(goes_on());
+}
+
+/* --- what the meter is told of who is measured --- */
+
+static uint64_t measured(void)
+{
+    check(STAYS);
+    return roster->meter->contest.measured;
+}
+
+static void what_is_captured_is_measured(void **state)
+{
+    (void)state;
+    set_up();
+    assert_int_equal(measured(), bit());
+    check(CLOSES);
+    assert_int_equal(measured(), 0);
+    check(OPENS);
+    assert_int_equal(measured(), bit());
+    roster_close(roster); /* there is another helper, and no check until that is gone */
+    assert_int_equal(roster->meter->contest.measured, 0);
+}
+
+static void only_in_its_windows(void **state)
+{
+    (void)state;
+    set_up();
+    apply(SELECTED ", sample: true, sample_duration: 6, sample_interval: 6");
+    for (uint32_t now_s = 0; now_s < 4 * TURN_S; now_s++) {
+        roster_turn_windows(roster, NOW_S + now_s);
+        assert_int_equal(measured(), now_s / TURN_S % 2 == 0 ? bit() : 0);
+    }
+}
+
+#define CASE(name) cmocka_unit_test_teardown(name, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(what_is_in_flight_goes_on_as_long_as_the_capture),
+        CASE(it_ends_with_the_capture),
+        CASE(it_ends_where_another_capture_follows_at_once),
+        CASE(it_ends_where_the_filter_cannot_follow),
+        CASE(it_ends_where_the_filter_cannot_follow_another_configuration),
+        CASE(what_is_captured_is_measured),
+        CASE(only_in_its_windows),
+    };
+
+    return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
+}
