@@ -46,9 +46,16 @@ def end(process, number=signal.SIGINT):
     assert process.wait() == 0, process.err
 
 
-def wait_until_it_captures(host, count=1):
-    """The packet socket is there, with its filter: frames that come a moment after that are seen."""
-    wait_until(lambda: len(host.run("cat", "/proc/net/packet").splitlines()) == 1 + count, what="a packet socket")
+def is_asleep(process):
+    return pathlib.Path("/proc/%d/stat" % process.pid).read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def wait_until_it_captures(host, *processes, others=0):
+    """Their packet sockets are there, and they have come to wait for frames: the filters are set, before which nothing counts. What
+    is stamped a millisecond later is seen."""
+    count = 1 + len(processes) + others
+    wait_until(lambda: len(host.run("cat", "/proc/net/packet").splitlines()) == count and all(map(is_asleep, processes)),
+               what="a packet socket for each, and its filter")
     time.sleep(0.01)
 
 
@@ -66,7 +73,7 @@ COUNTERS = ["flows", "samples", "handshake_samples", "retransmits", "timed"]
 
 def test_json_is_the_news_of_each_interval(network):
     with live(network.near, "--json") as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         network.exchange(count=40, interval=0.03)  # of two seconds
         wait_until(lambda: sum(row["samples"] for row in objects(process.out)) >= 41)
         rows = objects(process.out)
@@ -91,7 +98,7 @@ def test_json_is_the_news_of_each_interval(network):
 
 def test_samples_come_as_they_happen(network):
     with live(network.near, "--samples") as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         with traffic(network, 0.3):
             wait_until(lambda: len(objects(process.out)) > 1)
             counts = {len(objects(process.out)) for _ in range(40) if time.sleep(0.05) is None}
@@ -105,7 +112,7 @@ def test_samples_come_as_they_happen(network):
 
 def test_a_filter(network):
     with live(network.near, "--json", "-f", "tcp port 5001") as process, network.serve(4, 5001):
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         network.exchange(4, 5000, count=5)
         network.exchange(4, 5001, count=5)
         end(process)
@@ -116,7 +123,7 @@ def test_a_filter(network):
 @pytest.mark.parametrize("interface", ["near0", "any"])
 def test_both_families(network, interface):
     with live(network.near, "--json", interface=interface) as process, network.serve(6):
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         network.exchange(4, count=5)
         network.exchange(6, count=5)
         end(process)
@@ -129,7 +136,7 @@ def test_both_families(network, interface):
 
 def test_an_address_that_comes_later_is_ours(network):
     with live(network.near, "--json") as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         network.near.ip("addr add 10.77.0.9/24 dev near0")
         network.exchange(count=5, bind="10.77.0.9")
         end(process)
@@ -138,7 +145,7 @@ def test_an_address_that_comes_later_is_ours(network):
 
 def test_local_says_otherwise(network):
     with live(network.near, "--json", "--local", FAR) as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         network.exchange(count=5)
         end(process)
         assert {row["src"] for row in objects(process.out)[:-1]} == {FAR}
@@ -148,7 +155,7 @@ def test_a_mirror_port(network):
     """Between two others nothing is guessed: the table says how to name the side, and with that it measures."""
     with live(network.middle, interface="relay-near0") as unnamed, \
             live(network.middle, "--local", "10.77.0.1", interface="relay-near0") as named:
-        wait_until_it_captures(network.middle, 2 + 2)  # the relay has its own
+        wait_until_it_captures(network.middle, unnamed, named, others=2)  # the relay has its own
         wait_until(lambda: "promiscuity 3" in network.middle.ip("-d link show relay-near0"), what="it takes every frame")
         network.exchange(count=5)
         end(unnamed)
@@ -200,7 +207,7 @@ def test_no_right_is_left_to_root(network):
     """It becomes dd-agent where there is one, else nobody; and with that it can open the capture again."""
     users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
     with live(network.near, "--json") as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         kept = {str(users.get(USER, users["nobody"]))}, KEPT
         wait_until(lambda: capabilities(process.pid) == kept, what=lambda: capabilities(process.pid))
         network.near.ip("link set near0 down")
@@ -225,7 +232,7 @@ def test_an_interface_that_goes_down_is_waited_for(network, form):
         def says(text):
             wait_until(lambda: text in process.err + process.out[-1000:], what=lambda: process.err + process.out)
 
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         network.exchange(count=5)
         says('"timed":' if form else FAR)
         network.near.ip("link set near0 down")
@@ -262,7 +269,7 @@ def test_output_that_nobody_takes(network):
     for command in ('"$@" 2>"$0" | head -n 1', '"$@" 2>"$0" >/dev/full'):
         said = network.folder / "said"
         with network.near.start("sh", "-c", command, said, *LIVE, "-i", "near0", "--samples") as process:
-            wait_until_it_captures(network.near)
+            wait_until_it_captures(network.near, process)
             with traffic(network):
                 process.wait()
         assert said.read_text() in ("go-metro: near0: writing the output: %s\n" % os.strerror(e) for e in (28, 32))
@@ -275,7 +282,7 @@ def test_no_round_trip_spans_a_step_of_the_wall_clock(network):
     network.folder.chmod(0o755)  # it is not root that will look for the mark
     variables = ["LD_PRELOAD=%s" % library, "MARK=%s" % mark, "STEP_MS=5000"]
     with network.near.start("env", *variables, *LIVE, "-i", "near0") as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         with traffic(network, 0), traffic(network, 0), traffic(network, 0):  # something is in flight at any moment
             wait_until(lambda: FAR in process.out)
             mark.write_text("")
@@ -329,7 +336,7 @@ def test_what_is_ignored_stays_so(network):
 
 def test_a_table_a_second_where_there_is_no_terminal(network):
     with live(network.near) as process:
-        wait_until_it_captures(network.near)
+        wait_until_it_captures(network.near, process)
         with traffic(network):
             wait_until(lambda: process.out.count("measuring; ^C ends") >= 4)
         end(process)

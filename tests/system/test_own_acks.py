@@ -150,7 +150,7 @@ def test_no_number_is_another(traffic, version, interface, tmp_path):
     with Network("20ms", jitter="2ms", loss=1, seed=7) as network:
         with live(network.near, "--samples", interface=interface) as samples, \
                 live(network.near, "--json", interface=interface) as rows, recording(network.near, record) as recorder:
-            wait_until_it_captures(network.near, 3)
+            wait_until_it_captures(network.near, samples, rows, others=1)
             TRAFFIC[traffic](network, version)
             wait_until(lambda: is_still(record), what="the last packet")
             end(samples)
