@@ -131,6 +131,14 @@ void flow_close(struct flow_table *table, struct flow *flow)
     table->open--;
 }
 
+void flow_close_all(struct flow_table *table)
+{
+    wheel_clear(&table->wheel);
+    flow_slots_clear(&table->slots);
+    table->unused = NO_FLOW;
+    table->open = table->high = table->hand = table->in_vain = 0;
+}
+
 struct flow *flow_due(struct flow_table *table, uint32_t now_s)
 {
     uint32_t index;

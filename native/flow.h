@@ -208,6 +208,7 @@ void flow_reopen(struct flow *flow);
 void flow_await_close(const struct flow_table *table, const struct flow *flow);
 /* Forgets it. Its pending segments must be gone. */
 void flow_close(struct flow_table *table, struct flow *flow);
+void flow_close_all(struct flow_table *table);
 /* At max_flows: a flow that ended, and is quiet for a second, for the caller to close: it has the least to lose. Not always the
  * oldest, but the longest not looked at. NULL: none among those that a call looks at; a round in vain is enough for a second. */
 struct flow *flow_giving_way(struct flow_table *table, uint32_t now_s);

@@ -1,6 +1,8 @@
 /* flow_slots.c: see flow_slots.h. */
 #include "flow_slots.h"
 
+#include <string.h>
+
 #define LEAST_BITS 8
 #define TAG_BITS 32
 
@@ -22,6 +24,12 @@ bool flow_slots_init(struct flow_slots *slots)
 void flow_slots_destroy(struct flow_slots *slots)
 {
     arena_destroy(&slots->memory);
+}
+
+void flow_slots_clear(struct flow_slots *slots)
+{
+    memset(slots->memory.records, 0, ((size_t)slots->mask + 1) * sizeof(struct flow_slot));
+    slots->used = 0;
 }
 
 static void put(struct flow_slots *slots, struct flow_slot slot)

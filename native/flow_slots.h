@@ -28,6 +28,7 @@ struct flow_slots {
 /* False: out of memory (may be destroyed). */
 bool flow_slots_init(struct flow_slots *slots);
 void flow_slots_destroy(struct flow_slots *slots);
+void flow_slots_clear(struct flow_slots *slots); /* as large as it was */
 /* False: no room, or out of memory. */
 bool flow_slots_put(struct flow_slots *slots, uint64_t hash, uint32_t index);
 /* What flow_slots_put() has put there, and must be there. */

@@ -193,7 +193,7 @@ static struct flow *known_flow(const struct meter *meter, struct queued *queued)
     return flow;
 }
 
-void meter_close_flow(struct meter *meter, struct flow *flow)
+void meter_account_close(struct meter *meter, struct flow *flow)
 {
     meter_drop_pending(meter, flow, SKIP_UNACKED);
     for (unsigned side = 0; side < 2; side++) {
@@ -202,6 +202,11 @@ void meter_close_flow(struct meter *meter, struct flow *flow)
         }
     }
     meter->instances[flow_instance(flow)]->counters.open_flows--;
+}
+
+void meter_close_flow(struct meter *meter, struct flow *flow)
+{
+    meter_account_close(meter, flow);
     flow_close(&meter->flows, flow);
 }
 

@@ -133,5 +133,7 @@ void meter_await_rows(const struct meter *meter, const struct queued *queued);
 bool meter_has_its_rows(const struct meter *meter, const struct flow *flow);
 /* Pending -> unacked; its rows lose a flow; it is forgotten. */
 void meter_close_flow(struct meter *meter, struct flow *flow);
+/* All of it but flow_close(). */
+void meter_account_close(struct meter *meter, struct flow *flow);
 
 #endif

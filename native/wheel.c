@@ -3,11 +3,16 @@
 
 #define FIRST 0x80000000U /* in prev: this is the first of slot prev & ~FIRST */
 
-void wheel_init(struct wheel *wheel, struct wheel_link *(*link)(void *owner, uint32_t index), void *owner)
+void wheel_clear(struct wheel *wheel)
 {
     for (uint32_t slot = 0; slot < WHEEL_SLOTS; slot++) {
         wheel->head[slot] = WHEEL_NONE;
     }
+}
+
+void wheel_init(struct wheel *wheel, struct wheel_link *(*link)(void *owner, uint32_t index), void *owner)
+{
+    wheel_clear(wheel);
     wheel->now_s = 0;
     wheel->link = link;
     wheel->owner = owner;

@@ -25,6 +25,7 @@ struct wheel {
 };
 
 void wheel_init(struct wheel *wheel, struct wheel_link *(*link)(void *owner, uint32_t index), void *owner);
+void wheel_clear(struct wheel *wheel); /* takes all off, at once; the time stays */
 /* due_s: in the past counts as the next second. The record must not be on the wheel. */
 void wheel_add(struct wheel *wheel, uint32_t index, uint32_t due_s);
 void wheel_remove(struct wheel *wheel, uint32_t index);

@@ -242,6 +242,40 @@ static void bound_refuses_and_recovers(void **state)
     assert_true(table.high <= 2000);
 }
 
+/* Nothing of what was there is found, due or gives way, and the table is as good as a new one. */
+static void all_close_at_once(void **state)
+{
+    (void)state;
+    flow_due(&table, 5000);
+    for (uint32_t tuple = 0; tuple < 2000; tuple++) {
+        flow_end(open_new(tuple, 5000));
+    }
+    flow_close(&table, find(77));
+    assert_non_null(flow_giving_way(&table, 5001));
+    flow_close_all(&table);
+    assert_int_equal(table.open, 0);
+    for (uint32_t tuple = 0; tuple < 2000; tuple++) {
+        assert_null(find(tuple));
+    }
+    assert_null(flow_giving_way(&table, 5002));
+    assert_null(flow_due(&table, 5100));
+    for (uint32_t tuple = 0; tuple < 2000; tuple++) {
+        struct flow *flow = open_new(tuple, 5100);
+        assert_non_null(flow);
+        assert_ptr_equal(find(tuple), flow);
+    }
+    assert_null(open_new(2000, 5100));
+    assert_true(table.high <= 2000);
+    flow_close(&table, find(77));
+    assert_null(flow_due(&table, 5100 + IDLE_S - 1));
+    for (uint32_t n = 0; n < 1999; n++) {
+        struct flow *flow = flow_due(&table, 5100 + IDLE_S);
+        assert_non_null(flow);
+        flow_close(&table, flow);
+    }
+    assert_null(flow_due(&table, 5100 + IDLE_S));
+}
+
 /* --- giving way --- */
 
 static void who_ended_gives_way(void **state)
@@ -608,6 +642,7 @@ int main(void)
         CASE(hash_needs_no_seed),
         CASE(table_agrees_with_a_list),
         CASE(bound_refuses_and_recovers),
+        CASE(all_close_at_once),
         CASE(who_ended_gives_way),
         CASE(who_ended_this_second_stays),
         CASE(not_all_are_looked_at_for_one_that_gives_way),
