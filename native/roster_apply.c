@@ -174,17 +174,39 @@ static bool is_successor(const struct instance *old, const struct config_instanc
            && (old->replay == NULL || strcmp(old->config->pcap, instance->pcap) == 0);
 }
 
+/* What two of them have in common, the most first. */
+static bool has_same_fingerprint(const struct config_instance *a, const struct config_instance *b)
+{
+    return a->fingerprint == b->fingerprint;
+}
+
+static bool asks_the_same(const struct config_instance *a, const struct config_instance *b)
+{
+    return a->asked == b->asked;
+}
+
+static bool has_enough_in_common(const struct config_instance *a, const struct config_instance *b)
+{
+    (void)a;
+    (void)b;
+    return true;
+}
+
+static bool (*const likenesses[])(const struct config_instance *a, const struct config_instance *b) = { has_same_fingerprint,
+                                                                                                        asks_the_same,
+                                                                                                        has_enough_in_common };
+
 /* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the
- * rows of another that is still there, then what is alike in interface and grouping. kept[i].number < 0: instance i is new. */
+ * rows of another that is still there, then who asks for the same, then what is alike in interface and grouping. kept[i].number
+ * < 0: instance i is new. */
 static void match_instances(struct instance old[], size_t old_count, const struct config *config, struct instance kept[])
 {
     for (size_t i = 0; i < config->instance_count; i++)
         kept[i] = (struct instance){ .number = -1 };
-    for (int exact = 1; exact >= 0; exact--)
+    for (size_t n = 0; n < sizeof likenesses / sizeof likenesses[0]; n++)
         for (size_t i = 0; i < config->instance_count; i++)
             for (size_t j = 0; j < old_count && kept[i].config == NULL; j++) {
-                if (!is_successor(&old[j], &config->instances[i])
-                    || (exact && old[j].config->fingerprint != config->instances[i].fingerprint))
+                if (!is_successor(&old[j], &config->instances[i]) || !likenesses[n](old[j].config, &config->instances[i]))
                     continue;
                 kept[i] = old[j];
                 old[j] = (struct instance){ .number = -1 };
@@ -209,12 +231,12 @@ static int start_one(struct roster *roster, const struct config *config, const s
     return 0;
 }
 
-/* A file is measured anew where something else is wanted of it: what was passed over does not come again, and what was measured
- * is not what is asked for now. */
+/* A file is measured anew where something else is asked of it: what was passed over does not come again, and what was measured
+ * is not what is asked for now. The other keys of an instance mean nothing to a file. */
 static int go_on(struct roster *roster, const struct config *config, const struct config_instance *instance,
                  struct instance *kept)
 {
-    const bool is_other = kept->config->fingerprint != instance->fingerprint;
+    const bool is_other = !asks_the_same(kept->config, instance);
     struct meter *meter = kept->replay == NULL ? roster->meter : replay_meter(kept->replay);
     struct instance_host host = roster_host(roster, kept->tap);
 
