@@ -269,9 +269,19 @@ void replay_check(struct replay *replay, uint32_t now_s, bool is_ready)
         try_open(replay);
 }
 
+bool replay_was_read(const struct replay *replay)
+{
+    return replay->is_forgotten || replay->times.begun_realtime_ns != 0;
+}
+
+void replay_follow(struct replay *replay)
+{
+    replay->is_forgotten = replay->times.begun_realtime_ns == 0;
+}
+
 void replay_restart(struct replay *replay)
 {
-    replay->is_forgotten = replay->times.begun_realtime_ns != 0;
+    replay->is_forgotten = replay_was_read(replay);
     begin_again(replay);
     meter_instance_clear(replay->meter, REPLAY_NUMBER);
     replay->state = SEG_STARTING;

@@ -192,9 +192,11 @@ static bool has_enough_in_common(const struct config_instance *a, const struct c
     return true;
 }
 
-static bool (*const likenesses[])(const struct config_instance *a, const struct config_instance *b) = { has_same_fingerprint,
-                                                                                                        asks_the_same,
-                                                                                                        has_enough_in_common };
+static bool (*const likenesses[])(const struct config_instance *a, const struct config_instance *b) = {
+    has_same_fingerprint,
+    asks_the_same,
+    has_enough_in_common,
+};
 
 /* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the
  * rows of another that is still there, then who asks for the same, then what is alike in interface and grouping. kept[i].number
@@ -333,12 +335,40 @@ static void keep_phases(struct roster *roster, const struct phases *phases)
     }
 }
 
+/* The files that were read, by their paths, which are the old configuration's. */
+struct read_files {
+    size_t count;
+    const char *paths[ROSTER_MAX];
+};
+
+static void note_files(const struct roster *roster, struct read_files *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->instances[i].replay != NULL && replay_was_read(roster->instances[i].replay))
+            out->paths[out->count++] = roster->instances[i].config->pcap;
+}
+
+/* Where a replay is made anew, it is not new to it that the file was there. */
+static void remember_files(const struct roster *roster, const struct read_files *files)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        const struct instance *instance = &roster->instances[i];
+
+        for (size_t j = 0; j < files->count && instance->replay != NULL && !replay_was_read(instance->replay); j++)
+            if (strcmp(files->paths[j], instance->config->pcap) == 0)
+                replay_follow(instance->replay);
+    }
+}
+
 int roster_apply(struct roster *roster, struct config *config)
 {
     struct config *old = roster->config;
+    struct read_files files;
     struct phases phases;
     int rc;
 
+    note_files(roster, &files);
     note_phases(roster, &phases);
     if (ensure_meter(roster, config) < 0) {
         log_critical("roster", "out of memory for max_flows=%u and max_peers=%u; make them smaller", config->max_flows,
@@ -351,6 +381,7 @@ int roster_apply(struct roster *roster, struct config *config)
         roster_refresh_host(roster);
     rc = replace_instances(roster, config);
     keep_phases(roster, &phases);
+    remember_files(roster, &files);
     roster->config = config;
     config_free(old);
     settle_taps(roster);

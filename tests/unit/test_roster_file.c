@@ -184,6 +184,66 @@ static void each_keeps_its_own_rows(void **state)
     assert_int_equal(rows_of(1).first_birth, first);
 }
 
+static void expect_gone(void)
+{
+    pass(1);
+    assert_int_equal(replay_state(replay_of(0)), SEG_FAILED);
+    assert_non_null(strstr(replay_text(replay_of(0)),
+                           "it is gone, and what is asked of it has changed since it was read; put it there again"));
+    assert_int_equal(rows_of(0).rows, 0);
+}
+
+static void where_something_else_is_asked_it_is_said_to_be_gone(void **state)
+{
+    static const struct {
+        const char *init, *keys;
+    } changes[] = {
+        { "", LOCAL ", ips: [192.0.2.1]" },
+        { "", LOCAL ", " TWO_PEERS ", hosts: [192.0.2.3]" },
+        { "", LOCAL ", all_peers: true" },
+        { "", TWO_PEERS ", local_nets: [10.0.0.2]" },
+        { "", TWO_PEERS },
+        { "", BEFORE ", group_by: peer_port" },
+        { "", BEFORE ", group_by: subnet" },
+        { "", BEFORE ", group_by: subnet, subnet_v4: 20" },
+        { ", max_peers: 77", BEFORE },
+        { ", max_peers: 77, idle_ttl: 70", BEFORE },
+        { ", max_peers: 77, exp_ttl: 70", BEFORE },
+    };
+
+    (void)state;
+    read_and_remove();
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) { /* and after one of the others, too */
+        apply(changes[i].init, changes[i].keys, NULL);
+        expect_gone();
+    }
+    write_capture();
+    pass(4);
+    assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
+    assert_int_equal(rows_of(0).rows, 2);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) { /* while it is there it is read */
+        const uint64_t birth = rows_of(0).first_birth;
+
+        apply(changes[i].init, changes[i].keys, NULL);
+        pass(1);
+        assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
+        assert_int_not_equal(rows_of(0).first_birth, birth);
+    }
+}
+
+static void one_that_never_was_is_not_said_to_be_gone(void **state)
+{
+    (void)state;
+    apply("", BEFORE, NULL);
+    pass(1);
+    apply(", max_peers: 77", BEFORE, NULL);
+    pass(1);
+    apply("", BEFORE ", group_by: subnet", NULL);
+    pass(1);
+    assert_int_equal(replay_state(replay_of(0)), SEG_FAILED);
+    assert_non_null(strstr(replay_text(replay_of(0)), "no such file; put the capture there or correct `pcap`"));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -191,6 +251,8 @@ int main(void)
         CASE(keys_that_mean_nothing_to_a_file_leave_its_rows),
         CASE(whom_the_lists_name_means_nothing_where_all_are_wanted),
         CASE(each_keeps_its_own_rows),
+        CASE(where_something_else_is_asked_it_is_said_to_be_gone),
+        CASE(one_that_never_was_is_not_said_to_be_gone),
     };
 
     return cmocka_run_group_tests_name("roster_file", tests, make_folder, remove_folder);
