@@ -192,6 +192,19 @@ static void begin(struct replay *replay)
     log_info("replay", "%s: reading", replay->path);
 }
 
+/* What to do, or when it is tried again. */
+static const char *advice_on(enum capture_result result)
+{
+    switch (result) {
+    case CAPTURE_BAD_FILTER:
+        return ""; /* the message says it, and the file is not in the way */
+    case CAPTURE_COMPRESSED:
+        return "; unpack it (gunzip), or correct `pcap` (looking again when it changes)";
+    default:
+        return " (looking again when it changes)";
+    }
+}
+
 static void try_open(struct replay *replay)
 {
     char message[CAPTURE_ERROR_MAX], cause[SEG_ERROR_MAX];
@@ -208,7 +221,7 @@ static void try_open(struct replay *replay)
         begin(replay);
         return;
     }
-    snprintf(cause, sizeof cause, "%.150s%s", message, result == CAPTURE_BAD_FILTER ? "" : " (looking again when it changes)");
+    snprintf(cause, sizeof cause, "%.150s%s", message, advice_on(result));
     fail(replay, cause);
 }
 

@@ -291,7 +291,7 @@ static void test_what_is_no_capture(void **state)
         const char *content, *said;
     } cases[] = { { "", "the file is empty" },
                   { "This is no capture at all, but a text.", "not a pcap or pcapng capture" },
-                  { "\x1f\x8b and so on", "the file is compressed" } };
+                  { "\x1f\x8b and so on", "the file is compressed; unpack it (gunzip), or correct `pcap` (looking" } };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
