@@ -165,10 +165,8 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
         tap_wanted(shared->tap, wanted_on(roster, shared), ours_make(shared->own, roster->host));
     if (was_open && tap_fd(shared->tap) < 0)
         end_flows(roster, shared);
-    if ((shared->open & ~before) != 0 && tap_fd(shared->tap) >= 0) {
-        shared->fresh = shared->open & ~before;
-        shared->fresh_from_ns = (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS;
-    }
+    if (tap_fd(shared->tap) >= 0)
+        since_note(&shared->fresh, shared->open & ~before, (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS);
 }
 
 /* The interface's addresses as they are now; the meter lets go of the old set before it is freed. */
@@ -305,7 +303,7 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
 void roster_clock_step(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++)
-        roster->taps[i].fresh = roster->taps[i].ended = 0; /* by the other clock */
+        roster->taps[i].fresh.instances = roster->taps[i].ended = 0; /* by the other clock */
     if (roster->meter != NULL)
         meter_clock_step(roster->meter);
 }
@@ -331,8 +329,8 @@ struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap
         .instances = shared->open,
         .now_s = now_s,
         .skip = skip,
-        .fresh = shared->open & shared->fresh,
-        .fresh_from_ns = shared->fresh_from_ns,
+        .fresh = shared->open & shared->fresh.instances,
+        .fresh_from = &shared->fresh,
         .ended = shared->ended & ~shared->open,
         .ended_at_ns = shared->ended_at_ns,
         .is_late = shared->is_late,

@@ -37,8 +37,8 @@ static void forget_old_turns(struct shared_tap *shared)
 {
     const int64_t now_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 
-    if (shared->fresh != 0 && now_ns - shared->fresh_from_ns > RING_AGE_NS)
-        shared->fresh = 0;
+    if (shared->fresh.instances != 0 && now_ns - shared->fresh.newest_ns > RING_AGE_NS)
+        shared->fresh.instances = 0;
     if (shared->ended != 0 && now_ns - shared->ended_at_ns > RING_AGE_NS)
         shared->ended = 0;
 }

@@ -376,7 +376,7 @@ static void on_frame_of_some(void *arg, const struct captured_frame *frame)
 {
     struct turn *turn = arg;
     const struct tap_sink *sink = &turn->sink;
-    const uint64_t fresh = frame->time_ns < sink->fresh_from_ns ? sink->fresh : 0;
+    const uint64_t fresh = sink->fresh == 0 ? 0 : sink->fresh & since_later(sink->fresh_from, frame->time_ns);
     const uint64_t ended = frame->time_ns < sink->ended_at_ns ? sink->ended : 0;
 
     if (sink->is_late)

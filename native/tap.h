@@ -14,6 +14,7 @@
 #include "meter.h"
 #include "netset.h"
 #include "segment.h"
+#include "since.h"
 
 struct tap_settings {
     uint32_t snaplen;
@@ -65,10 +66,10 @@ struct tap_sink {
     uint64_t instances;
     uint32_t now_s;
     bool skip;
-    /* To these of the instances goes no frame from before that time (CLOCK_REALTIME): they have just begun again, and the ring
+    /* To these of the instances goes no frame from before their time (CLOCK_REALTIME): they have just begun again, and the ring
      * may still hold something of before their pause. */
     uint64_t fresh;
-    int64_t fresh_from_ns;
+    const struct since *fresh_from; /* may be NULL where there are none */
     /* These others end: they get the frames from before that time (CLOCK_REALTIME) still; or, is_late, such frames are only
      * counted for them, as `too_late`. */
     uint64_t ended;
