@@ -303,7 +303,7 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
 void roster_clock_step(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++)
-        roster->taps[i].fresh.instances = roster->taps[i].ended = 0; /* by the other clock */
+        roster->taps[i].fresh.instances = roster->taps[i].ended.instances = 0; /* by the other clock */
     if (roster->meter != NULL)
         meter_clock_step(roster->meter);
 }
@@ -331,9 +331,9 @@ struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap
         .skip = skip,
         .fresh = shared->open & shared->fresh.instances,
         .fresh_from = &shared->fresh,
-        .ended = shared->ended & ~shared->open,
-        .ended_at_ns = shared->ended_at_ns,
-        .is_late = shared->is_late,
+        .ended = shared->ended.instances & ~shared->open,
+        .late = shared->late,
+        .ended_at = &shared->ended,
     };
 }
 

@@ -302,7 +302,7 @@ static void settle_taps(struct roster *roster)
         }
         if (tap_configure(shared->tap, &settings))
             meter_finish(roster->meter, shared->instances);
-        shared->ended = 0; /* the numbers may be others' by now */
+        shared->ended.instances = 0; /* the numbers may be others' by now */
         roster_refilter(roster, shared);
     }
 }

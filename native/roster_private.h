@@ -11,10 +11,9 @@ struct shared_tap {
     uint64_t instances; /* the meter's numbers, as bits */
     uint64_t open;      /* of them those whose window is open: to them frames go */
     struct since fresh; /* those of them that opened just now, and when: see tap.h */
-    uint64_t ended;     /* those whose window ended last, and when: see tap.h */
-    int64_t ended_at_ns;
-    bool is_late;   /* they have had their time */
-    bool is_ending; /* its ring is to be emptied; roster_end.c */
+    struct since ended; /* those whose window ended just now, and when: see tap.h */
+    uint64_t late;      /* of them those that have had their time */
+    bool is_ending;     /* its ring is to be emptied; roster_end.c */
 };
 
 struct roster {

@@ -70,11 +70,10 @@ struct tap_sink {
      * may still hold something of before their pause. */
     uint64_t fresh;
     const struct since *fresh_from; /* may be NULL where there are none */
-    /* These others end: they get the frames from before that time (CLOCK_REALTIME) still; or, is_late, such frames are only
-     * counted for them, as `too_late`. */
-    uint64_t ended;
-    int64_t ended_at_ns;
-    bool is_late;
+    /* These others end: they get the frames from before their time (CLOCK_REALTIME) still; for those of them that are late such
+     * frames are only counted, as `too_late`. */
+    uint64_t ended, late;
+    const struct since *ended_at; /* may be NULL where there are none */
 };
 
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */

@@ -260,6 +260,27 @@ static void a_window_that_begins_takes_nothing_from_one_that_has_just_begun(void
     assert_int_equal(counters_of(2)->packets, 3);
 }
 
+/* Each frame that nobody had the time for is counted, for whom it was. */
+static void a_window_that_ends_takes_nothing_from_one_that_has_just_ended(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin_all(ALWAYS ", {" WANTED ", sample: true, sample_duration: 3, sample_interval: 50}, {" WANTED
+                     ", sample: true, sample_duration: 4, sample_interval: 50}");
+    send_frames(10);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    roster_ended(roster);
+    send_frames(5);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 4));
+    roster_ended(roster);
+    send_frames(3);
+    dispatch_until(18);
+    assert_int_equal(counters_of(1)->packets, 10);
+    assert_int_equal(counters_of(1)->ignored[PACKET_TOO_LATE], 10);
+    assert_int_equal(counters_of(2)->packets, 15);
+    assert_int_equal(counters_of(2)->ignored[PACKET_TOO_LATE], 15);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
@@ -270,6 +291,7 @@ int main(void)
         CASE(what_a_window_had_no_time_for_is_counted),
         CASE(a_capture_that_another_one_follows_is_emptied_first),
         CASE(a_window_that_begins_takes_nothing_from_one_that_has_just_begun),
+        CASE(a_window_that_ends_takes_nothing_from_one_that_has_just_ended),
     };
 
     have_namespace = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
