@@ -38,6 +38,14 @@ void roster_free_tap(struct shared_tap *shared)
     *shared = (struct shared_tap){ 0 };
 }
 
+static struct shared_tap *find_tap(struct roster *roster, const struct tap *tap)
+{
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (roster->taps[i].tap == tap)
+            return &roster->taps[i];
+    return NULL;
+}
+
 static struct meter *meter_of(const struct roster *roster, const struct instance *instance)
 {
     return instance->replay == NULL ? roster->meter : replay_meter(instance->replay);
@@ -46,7 +54,10 @@ static struct meter *meter_of(const struct roster *roster, const struct instance
 void roster_end_instance(struct roster *roster, struct instance *instance)
 {
     struct replay *replay = instance->replay;
+    struct shared_tap *shared = find_tap(roster, instance->tap);
 
+    if (shared != NULL && instance->number >= 0)
+        shared->open &= ~(UINT64_C(1) << instance->number); /* who gets that number next begins then */
     instance_stop(instance, meter_of(roster, instance));
     replay_free(replay);
 }
@@ -85,14 +96,6 @@ struct instance *roster_instances(struct roster *roster, size_t *count)
 {
     *count = roster->count;
     return roster->instances;
-}
-
-static struct shared_tap *find_tap(struct roster *roster, const struct tap *tap)
-{
-    for (size_t i = 0; i < roster->tap_count; i++)
-        if (roster->taps[i].tap == tap)
-            return &roster->taps[i];
-    return NULL;
 }
 
 struct instance_host roster_host(struct roster *roster, const struct tap *tap)

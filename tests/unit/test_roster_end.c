@@ -281,6 +281,24 @@ static void a_window_that_ends_takes_nothing_from_one_that_has_just_ended(void *
     assert_int_equal(counters_of(2)->ignored[PACKET_TOO_LATE], 15);
 }
 
+/* It has the same number, and nothing of what was captured before it was there. */
+static void one_that_takes_anothers_place_begins_then(void **state)
+{
+    int number;
+
+    (void)state;
+    NEED_NAMESPACE();
+    begin_all(ALWAYS ", {" WANTED ", tags: [a]}");
+    number = roster->instances[1].number;
+    send_frames(10);
+    assert_int_equal(roster_apply(roster, parse_all(ALWAYS ", {" WANTED ", group_by: peer_port}")), 0);
+    assert_int_equal(roster->instances[1].number, number);
+    usleep(2000);
+    send_frames(5);
+    dispatch_until(15);
+    assert_int_equal(counters_of(1)->packets, 5);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
@@ -292,6 +310,7 @@ int main(void)
         CASE(a_capture_that_another_one_follows_is_emptied_first),
         CASE(a_window_that_begins_takes_nothing_from_one_that_has_just_begun),
         CASE(a_window_that_ends_takes_nothing_from_one_that_has_just_ended),
+        CASE(one_that_takes_anothers_place_begins_then),
     };
 
     have_namespace = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
