@@ -62,20 +62,26 @@ void roster_end_instance(struct roster *roster, struct instance *instance)
     replay_free(replay);
 }
 
-void roster_stop(struct roster *roster)
+void roster_stop(struct roster *roster, bool but_files)
 {
+    size_t kept = 0;
+
     for (size_t i = 0; i < roster->count; i++)
-        roster_end_instance(roster, &roster->instances[i]);
+        if (but_files && roster->instances[i].replay != NULL)
+            roster->instances[kept++] = roster->instances[i];
+        else
+            roster_end_instance(roster, &roster->instances[i]);
     for (size_t i = 0; i < roster->tap_count; i++)
         roster_free_tap(&roster->taps[i]);
-    roster->count = roster->tap_count = 0;
+    roster->count = kept;
+    roster->tap_count = 0;
 }
 
 void roster_free(struct roster *roster)
 {
     if (roster == NULL)
         return;
-    roster_stop(roster);
+    roster_stop(roster, false);
     meter_free(roster->meter);
     netset_free(roster->host);
     config_free(roster->config);

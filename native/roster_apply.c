@@ -17,11 +17,17 @@ static uint32_t row_ttl_of(const struct config *config)
     return config->check_interval_s > ROW_TTL_MIN_S / 2 ? 2 * config->check_interval_s : ROW_TTL_MIN_S;
 }
 
-/* Whether the meter must be made anew for the new settings: its bounds are fixed for its life. */
-static bool meter_differs(const struct config *a, const struct config *b)
+/* Whether a file's meter must be made anew for the new settings: its bounds are fixed for its life. Its rows stay as long. */
+static bool bounds_differ(const struct config *a, const struct config *b)
 {
     return a->max_flows != b->max_flows || a->max_peers != b->max_peers || a->idle_ttl_s != b->idle_ttl_s
-           || a->exp_ttl_s != b->exp_ttl_s || row_ttl_of(a) != row_ttl_of(b);
+           || a->exp_ttl_s != b->exp_ttl_s;
+}
+
+/* The same of the interfaces' meter. */
+static bool meter_differs(const struct config *a, const struct config *b)
+{
+    return bounds_differ(a, b) || row_ttl_of(a) != row_ttl_of(b);
 }
 
 bool roster_is_meter_kept(const struct roster *roster, const struct config *config)
@@ -74,7 +80,7 @@ static int ensure_meter(struct roster *roster, const struct config *config)
     if (roster->meter != NULL)
         log_info("roster",
                  "flows and rows begin anew: max_flows, max_peers, idle_ttl, exp_ttl or min_collection_interval changed");
-    roster_stop(roster);
+    roster_stop(roster, roster->config != NULL && !bounds_differ(roster->config, config));
     meter_free(roster->meter);
     roster->meter = meter_new(&options);
     return roster->meter == NULL ? -1 : 0;
@@ -373,6 +379,7 @@ int roster_apply(struct roster *roster, struct config *config)
     if (ensure_meter(roster, config) < 0) {
         log_critical("roster", "out of memory for max_flows=%u and max_peers=%u; make them smaller", config->max_flows,
                      config->max_peers);
+        roster_stop(roster, false);
         roster->config = config;
         config_free(old);
         return -1;

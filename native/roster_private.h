@@ -41,8 +41,8 @@ struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap
 void roster_free_tap(struct shared_tap *shared);
 /* Ends the instance, and the replay of its file. */
 void roster_end_instance(struct roster *roster, struct instance *instance);
-/* Ends every instance and tap. */
-void roster_stop(struct roster *roster);
+/* Ends every instance, or all but those of files, and every tap. */
+void roster_stop(struct roster *roster, bool but_files);
 /* What the meter is told of the host for instances of that tap; nothing for those of a file (NULL), which may be of another. */
 struct instance_host roster_host(struct roster *roster, const struct tap *tap);
 /* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. */

@@ -147,6 +147,21 @@ static void keys_that_mean_nothing_to_a_file_leave_its_rows(void **state)
     }
 }
 
+/* It is about how long rows of interfaces stay without traffic. */
+static void nor_does_the_time_between_two_runs_of_the_check(void **state)
+{
+    struct sums before;
+
+    (void)state;
+    read_and_remove();
+    before = rows_of(0);
+    apply("", BEFORE ", min_collection_interval: 300", NULL);
+    pass(3);
+    assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
+    assert_int_equal(rows_of(0).rows, 2);
+    assert_int_equal(rows_of(0).first_birth, before.first_birth);
+}
+
 static void whom_the_lists_name_means_nothing_where_all_are_wanted(void **state)
 {
     struct sums before;
@@ -248,11 +263,9 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(keys_that_mean_nothing_to_a_file_leave_its_rows),
-        CASE(whom_the_lists_name_means_nothing_where_all_are_wanted),
-        CASE(each_keeps_its_own_rows),
-        CASE(where_something_else_is_asked_it_is_said_to_be_gone),
-        CASE(one_that_never_was_is_not_said_to_be_gone),
+        CASE(keys_that_mean_nothing_to_a_file_leave_its_rows),        CASE(nor_does_the_time_between_two_runs_of_the_check),
+        CASE(whom_the_lists_name_means_nothing_where_all_are_wanted), CASE(each_keeps_its_own_rows),
+        CASE(where_something_else_is_asked_it_is_said_to_be_gone),    CASE(one_that_never_was_is_not_said_to_be_gone),
     };
 
     return cmocka_run_group_tests_name("roster_file", tests, make_folder, remove_folder);
