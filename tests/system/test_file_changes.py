@@ -17,6 +17,7 @@ def test_sighup_reads_what_changed_and_nothing_else(stage):
         before = wait_until_read(stage, 10)
         births = {row["birth"] for row in stage.segment()["rows"]}
         for number, text in enumerate([ONE, ONE.replace("from:file", "from:elsewhere"),
+                                       ONE + "    promiscuous: true\n    sample: true\n    sample_duration: 3\n",
                                        ONE + "  - {interface: lo, all_peers: true}\n"], 1):
             stage.configure(text)
             stage.kill("HUP", supervisor.state()[1])
