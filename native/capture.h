@@ -30,6 +30,7 @@ enum capture_result {
     CAPTURE_DOWN,          /* it is down or went away */
     CAPTURE_NO_PERMISSION, /* CAP_NET_RAW */
     CAPTURE_BAD_FILTER,    /* -f does not compile, or the kernel would not take the filter */
+    CAPTURE_COMPRESSED,    /* the file is; what to do depends on who reads it, and is his to say */
     CAPTURE_FAILED
 };
 

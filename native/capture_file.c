@@ -86,25 +86,26 @@ static enum capture_result take_step(struct capture *capture, const struct step 
 
 /* ---- opening ---- */
 
-/* What is wrong with a file before libpcap reads it; NULL: nothing. */
-static const char *find_problem(FILE *file)
+/* What is wrong with a file before libpcap reads it. */
+static enum capture_result find_problem(FILE *file, char message[static CAPTURE_ERROR_MAX])
 {
     const int first = getc(file);
 
     if (first == EOF)
-        return ferror(file) ? strerror(errno) : "the file is empty, not even a capture's header is in it";
+        return capture_say(message, CAPTURE_FAILED, "%s",
+                           ferror(file) ? strerror(errno) : "the file is empty, not even a capture's header is in it");
     if (first == FIRST_OF_GZIP)
-        return "the file is compressed; zcat FILE | go-metro read -";
-    return ungetc(first, file) == EOF ? "the file cannot be read" : NULL;
+        return capture_say(message, CAPTURE_COMPRESSED, "the file is compressed");
+    return ungetc(first, file) == EOF ? capture_say(message, CAPTURE_FAILED, "the file cannot be read") : CAPTURE_OK;
 }
 
 static enum capture_result take_header(struct capture *capture, const struct step *step, char message[static CAPTURE_ERROR_MAX])
 {
     char error[PCAP_ERRBUF_SIZE] = "";
-    const char *problem = find_problem(step->file);
+    const enum capture_result problem = find_problem(step->file, message);
 
-    if (problem != NULL)
-        return capture_say(message, CAPTURE_FAILED, "%s", problem);
+    if (problem != CAPTURE_OK)
+        return problem;
     capture->pcap = pcap_fopen_offline_with_tstamp_precision(step->file, PCAP_TSTAMP_PRECISION_NANO, error);
     if (capture->pcap == NULL)
         return capture_say(message, CAPTURE_FAILED, "not a pcap or pcapng capture: %.200s", error);

@@ -261,7 +261,8 @@ static void compare_fingerprints(struct config_reader *reader, const struct yaml
     for (size_t i = 0; i < config->instance_count; i++) {
         errno = 0;
         config->instances[i].fingerprint = fingerprint_instance(&config->instances[i]);
-        if (config->instances[i].fingerprint == 0 && errno == ENOMEM)
+        config->instances[i].asked = fingerprint_asked(&config->instances[i]);
+        if (errno == ENOMEM && (config->instances[i].fingerprint == 0 || config->instances[i].asked == 0))
             reader->no_memory = true;
         for (size_t j = 0; j < i; j++)
             if (config->instances[j].fingerprint == config->instances[i].fingerprint) {

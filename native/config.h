@@ -41,7 +41,7 @@ struct config_instance {
     bool promiscuous;
     enum meter_group group_by;
     uint32_t subnet_v4, subnet_v6; /* 24, 48: prefix lengths of what is one row under METER_GROUP_SUBNET */
-    uint32_t fingerprint;          /* fingerprint.h */
+    uint32_t fingerprint, asked;   /* fingerprint.h */
     int line;                      /* of the instance in the file, from 1 */
 };
 

@@ -1,4 +1,4 @@
-/* fingerprint.c: an instance's canonical text and its CRC. The check computes the same from the same YAML. */
+/* fingerprint.c: canonical texts of an instance and their CRCs. The check computes the same fingerprint from the same YAML. */
 #include "fingerprint.h"
 
 #include <errno.h>
@@ -32,27 +32,48 @@ static int write_sorted(FILE *stream, const char *name, const struct config_stri
     return 0;
 }
 
-static int write_text(FILE *stream, const struct config_instance *instance)
+static int write_peers(FILE *stream, const struct config_instance *instance)
+{
+    return write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0 ? -1 : 0;
+}
+
+static void write_grouping(FILE *stream, const struct config_instance *instance)
 {
     static const char *const groups[] = {
         [METER_GROUP_PEER] = "peer", [METER_GROUP_PEER_PORT] = "peer_port", [METER_GROUP_SUBNET] = "subnet"
     };
 
-    fprintf(stream, "go-metro fingerprint 1\ninterface=%s\npcap=%s\n", instance->interface,
-            instance->pcap != NULL ? instance->pcap : "");
-    if (write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0
-        || write_sorted(stream, "local_net", &instance->local_nets) < 0)
-        return -1;
-    fprintf(stream, "all_peers=%d\npromiscuous=%d\ngroup_by=%s\n", instance->all_peers, instance->promiscuous,
-            groups[instance->group_by]);
+    fprintf(stream, "group_by=%s\n", groups[instance->group_by]);
     if (instance->group_by == METER_GROUP_SUBNET)
         fprintf(stream, "subnet_v4=%u\nsubnet_v6=%u\n", instance->subnet_v4, instance->subnet_v6);
+}
+
+static int write_fingerprint(FILE *stream, const struct config_instance *instance)
+{
+    fprintf(stream, "go-metro fingerprint 1\ninterface=%s\npcap=%s\n", instance->interface,
+            instance->pcap != NULL ? instance->pcap : "");
+    if (write_peers(stream, instance) < 0 || write_sorted(stream, "local_net", &instance->local_nets) < 0)
+        return -1;
+    fprintf(stream, "all_peers=%d\npromiscuous=%d\n", instance->all_peers, instance->promiscuous);
+    write_grouping(stream, instance);
     fprintf(stream, "sample=%d\nsample_duration=%u\nsample_interval=%u\n", instance->sample,
             instance->sample ? instance->sample_duration_s : 0, instance->sample ? instance->sample_interval_s : 0);
     return ferror(stream) ? -1 : 0;
 }
 
-int fingerprint_text(const struct config_instance *instance, char **out, size_t *size)
+/* Whom the lists name means nothing where all are wanted. */
+static int write_asked(FILE *stream, const struct config_instance *instance)
+{
+    if ((!instance->all_peers && write_peers(stream, instance) < 0)
+        || write_sorted(stream, "local_net", &instance->local_nets) < 0)
+        return -1;
+    fprintf(stream, "all_peers=%d\n", instance->all_peers);
+    write_grouping(stream, instance);
+    return ferror(stream) ? -1 : 0;
+}
+
+static int make_text(const struct config_instance *instance, int (*write)(FILE *stream, const struct config_instance *instance),
+                     char **out, size_t *size)
 {
     FILE *stream;
     int rc = -1;
@@ -60,7 +81,7 @@ int fingerprint_text(const struct config_instance *instance, char **out, size_t 
     *out = NULL;
     stream = open_memstream(out, size);
     if (stream != NULL) {
-        rc = write_text(stream, instance);
+        rc = write(stream, instance);
         if (fclose(stream) != 0)
             rc = -1;
     }
@@ -72,15 +93,30 @@ int fingerprint_text(const struct config_instance *instance, char **out, size_t 
     return rc;
 }
 
-uint32_t fingerprint_instance(const struct config_instance *instance)
+int fingerprint_text(const struct config_instance *instance, char **out, size_t *size)
+{
+    return make_text(instance, write_fingerprint, out, size);
+}
+
+static uint32_t sum_up(const struct config_instance *instance, int (*write)(FILE *stream, const struct config_instance *instance))
 {
     char *text;
     size_t size;
     uint32_t crc;
 
-    if (fingerprint_text(instance, &text, &size) < 0)
+    if (make_text(instance, write, &text, &size) < 0)
         return 0;
     crc = crc32c(0, text, size);
     free(text);
     return crc;
+}
+
+uint32_t fingerprint_instance(const struct config_instance *instance)
+{
+    return sum_up(instance, write_fingerprint);
+}
+
+uint32_t fingerprint_asked(const struct config_instance *instance)
+{
+    return sum_up(instance, write_asked);
 }

@@ -26,8 +26,12 @@
 
 uint32_t fingerprint_instance(const struct config_instance *instance); /* 0 and errno ENOMEM: out of memory */
 
-/* The canonical text itself, for tests and messages. 0: *out (NUL behind its *size bytes) is the caller's to free(); -1: errno
- * ENOMEM, *out is NULL. */
+/* Likewise, of what alone is asked of the meter: whom it measures, who is ours, and what is one row. Where the packets come from
+ * and when is not in it. The helper's alone. */
+uint32_t fingerprint_asked(const struct config_instance *instance);
+
+/* The canonical text of the first, for tests and messages. 0: *out (NUL behind its *size bytes) is the caller's to free(); -1:
+ * errno ENOMEM, *out is NULL. */
 int fingerprint_text(const struct config_instance *instance, char **out, size_t *size);
 
 #endif

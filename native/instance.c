@@ -83,6 +83,11 @@ fail:
     return -1;
 }
 
+static bool is_named(uint32_t value, const void *targets)
+{
+    return targets_name(targets, value) != NULL;
+}
+
 int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
                     struct meter *meter, const struct instance_host *host)
 {
@@ -99,6 +104,9 @@ int instance_change(struct instance *instance, const struct config *whole, const
     }
     *instance = changed;
     instance_refresh(instance, meter, host); /* the meter lets go of the old sets here */
+    /* Nobody is shown the rows of a host that is not named any more; as one gives way they would be among the others all the
+     * same. */
+    meter_forget_shared(meter, instance->number, is_named, instance->targets);
     release(&old);
     return 0;
 }

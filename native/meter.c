@@ -248,6 +248,28 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
     drop_unwanted_rows(meter, number);
 }
 
+static uint32_t shared_value(const struct peer_key *key)
+{
+    uint32_t value = 0;
+
+    if (key->peer_bits == 0) {
+        memcpy(&value, key->peer.bytes, sizeof value);
+    }
+    return value;
+}
+
+void meter_forget_shared(struct meter *meter, int number, bool (*is_known)(uint32_t value, const void *arg), const void *arg)
+{
+    for (uint32_t index = 0; index < meter->peers.high; index++) {
+        const struct peer_row *row = peer_row_at(&meter->peers, index);
+        const uint32_t value = shared_value(&row->key);
+        if (row->birth != 0 && row->key.instance == (uint32_t)number && row->open_flows == 0 && value != 0
+            && !is_known(value, arg)) {
+            remove_row(meter, index);
+        }
+    }
+}
+
 /* Its flows and rows go. */
 static void end_instance(struct meter *meter, int number)
 {
@@ -285,16 +307,6 @@ void meter_instance_remove(struct meter *meter, int number)
 }
 
 /* --- reading --- */
-
-static uint32_t shared_value(const struct peer_key *key)
-{
-    uint32_t value = 0;
-
-    if (key->peer_bits == 0) {
-        memcpy(&value, key->peer.bytes, sizeof value);
-    }
-    return value;
-}
 
 const struct meter_counters *meter_counters(const struct meter *meter, int number)
 {

@@ -104,6 +104,8 @@ int meter_instance_add(struct meter *meter, const struct meter_instance *instanc
 /* The same instance with other sets or grouping; flows that are no longer wanted, or would be in another row, end (pending ->
  * unacked), and who would have a row is asked anew. Nothing of that where all sets hold the same. */
 void meter_instance_change(struct meter *meter, int number, const struct meter_instance *instance);
+/* Of the instance's rows without a flow, those of a METER_SHARED_ROW whose value is not known any more go. */
+void meter_forget_shared(struct meter *meter, int number, bool (*is_known)(uint32_t value, const void *arg), const void *arg);
 /* The same instance from its beginning: its flows, rows and counters go. */
 void meter_instance_clear(struct meter *meter, int number);
 /* Its flows and rows go; the number becomes free. */

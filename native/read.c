@@ -80,7 +80,7 @@ static int read_file(struct reading *reading, struct capture *capture, const cha
     capture_close(capture);
     if (result == CAPTURE_END)
         return 0;
-    fprintf(stderr, "go-metro: %s: %s\n", name, message);
+    fprintf(stderr, "go-metro: %s: %s%s\n", name, message, result == CAPTURE_COMPRESSED ? "; zcat FILE | go-metro read -" : "");
     return -1;
 }
 

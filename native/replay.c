@@ -192,6 +192,19 @@ static void begin(struct replay *replay)
     log_info("replay", "%s: reading", replay->path);
 }
 
+/* What to do, or when it is tried again. */
+static const char *advice_on(enum capture_result result)
+{
+    switch (result) {
+    case CAPTURE_BAD_FILTER:
+        return ""; /* the message says it, and the file is not in the way */
+    case CAPTURE_COMPRESSED:
+        return "; unpack it (gunzip), or correct `pcap` (looking again when it changes)";
+    default:
+        return " (looking again when it changes)";
+    }
+}
+
 static void try_open(struct replay *replay)
 {
     char message[CAPTURE_ERROR_MAX], cause[SEG_ERROR_MAX];
@@ -208,7 +221,7 @@ static void try_open(struct replay *replay)
         begin(replay);
         return;
     }
-    snprintf(cause, sizeof cause, "%.150s%s", message, result == CAPTURE_BAD_FILTER ? "" : " (looking again when it changes)");
+    snprintf(cause, sizeof cause, "%.150s%s", message, advice_on(result));
     fail(replay, cause);
 }
 
@@ -269,9 +282,19 @@ void replay_check(struct replay *replay, uint32_t now_s, bool is_ready)
         try_open(replay);
 }
 
+bool replay_was_read(const struct replay *replay)
+{
+    return replay->is_forgotten || replay->times.begun_realtime_ns != 0;
+}
+
+void replay_follow(struct replay *replay)
+{
+    replay->is_forgotten = replay->times.begun_realtime_ns == 0;
+}
+
 void replay_restart(struct replay *replay)
 {
-    replay->is_forgotten = replay->times.begun_realtime_ns != 0;
+    replay->is_forgotten = replay_was_read(replay);
     begin_again(replay);
     meter_instance_clear(replay->meter, REPLAY_NUMBER);
     replay->state = SEG_STARTING;

@@ -3,8 +3,9 @@
  *
  * replay_new(); its meter measures that instance alone; replay_check() about once a second: it looks at the file and opens it;
  * replay_read() when there is time for it, as long as replay_is_reading(); replay_restart() when other peers are wanted,
- * replay_repeat() when more is known of who is; replay_free(). The meter's time is the file's own. What cannot be read is a state
- * and a text that says what to do, and is tried again when the file appears, changes or may be read. */
+ * replay_repeat() when more is known of who is; replay_free(); replay_follow() for one that takes a freed one's place. The
+ * meter's time is the file's own. What cannot be read is a state and a text that says what to do, and is tried again when the
+ * file appears, changes or may be read. */
 #ifndef GO_METRO_REPLAY_H
 #define GO_METRO_REPLAY_H
 
@@ -32,7 +33,12 @@ void replay_check(struct replay *replay, uint32_t now_s, bool is_ready);
 /* Read it from its beginning at the next replay_check(). What was measured goes now: nobody asks for it any more. A file that is
  * gone by then is a failure. */
 void replay_restart(struct replay *replay);
-/* The same, where that is wanted still: it stays until the file is opened, and where that is gone there is a warning. */
+/* For one that was not opened yet: another, of the same path, was read before, and what it had measured is gone. */
+void replay_follow(struct replay *replay);
+/* Whether it was read, or follows one that was. */
+bool replay_was_read(const struct replay *replay);
+/* As replay_restart(), where what was measured is wanted still: it stays until the file is opened, and where that is gone there
+ * is a warning. */
 void replay_repeat(struct replay *replay);
 
 bool replay_is_reading(const struct replay *replay);

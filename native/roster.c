@@ -38,6 +38,14 @@ void roster_free_tap(struct shared_tap *shared)
     *shared = (struct shared_tap){ 0 };
 }
 
+static struct shared_tap *find_tap(struct roster *roster, const struct tap *tap)
+{
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if (roster->taps[i].tap == tap)
+            return &roster->taps[i];
+    return NULL;
+}
+
 static struct meter *meter_of(const struct roster *roster, const struct instance *instance)
 {
     return instance->replay == NULL ? roster->meter : replay_meter(instance->replay);
@@ -46,25 +54,34 @@ static struct meter *meter_of(const struct roster *roster, const struct instance
 void roster_end_instance(struct roster *roster, struct instance *instance)
 {
     struct replay *replay = instance->replay;
+    struct shared_tap *shared = find_tap(roster, instance->tap);
 
+    if (shared != NULL && instance->number >= 0)
+        shared->open &= ~(UINT64_C(1) << instance->number); /* who gets that number next begins then */
     instance_stop(instance, meter_of(roster, instance));
     replay_free(replay);
 }
 
-void roster_stop(struct roster *roster)
+void roster_stop(struct roster *roster, bool but_files)
 {
+    size_t kept = 0;
+
     for (size_t i = 0; i < roster->count; i++)
-        roster_end_instance(roster, &roster->instances[i]);
+        if (but_files && roster->instances[i].replay != NULL)
+            roster->instances[kept++] = roster->instances[i];
+        else
+            roster_end_instance(roster, &roster->instances[i]);
     for (size_t i = 0; i < roster->tap_count; i++)
         roster_free_tap(&roster->taps[i]);
-    roster->count = roster->tap_count = 0;
+    roster->count = kept;
+    roster->tap_count = 0;
 }
 
 void roster_free(struct roster *roster)
 {
     if (roster == NULL)
         return;
-    roster_stop(roster);
+    roster_stop(roster, false);
     meter_free(roster->meter);
     netset_free(roster->host);
     config_free(roster->config);
@@ -85,14 +102,6 @@ struct instance *roster_instances(struct roster *roster, size_t *count)
 {
     *count = roster->count;
     return roster->instances;
-}
-
-static struct shared_tap *find_tap(struct roster *roster, const struct tap *tap)
-{
-    for (size_t i = 0; i < roster->tap_count; i++)
-        if (roster->taps[i].tap == tap)
-            return &roster->taps[i];
-    return NULL;
 }
 
 struct instance_host roster_host(struct roster *roster, const struct tap *tap)
@@ -165,10 +174,8 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
         tap_wanted(shared->tap, wanted_on(roster, shared), ours_make(shared->own, roster->host));
     if (was_open && tap_fd(shared->tap) < 0)
         end_flows(roster, shared);
-    if ((shared->open & ~before) != 0 && tap_fd(shared->tap) >= 0) {
-        shared->fresh = shared->open & ~before;
-        shared->fresh_from_ns = (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS;
-    }
+    if (tap_fd(shared->tap) >= 0)
+        since_note(&shared->fresh, shared->open & ~before, (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS);
 }
 
 /* The interface's addresses as they are now; the meter lets go of the old set before it is freed. */
@@ -305,7 +312,7 @@ void roster_answer(struct roster *roster, const struct resolve_answer *answer)
 void roster_clock_step(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++)
-        roster->taps[i].fresh = roster->taps[i].ended = 0; /* by the other clock */
+        roster->taps[i].fresh.instances = roster->taps[i].ended.instances = 0; /* by the other clock */
     if (roster->meter != NULL)
         meter_clock_step(roster->meter);
 }
@@ -331,11 +338,11 @@ struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap
         .instances = shared->open,
         .now_s = now_s,
         .skip = skip,
-        .fresh = shared->open & shared->fresh,
-        .fresh_from_ns = shared->fresh_from_ns,
-        .ended = shared->ended & ~shared->open,
-        .ended_at_ns = shared->ended_at_ns,
-        .is_late = shared->is_late,
+        .fresh = shared->open & shared->fresh.instances,
+        .fresh_from = &shared->fresh,
+        .ended = shared->ended.instances & ~shared->open,
+        .late = shared->late,
+        .ended_at = &shared->ended,
     };
 }
 

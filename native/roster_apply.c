@@ -17,11 +17,17 @@ static uint32_t row_ttl_of(const struct config *config)
     return config->check_interval_s > ROW_TTL_MIN_S / 2 ? 2 * config->check_interval_s : ROW_TTL_MIN_S;
 }
 
-/* Whether the meter must be made anew for the new settings: its bounds are fixed for its life. */
-static bool meter_differs(const struct config *a, const struct config *b)
+/* Whether a file's meter must be made anew for the new settings: its bounds are fixed for its life. Its rows stay as long. */
+static bool bounds_differ(const struct config *a, const struct config *b)
 {
     return a->max_flows != b->max_flows || a->max_peers != b->max_peers || a->idle_ttl_s != b->idle_ttl_s
-           || a->exp_ttl_s != b->exp_ttl_s || row_ttl_of(a) != row_ttl_of(b);
+           || a->exp_ttl_s != b->exp_ttl_s;
+}
+
+/* The same of the interfaces' meter. */
+static bool meter_differs(const struct config *a, const struct config *b)
+{
+    return bounds_differ(a, b) || row_ttl_of(a) != row_ttl_of(b);
 }
 
 bool roster_is_meter_kept(const struct roster *roster, const struct config *config)
@@ -74,7 +80,7 @@ static int ensure_meter(struct roster *roster, const struct config *config)
     if (roster->meter != NULL)
         log_info("roster",
                  "flows and rows begin anew: max_flows, max_peers, idle_ttl, exp_ttl or min_collection_interval changed");
-    roster_stop(roster);
+    roster_stop(roster, roster->config != NULL && !bounds_differ(roster->config, config));
     meter_free(roster->meter);
     roster->meter = meter_new(&options);
     return roster->meter == NULL ? -1 : 0;
@@ -174,17 +180,41 @@ static bool is_successor(const struct instance *old, const struct config_instanc
            && (old->replay == NULL || strcmp(old->config->pcap, instance->pcap) == 0);
 }
 
+/* What two of them have in common, the most first. */
+static bool has_same_fingerprint(const struct config_instance *a, const struct config_instance *b)
+{
+    return a->fingerprint == b->fingerprint;
+}
+
+static bool asks_the_same(const struct config_instance *a, const struct config_instance *b)
+{
+    return a->asked == b->asked;
+}
+
+static bool has_enough_in_common(const struct config_instance *a, const struct config_instance *b)
+{
+    (void)a;
+    (void)b;
+    return true;
+}
+
+static bool (*const likenesses[])(const struct config_instance *a, const struct config_instance *b) = {
+    has_same_fingerprint,
+    asks_the_same,
+    has_enough_in_common,
+};
+
 /* Takes out of `old` those that the new ones go on from: first all that have the same fingerprint, so that no instance gets the
- * rows of another that is still there, then what is alike in interface and grouping. kept[i].number < 0: instance i is new. */
+ * rows of another that is still there, then who asks for the same, then what is alike in interface and grouping. kept[i].number
+ * < 0: instance i is new. */
 static void match_instances(struct instance old[], size_t old_count, const struct config *config, struct instance kept[])
 {
     for (size_t i = 0; i < config->instance_count; i++)
         kept[i] = (struct instance){ .number = -1 };
-    for (int exact = 1; exact >= 0; exact--)
+    for (size_t n = 0; n < sizeof likenesses / sizeof likenesses[0]; n++)
         for (size_t i = 0; i < config->instance_count; i++)
             for (size_t j = 0; j < old_count && kept[i].config == NULL; j++) {
-                if (!is_successor(&old[j], &config->instances[i])
-                    || (exact && old[j].config->fingerprint != config->instances[i].fingerprint))
+                if (!is_successor(&old[j], &config->instances[i]) || !likenesses[n](old[j].config, &config->instances[i]))
                     continue;
                 kept[i] = old[j];
                 old[j] = (struct instance){ .number = -1 };
@@ -209,12 +239,12 @@ static int start_one(struct roster *roster, const struct config *config, const s
     return 0;
 }
 
-/* A file is measured anew where something else is wanted of it: what was passed over does not come again, and what was measured
- * is not what is asked for now. */
+/* A file is measured anew where something else is asked of it: what was passed over does not come again, and what was measured
+ * is not what is asked for now. The other keys of an instance mean nothing to a file. */
 static int go_on(struct roster *roster, const struct config *config, const struct config_instance *instance,
                  struct instance *kept)
 {
-    const bool is_other = kept->config->fingerprint != instance->fingerprint;
+    const bool is_other = !asks_the_same(kept->config, instance);
     struct meter *meter = kept->replay == NULL ? roster->meter : replay_meter(kept->replay);
     struct instance_host host = roster_host(roster, kept->tap);
 
@@ -278,7 +308,7 @@ static void settle_taps(struct roster *roster)
         }
         if (tap_configure(shared->tap, &settings))
             meter_finish(roster->meter, shared->instances);
-        shared->ended = 0; /* the numbers may be others' by now */
+        shared->ended.instances = 0; /* the numbers may be others' by now */
         roster_refilter(roster, shared);
     }
 }
@@ -311,16 +341,45 @@ static void keep_phases(struct roster *roster, const struct phases *phases)
     }
 }
 
+/* The files that were read, by their paths, which are the old configuration's. */
+struct read_files {
+    size_t count;
+    const char *paths[ROSTER_MAX];
+};
+
+static void note_files(const struct roster *roster, struct read_files *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->instances[i].replay != NULL && replay_was_read(roster->instances[i].replay))
+            out->paths[out->count++] = roster->instances[i].config->pcap;
+}
+
+/* Where a replay is made anew, it is not new to it that the file was there. */
+static void remember_files(const struct roster *roster, const struct read_files *files)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        const struct instance *instance = &roster->instances[i];
+
+        for (size_t j = 0; j < files->count && instance->replay != NULL && !replay_was_read(instance->replay); j++)
+            if (strcmp(files->paths[j], instance->config->pcap) == 0)
+                replay_follow(instance->replay);
+    }
+}
+
 int roster_apply(struct roster *roster, struct config *config)
 {
     struct config *old = roster->config;
+    struct read_files files;
     struct phases phases;
     int rc;
 
+    note_files(roster, &files);
     note_phases(roster, &phases);
     if (ensure_meter(roster, config) < 0) {
         log_critical("roster", "out of memory for max_flows=%u and max_peers=%u; make them smaller", config->max_flows,
                      config->max_peers);
+        roster_stop(roster, false);
         roster->config = config;
         config_free(old);
         return -1;
@@ -329,6 +388,7 @@ int roster_apply(struct roster *roster, struct config *config)
         roster_refresh_host(roster);
     rc = replace_instances(roster, config);
     keep_phases(roster, &phases);
+    remember_files(roster, &files);
     roster->config = config;
     config_free(old);
     settle_taps(roster);

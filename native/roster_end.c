@@ -54,10 +54,12 @@ static bool has_more(const struct shared_tap *shared)
 /* Of a ring that nothing comes into any more. */
 static void pass_over(const struct roster *roster, const struct shared_tap *shared)
 {
+    struct since ended = { 0 };
     const struct tap_sink sink = {
-        .meter = roster->meter, .skip = true, .ended = shared->open, .ended_at_ns = INT64_MAX, .is_late = true
+        .meter = roster->meter, .skip = true, .ended = shared->open, .late = shared->open, .ended_at = &ended
     };
 
+    since_note(&ended, shared->open, INT64_MAX);
     for (unsigned turn = 0; turn < TURNS_MOST && has_more(shared); turn++)
         if (tap_dispatch(shared->tap, &sink))
             break;
@@ -67,14 +69,15 @@ void roster_ended(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
+        const uint64_t in_time = shared->ended.instances & ~shared->late;
 
         if (!shared->is_ending)
             continue;
-        if (shared->ended != 0 && !shared->is_late)
-            meter_finish(roster->meter, shared->ended);
+        if (in_time != 0)
+            meter_finish(roster->meter, in_time);
         else
             pass_over(roster, shared);
-        shared->is_late = true;
+        shared->late = shared->ended.instances;
         shared->is_ending = false;
     }
 }

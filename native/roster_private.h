@@ -10,12 +10,10 @@ struct shared_tap {
     struct netset *own; /* addresses of the interface */
     uint64_t instances; /* the meter's numbers, as bits */
     uint64_t open;      /* of them those whose window is open: to them frames go */
-    uint64_t fresh;     /* those of them that opened last, and when: see tap.h */
-    int64_t fresh_from_ns;
-    uint64_t ended; /* those whose window ended last, and when: see tap.h */
-    int64_t ended_at_ns;
-    bool is_late;   /* they have had their time */
-    bool is_ending; /* its ring is to be emptied; roster_end.c */
+    struct since fresh; /* those of them that opened just now, and when: see tap.h */
+    struct since ended; /* those whose window ended just now, and when: see tap.h */
+    uint64_t late;      /* of them those that have had their time */
+    bool is_ending;     /* its ring is to be emptied; roster_end.c */
 };
 
 struct roster {
@@ -43,8 +41,8 @@ struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap
 void roster_free_tap(struct shared_tap *shared);
 /* Ends the instance, and the replay of its file. */
 void roster_end_instance(struct roster *roster, struct instance *instance);
-/* Ends every instance and tap. */
-void roster_stop(struct roster *roster);
+/* Ends every instance, or all but those of files, and every tap. */
+void roster_stop(struct roster *roster, bool but_files);
 /* What the meter is told of the host for instances of that tap; nothing for those of a file (NULL), which may be of another. */
 struct instance_host roster_host(struct roster *roster, const struct tap *tap);
 /* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. */

@@ -37,20 +37,21 @@ static void forget_old_turns(struct shared_tap *shared)
 {
     const int64_t now_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 
-    if (shared->fresh != 0 && now_ns - shared->fresh_from_ns > RING_AGE_NS)
-        shared->fresh = 0;
-    if (shared->ended != 0 && now_ns - shared->ended_at_ns > RING_AGE_NS)
-        shared->ended = 0;
+    if (shared->fresh.instances != 0 && now_ns - shared->fresh.newest_ns > RING_AGE_NS)
+        shared->fresh.instances = 0;
+    if (shared->ended.instances != 0 && now_ns - shared->ended.newest_ns > RING_AGE_NS)
+        shared->ended.instances = 0;
 }
 
 /* The kernel holds back what comes from here on, as far as nobody else wants it. What it let pass before is the window's. */
 static bool end_on(struct shared_tap *shared, uint64_t closed)
 {
-    if ((closed & shared->instances) == 0)
+    const uint64_t ended = closed & shared->instances;
+
+    if (ended == 0)
         return false;
-    shared->ended = closed & shared->instances;
-    shared->ended_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-    shared->is_late = false;
+    since_note(&shared->ended, ended, (int64_t)clock_ns(CLOCK_REALTIME));
+    shared->late &= ~ended;
     shared->is_ending = true;
     return true;
 }

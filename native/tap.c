@@ -376,12 +376,11 @@ static void on_frame_of_some(void *arg, const struct captured_frame *frame)
 {
     struct turn *turn = arg;
     const struct tap_sink *sink = &turn->sink;
-    const uint64_t fresh = frame->time_ns < sink->fresh_from_ns ? sink->fresh : 0;
-    const uint64_t ended = frame->time_ns < sink->ended_at_ns ? sink->ended : 0;
+    const uint64_t fresh = sink->fresh == 0 ? 0 : sink->fresh & since_later(sink->fresh_from, frame->time_ns);
+    const uint64_t ended = sink->ended == 0 ? 0 : sink->ended & since_later(sink->ended_at, frame->time_ns);
 
-    if (sink->is_late)
-        meter_ignore(sink->meter, ended, PACKET_TOO_LATE);
-    hand_on(turn, (sink->instances & ~fresh) | (sink->is_late ? 0 : ended), frame);
+    meter_ignore(sink->meter, ended & sink->late, PACKET_TOO_LATE);
+    hand_on(turn, (sink->instances & ~fresh) | (ended & ~sink->late), frame);
 }
 
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)

@@ -14,6 +14,7 @@
 #include "meter.h"
 #include "netset.h"
 #include "segment.h"
+#include "since.h"
 
 struct tap_settings {
     uint32_t snaplen;
@@ -65,15 +66,14 @@ struct tap_sink {
     uint64_t instances;
     uint32_t now_s;
     bool skip;
-    /* To these of the instances goes no frame from before that time (CLOCK_REALTIME): they have just begun again, and the ring
+    /* To these of the instances goes no frame from before their time (CLOCK_REALTIME): they have just begun again, and the ring
      * may still hold something of before their pause. */
     uint64_t fresh;
-    int64_t fresh_from_ns;
-    /* These others end: they get the frames from before that time (CLOCK_REALTIME) still; or, is_late, such frames are only
-     * counted for them, as `too_late`. */
-    uint64_t ended;
-    int64_t ended_at_ns;
-    bool is_late;
+    const struct since *fresh_from; /* may be NULL where there are none */
+    /* These others end: they get the frames from before their time (CLOCK_REALTIME) still; for those of them that are late such
+     * frames are only counted, as `too_late`. */
+    uint64_t ended, late;
+    const struct since *ended_at; /* may be NULL where there are none */
 };
 
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */

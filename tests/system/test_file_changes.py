@@ -17,6 +17,7 @@ def test_sighup_reads_what_changed_and_nothing_else(stage):
         before = wait_until_read(stage, 10)
         births = {row["birth"] for row in stage.segment()["rows"]}
         for number, text in enumerate([ONE, ONE.replace("from:file", "from:elsewhere"),
+                                       ONE + "    promiscuous: true\n    sample: true\n    sample_duration: 3\n",
                                        ONE + "  - {interface: lo, all_peers: true}\n"], 1):
             stage.configure(text)
             stage.kill("HUP", supervisor.state()[1])
@@ -104,7 +105,8 @@ def test_what_stands_in_the_way_is_named_and_waited_for(stage):
         stage.run("chmod", "644", FILE)
         wait_until_read(stage, 2)
         for obstacle, text in (('mkdir "$1"', "a folder, not a capture file"), ('mkfifo "$1"', "a FIFO, not a capture file"),
-                               ('echo "no capture" >"$1"', "not a pcap or pcapng capture"), (': >"$1"', "the file is empty")):
+                               ('echo "no capture" >"$1"', "not a pcap or pcapng capture"), (': >"$1"', "the file is empty"),
+                               ('echo capture | gzip >"$1"', "the file is compressed; unpack it (gunzip), or correct `pcap`")):
             stage.script('rm -rf "$1"; ' + obstacle, FILE)
             wait_for_trouble(stage, text)
             assert stage.check().service_status == "CRITICAL"

@@ -77,6 +77,34 @@ static void test_vectors(void **state)
     }
 }
 
+/* What is asked of the meter is the same whatever the interface does. */
+static void test_asked(void **state)
+{
+    const struct {
+        struct config_instance instance;
+        bool alike;
+    } others[] = {
+        { { .interface = "file", .pcap = "b", .ips = STRINGS("10.0.0.2", "10.0.0.1", "10.0.0.2"), .promiscuous = true }, true },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .sample = true, .sample_duration_s = 3, .tags = STRINGS("t") }, true },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .subnet_v4 = 20 }, true }, /* of no effect here */
+        { { .ips = STRINGS("10.0.0.1") }, false },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .hosts = STRINGS("a") }, false },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .local_nets = STRINGS("10.0.0.0/8") }, false },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .all_peers = true }, false },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .group_by = METER_GROUP_PEER_PORT }, false },
+        { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .group_by = METER_GROUP_SUBNET, .subnet_v4 = 24, .subnet_v6 = 48 }, false },
+    };
+    const struct config_instance one = { .interface = "eth0", .ips = STRINGS("10.0.0.1", "10.0.0.2") };
+    struct config_instance all = { .all_peers = true, .ips = STRINGS("10.0.0.1") }, blocks = others[8].instance;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(fingerprint_asked(&others[i].instance) == fingerprint_asked(&one), others[i].alike);
+    assert_int_equal(fingerprint_asked(&all), fingerprint_asked(&others[6].instance)); /* whom the lists name means nothing */
+    blocks.subnet_v6 = 56;
+    assert_int_not_equal(fingerprint_asked(&blocks), fingerprint_asked(&others[8].instance));
+}
+
 /* The lists stay in the order of the file: prefixes of config.h go by it. */
 static void test_lists_are_left_alone(void **state)
 {
@@ -116,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_asked),
         cmocka_unit_test(test_lists_are_left_alone),
         cmocka_unit_test(test_large_list),
     };

@@ -396,6 +396,50 @@ static void who_is_not_wanted_any_more_gets_no_row(void **state)
     netset_free(wanted);
 }
 
+static bool is_known(uint32_t value, const void *arg)
+{
+    return value == *(const uint32_t *)arg;
+}
+
+static struct netset *naming_one(const char *address, uint32_t value)
+{
+    struct netset *set = netset_new();
+    struct ip_prefix prefix;
+
+    assert_true(set != NULL && prefix_parse(address, &prefix, NULL) && netset_add(set, &prefix, value) == 0);
+    return set;
+}
+
+/* It is not shown any more, so it must not come back as one of the others when it gives way. */
+static void a_host_that_was_dropped_is_none_of_the_others(void **state)
+{
+    const uint32_t dropped = METER_SHARED_ROW | 1, kept = METER_SHARED_ROW | 2;
+    struct netset *before, *after;
+    struct talk gone = talk_to(1), newcomer = talk_to(2);
+
+    (void)state;
+    set_up(1);
+    before = naming_one("20.0.0.1", dropped);
+    after = naming_one("20.0.0.2", kept);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = before });
+    exchange_times(&gone, 10);
+    meter_flush(meter);
+    assert_int_equal(meter_row_count(meter), 1);
+    meter_forget_shared(meter, number, is_known, &dropped);
+    assert_int_equal(meter_row_count(meter), 1);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = after });
+    meter_forget_shared(meter, number, is_known, &kept);
+    for (unsigned round = 0; round < 8; round++) {
+        exchange_times(&newcomer, 20);
+        pass_round();
+    }
+    assert_int_equal(departure_count, 0);
+    assert_int_equal(meter_row_count(meter), 1); /* there is no row `other` */
+    assert_int_equal(meter_counters(meter, number)->open_peers, 1);
+    netset_free(before);
+    netset_free(after);
+}
+
 /* Addresses are read anew whenever any interface changes, and names resolved again and again. */
 static void sets_that_hold_the_same_change_nothing(void **state)
 {
@@ -929,6 +973,7 @@ int main(void)
         CASE(a_row_that_was_given_stays_as_long_as_its_flows),
         CASE(a_flow_comes_home_to_a_row_that_is_idle),
         CASE(who_is_not_wanted_any_more_gets_no_row),
+        CASE(a_host_that_was_dropped_is_none_of_the_others),
         CASE(sets_that_hold_the_same_change_nothing),
         CASE(what_another_instance_wants_changes_nothing),
         CASE(rows_are_not_handed_to_and_fro),

@@ -291,7 +291,7 @@ static void test_what_is_no_capture(void **state)
         const char *content, *said;
     } cases[] = { { "", "the file is empty" },
                   { "This is no capture at all, but a text.", "not a pcap or pcapng capture" },
-                  { "\x1f\x8b and so on", "the file is compressed" } };
+                  { "\x1f\x8b and so on", "the file is compressed; unpack it (gunzip), or correct `pcap` (looking" } };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -407,6 +407,24 @@ static void test_other_peers_are_wanted_and_it_never_was(void **state)
     replay_restart(replay);
     pass(1);
     assert_text("no such file; put the capture there or correct `pcap`", " (waiting for it)");
+}
+
+/* Made anew for another meter, and asked for something else once more. */
+static void test_it_follows_one_that_was_read(void **state)
+{
+    (void)state;
+    assert_false(replay_was_read(replay));
+    replay_follow(replay);
+    assert_true(replay_was_read(replay));
+    replay_restart(replay);
+    assert_true(replay_was_read(replay));
+    pass(1);
+    assert_text("it is gone, and what is asked of it has changed since it was read; put it there again", " (waiting for it)");
+    write_capture(path, 2, 1000);
+    pass(REST_S + 1);
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_true(replay_was_read(replay));
 }
 
 static void test_more_is_known(void **state)
@@ -537,6 +555,7 @@ int main(void)
         TEST(test_restarted_while_it_is_read),
         TEST(test_other_peers_are_wanted_and_it_is_gone),
         TEST(test_other_peers_are_wanted_and_it_never_was),
+        TEST(test_it_follows_one_that_was_read),
         TEST(test_more_is_known),
         TEST(test_more_is_known_and_it_is_gone),
         TEST(test_more_is_known_while_it_is_read_and_gone),

@@ -174,6 +174,42 @@ static void only_in_its_windows(void **state)
     }
 }
 
+/* --- hosts --- */
+
+static void answer(const char *name, const char *address)
+{
+    struct ip_address found;
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .addresses = &found, .count = 1 };
+
+    assert_true(address_parse(address, &found));
+    snprintf(answer.name, sizeof answer.name, "%s", name);
+    roster_answer(roster, &answer);
+}
+
+#define NAMED(hosts) "interface: lo, local_nets: [10.0.0.1], hosts: [" hosts "]"
+
+/* Nobody is shown the row of a host that is not named any more. */
+static void the_row_of_a_host_leaves_with_its_name(void **state)
+{
+    (void)state;
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply(NAMED("one.example, two.example"));
+    check(OPENS);
+    answer("one.example", "10.0.0.2");
+    answer("two.example", "10.0.0.3");
+    send_segment();
+    apply(NAMED("one.example"));
+    assert_true(goes_on());
+    apply(NAMED("three.example, one.example"));
+    assert_true(goes_on());
+    answer("one.example", "10.0.0.9"); /* it has another address now, and its row stays */
+    assert_int_equal(meter_row_count(roster->meter), 1);
+    apply(NAMED("three.example"));
+    assert_int_equal(meter_row_count(roster->meter), 0);
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
 
 int main(void)
@@ -186,6 +222,7 @@ int main(void)
         CASE(it_ends_where_the_filter_cannot_follow_another_configuration),
         CASE(what_is_captured_is_measured),
         CASE(only_in_its_windows),
+        CASE(the_row_of_a_host_leaves_with_its_name),
     };
 
     return cmocka_run_group_tests_name("roster", tests, NULL, NULL);

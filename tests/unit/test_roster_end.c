@@ -196,6 +196,109 @@ static void a_capture_that_another_one_follows_is_emptied_first(void **state)
     config_free(anew);
 }
 
+/* --- several of one interface --- */
+
+#define WANTED "interface: lo, ips: [127.0.0.1]"
+#define ALWAYS "{" WANTED "}"
+#define BEGINS_AT_8 "{" WANTED ", sample: true, sample_duration: 3, sample_interval: 5}"
+#define BEGINS_AT_9 "{" WANTED ", sample: true, sample_duration: 3, sample_interval: 6}"
+
+static struct config *parse_all(const char *instances)
+{
+    static struct config_report report;
+    struct config *config;
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "init_config: {max_flows: 1000, max_peers: 100, resolve_names: false, buffer_mib: 16}\ninstances: [%s]\n",
+             instances);
+    assert_int_equal(config_parse("test", text, strlen(text), &config, &report), CONFIG_OK);
+    return config;
+}
+
+static void begin_all(const char *instances)
+{
+    begin("");
+    assert_int_equal(roster_apply(roster, parse_all(instances)), 0);
+    (void)roster_turn_windows(roster, BEGUN_S);
+    usleep(2000);
+}
+
+static const struct meter_counters *counters_of(size_t instance)
+{
+    return meter_counters(roster->meter, roster->instances[instance].number);
+}
+
+/* Until the first of them, which is always open, has had so many. */
+static void dispatch_until(uint64_t packets)
+{
+    for (unsigned turn = 0; turn < 100 && counters_of(0)->packets < packets; turn++) {
+        usleep(10000);
+        roster_dispatch(roster, NULL, BEGUN_S, false);
+    }
+    assert_int_equal(counters_of(0)->packets, packets);
+    assert_int_equal(counters_of(0)->tcp, packets);
+}
+
+/* While the ring holds all of it: each has what was captured since its own window began. */
+static void a_window_that_begins_takes_nothing_from_one_that_has_just_begun(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin_all(ALWAYS ", " BEGINS_AT_8 ", " BEGINS_AT_9);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    drain();
+    send_frames(10);
+    assert_false(roster_turn_windows(roster, BEGUN_S + 8));
+    usleep(2000);
+    send_frames(5);
+    assert_false(roster_turn_windows(roster, BEGUN_S + 9));
+    usleep(2000);
+    send_frames(3);
+    dispatch_until(18);
+    assert_int_equal(counters_of(1)->packets, 8);
+    assert_int_equal(counters_of(2)->packets, 3);
+}
+
+/* Each frame that nobody had the time for is counted, for whom it was. */
+static void a_window_that_ends_takes_nothing_from_one_that_has_just_ended(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin_all(ALWAYS ", {" WANTED ", sample: true, sample_duration: 3, sample_interval: 50}, {" WANTED
+                     ", sample: true, sample_duration: 4, sample_interval: 50}");
+    send_frames(10);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    roster_ended(roster);
+    send_frames(5);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 4));
+    roster_ended(roster);
+    send_frames(3);
+    dispatch_until(18);
+    assert_int_equal(counters_of(1)->packets, 10);
+    assert_int_equal(counters_of(1)->ignored[PACKET_TOO_LATE], 10);
+    assert_int_equal(counters_of(2)->packets, 15);
+    assert_int_equal(counters_of(2)->ignored[PACKET_TOO_LATE], 15);
+}
+
+/* It has the same number, and nothing of what was captured before it was there. */
+static void one_that_takes_anothers_place_begins_then(void **state)
+{
+    int number;
+
+    (void)state;
+    NEED_NAMESPACE();
+    begin_all(ALWAYS ", {" WANTED ", tags: [a]}");
+    number = roster->instances[1].number;
+    send_frames(10);
+    assert_int_equal(roster_apply(roster, parse_all(ALWAYS ", {" WANTED ", group_by: peer_port}")), 0);
+    assert_int_equal(roster->instances[1].number, number);
+    usleep(2000);
+    send_frames(5);
+    dispatch_until(15);
+    assert_int_equal(counters_of(1)->packets, 5);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
@@ -205,6 +308,9 @@ int main(void)
         CASE(a_window_has_what_was_captured_in_it),
         CASE(what_a_window_had_no_time_for_is_counted),
         CASE(a_capture_that_another_one_follows_is_emptied_first),
+        CASE(a_window_that_begins_takes_nothing_from_one_that_has_just_begun),
+        CASE(a_window_that_ends_takes_nothing_from_one_that_has_just_ended),
+        CASE(one_that_takes_anothers_place_begins_then),
     };
 
     have_namespace = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;

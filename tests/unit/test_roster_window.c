@@ -63,12 +63,12 @@ static void expect(uint32_t after_s, uint64_t open)
     assert_int_equal(roster->taps[0].is_ending, ends);
     sink = roster_sink(roster, &roster->taps[0], 0, false);
     if (ends) { /* they get what was captured before, until they have had their time */
-        assert_int_equal(sink.ended, before & ~open);
-        assert_true(sink.ended_at_ns > 0 && !sink.is_late);
+        assert_int_equal(sink.ended & ~sink.late, before & ~open);
+        assert_int_equal(since_later(sink.ended_at, 0), sink.ended_at->instances);
         roster_ended(roster);
         sink = roster_sink(roster, &roster->taps[0], 0, false);
     }
-    assert_true(sink.ended == 0 || sink.is_late);
+    assert_int_equal(sink.ended & ~sink.late, 0);
     assert_int_equal(sink.ended & open, 0);
     assert_int_equal(sink.instances, open);
     assert_false(roster->taps[0].is_ending);

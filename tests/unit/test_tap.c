@@ -306,7 +306,8 @@ static void test_old_frames_are_not_for_who_is_fresh(void **state)
 {
     struct meter *meter;
     struct tap *tap;
-    struct tap_sink sink = { .instances = 3, .now_s = 100, .fresh = 2 };
+    struct since begun = { 0 };
+    struct tap_sink sink = { .instances = 3, .now_s = 100, .fresh = 2, .fresh_from = &begun };
 
     (void)state;
     NEED_NAMESPACE();
@@ -316,7 +317,7 @@ static void test_old_frames_are_not_for_who_is_fresh(void **state)
     tap = open_tap();
     sink.meter = meter;
     send_frames(10, 200);
-    sink.fresh_from_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+    since_note(&begun, 2, (int64_t)clock_ns(CLOCK_REALTIME));
     send_frames(5, 200);
     for (int i = 0; i < 50 && received(tap) < 15; i++) {
         usleep(10000);
@@ -338,14 +339,15 @@ static void test_old_frames_are_for_who_has_ended(void **state)
     (void)state;
     NEED_NAMESPACE();
     for (int is_late = 0; is_late < 2; is_late++) {
-        struct tap_sink sink = { .instances = 1, .now_s = 100, .ended = 2, .is_late = is_late };
+        struct since over = { 0 };
+        struct tap_sink sink = { .instances = 1, .now_s = 100, .ended = 2, .late = is_late ? 2 : 0, .ended_at = &over };
 
         sink.meter = meter = new_meter();
         assert_int_equal(meter_instance_add(meter, &(struct meter_instance){ .both_sides = true }), 0);
         assert_int_equal(meter_instance_add(meter, &(struct meter_instance){ .both_sides = true }), 1);
         tap = open_tap();
         send_frames(10, 200);
-        sink.ended_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+        since_note(&over, 2, (int64_t)clock_ns(CLOCK_REALTIME));
         send_frames(5, 200);
         for (int i = 0; i < 50 && received(tap) < 15; i++) {
             usleep(10000);
