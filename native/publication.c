@@ -343,6 +343,10 @@ static void fill_counters(struct seg_instance *out, const struct meter *meter, i
     out->refused_flows = counters->refused_flows;
     out->refused_peers = counters->refused_peers;
     out->pending = meter_pending(meter, number);
+    out->given_timed = counters->given.timed;
+    out->given_samples = counters->given.samples;
+    out->given_handshake_samples = counters->given.handshake_samples;
+    out->given_retransmits = counters->given.retransmits;
     fill_ignored(out, counters);
 }
 

@@ -168,16 +168,25 @@ static void print_people(const struct status_view *view)
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
 
+static void print_prometheus(const struct status_view *view)
+{
+    const bool measures = status_is_measuring(view->state);
+    const uint32_t instances = measures ? view->copy.snapshot.instance_count : 0;
+    const uint32_t rows = measures ? view->copy.snapshot.row_count : 0;
+
+    status_prometheus(stdout, &view->copy, view->state);
+    status_sampling_prometheus(view->copy.instances, instances);
+    for (uint32_t i = 0; i < rows; i++)
+        status_prometheus_own(&view->rows[i], &view->copy.instances[view->copy.rows[i].instance]);
+    report_prometheus(stdout, view->rows, rows);
+}
+
 static void print_view(const struct options *options, const struct status_view *view)
 {
     if (options->json) {
         print_json(view);
     } else if (options->prometheus) {
-        const bool measures = status_is_measuring(view->state);
-
-        status_prometheus(stdout, &view->copy, view->state);
-        status_sampling_prometheus(view->copy.instances, measures ? view->copy.snapshot.instance_count : 0);
-        report_prometheus(stdout, view->rows, measures ? view->copy.snapshot.row_count : 0);
+        print_prometheus(view);
     } else {
         print_people(view);
     }

@@ -123,6 +123,25 @@ static void put_all_captures(FILE *stream, const struct segment_copy *copy)
     }
 }
 
+/* ---- rows ---- */
+
+/* A segment may say anything. */
+static uint64_t without(uint64_t all, uint64_t given)
+{
+    return all > given ? all - given : 0;
+}
+
+void status_prometheus_own(struct report_row *row, const struct seg_instance *instance)
+{
+    if (!row->counts_only)
+        return;
+    row->timed = without(row->timed, instance->given_timed);
+    row->samples = without(row->samples, instance->given_samples);
+    row->handshake_samples = without(row->handshake_samples, instance->given_handshake_samples);
+    row->retransmits = without(row->retransmits, instance->given_retransmits);
+    row->flows = instance->refused_peers;
+}
+
 void status_prometheus(FILE *stream, const struct segment_copy *copy, const char *state)
 {
     report_prometheus_head(stream, "go_metro_up", "gauge", "Whether go-metro is measuring.");

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from conversation import call
+from conversation import call, conversation, rows_to
 from processes import BUILD, REPOSITORY, complete, wait_until
 from stage import PROGRAM, SEGMENT
 from supervision import supervised
@@ -121,6 +121,28 @@ def test_what_is_not_up(measuring):
     assert not any(dict(labels).keys() & {"iface", "dst"} for _, labels in values), "nothing that would be taken for now"
     stage.run("rm", SEGMENT)
     assert scrape(stage, status=1) == {("go_metro_up", frozenset()): 0}
+
+
+def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(stage):
+    """A peer with more traffic takes its place. `status --json` says that `other` has it now; as a series it would jump, and
+    increase() would count twice what the row's own series said."""
+    def counted(dst, src="127.0.0.1"):
+        found, labels = scrape(stage), {"iface": "lo", "src": src, "dst": dst}
+        return [value(found, "go_metro_%s_total" % name, **labels) for name in ("round_trips", "timed_segments", "handshakes", "flows")]
+
+    with supervised(stage, "init_config: {resolve_names: false, max_peers: 1}\n"
+                           "instances:\n  - {interface: lo, ips: [127.1.0.0/16]}\n"):
+        call(stage, *["127.1.0.1"] * 60)
+        stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 120)
+        assert counted("127.1.0.1") == [120, 120, 60, 60]
+        with conversation(stage, stage, "127.1.0.2", bind="127.0.0.1"):
+            stage.wait_for_status(lambda s: {p["dst"] for p in s["peers"]} == {"127.1.0.2", "other"}, 40)
+        other, = rows_to(stage, "other")
+        own = counted("other", src="")
+        assert [all_of_it - mine for all_of_it, mine in zip(
+            (other["samples"], other["timed"], other["handshake_samples"], other["flows"]), own)] == [120, 120, 60, 60]
+        assert own[0] > 0 and own[3] == 1
+        assert not [name for name, labels in scrape(stage) if name.startswith("go_metro_rtt_") and ("dst", "other") in labels]
 
 
 PROMTOOL = shutil.which("promtool", path="%s:%s" % (BUILD / "bin", os.environ["PATH"]))
