@@ -134,7 +134,7 @@ static void print_json(const struct status_view *view)
 static void print_instance(const struct seg_instance *instance, const struct status_view *view)
 {
     printf("%s: %s", instance->interface, segment_state_name(instance->state));
-    if (instance->state == SEG_CAPTURING && status_is_measuring(view->state))
+    if (instance->state == SEG_CAPTURING && status_is_measuring(&view->copy, view->state))
         status_sampling_now(instance, view->time.read_ns);
     if (instance->error[0] != '\0')
         printf(": %s", instance->error);
@@ -170,7 +170,7 @@ static void print_people(const struct status_view *view)
 
 static void print_prometheus(const struct status_view *view)
 {
-    const bool measures = status_is_measuring(view->state);
+    const bool measures = status_is_measuring(&view->copy, view->state);
     const uint32_t instances = measures ? view->copy.snapshot.instance_count : 0;
     const uint32_t rows = measures ? view->copy.snapshot.row_count : 0;
 

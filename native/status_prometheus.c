@@ -10,9 +10,19 @@
 
 #define STALE "stale"
 
-bool status_is_measuring(const char *state)
+/* Whether what is published is of now. */
+static bool is_running(const char *state)
 {
-    return strcmp(state, segment_state_name(SEG_CAPTURING)) == 0 || strcmp(state, segment_state_name(SEG_DEGRADED)) == 0;
+    return strcmp(state, STALE) != 0 && strcmp(state, segment_state_name(SEG_STOPPED)) != 0;
+}
+
+bool status_is_measuring(const struct segment_copy *copy, const char *state)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < copy->snapshot.instance_count; i++)
+        any = any || copy->instances[i].state == SEG_CAPTURING || copy->instances[i].state == SEG_STOPPED;
+    return any && is_running(state) && strcmp(state, segment_state_name(SEG_FAILED)) != 0;
 }
 
 static void put_state(FILE *stream, const char *name, const char *state)
@@ -145,11 +155,11 @@ void status_prometheus_own(struct report_row *row, const struct seg_instance *in
 void status_prometheus(FILE *stream, const struct segment_copy *copy, const char *state)
 {
     report_prometheus_head(stream, "go_metro_up", "gauge", "Whether go-metro is measuring.");
-    fprintf(stream, "go_metro_up %d\n", copy != NULL && status_is_measuring(state));
+    fprintf(stream, "go_metro_up %d\n", copy != NULL && status_is_measuring(copy, state));
     if (copy == NULL)
         return;
     put_helper(stream, copy, state);
     /* A scrape has no time of its own: what a helper counted before it ended would be taken for now. */
-    if (strcmp(state, STALE) != 0 && strcmp(state, segment_state_name(SEG_STOPPED)) != 0)
+    if (is_running(state))
         put_all_captures(stream, copy);
 }

@@ -13,6 +13,9 @@ from conversation import call, conversation, rows_to
 from processes import BUILD, REPOSITORY, complete, wait_until
 from stage import PROGRAM, SEGMENT
 from supervision import supervised
+from test_file import ONE, put, trips
+from test_names import name_server, use_name_server
+from test_read import PEER
 
 DOCUMENT = REPOSITORY / "docs" / "prometheus.md"
 # A device may be called nearly anything; a label's value must not end early for it.
@@ -143,6 +146,22 @@ def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(sta
             (other["samples"], other["timed"], other["handshake_samples"], other["flows"]), own)] == [120, 120, 60, 60]
         assert own[0] > 0 and own[3] == 1
         assert not [name for name, labels in scrape(stage) if name.startswith("go_metro_rtt_") and ("dst", "other") in labels]
+
+
+def test_one_that_still_waits_hides_nothing_of_the_others(stage):
+    """A file is not begun before its names are known, and a resolver can hang for 30 s."""
+    use_name_server(stage, "timeout:30 attempts:1")
+    put(stage, trips(1))
+    with name_server(stage) as names:
+        names.set(silent_example=False)
+        with supervised(stage, ONE.replace("ips: [%s]" % PEER, "hosts: [silent.example]")
+                        + "  - {interface: lo, ips: [127.1.0.0/16]}\n"):
+            call(stage, "127.1.0.1")
+            status = stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 2)
+            assert [instance["state"] for instance in status["instances"]] == ["starting", "capturing"]
+            values = scrape(stage)
+            assert value(values, "go_metro_up") == value(values, "go_metro_state", state="capturing") == 1
+            assert value(values, "go_metro_round_trips_total", iface="lo", src="127.0.0.1", dst="127.1.0.1") == 2
 
 
 PROMTOOL = shutil.which("promtool", path="%s:%s" % (BUILD / "bin", os.environ["PATH"]))

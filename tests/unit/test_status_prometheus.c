@@ -3,11 +3,92 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "status_prometheus.c"
+
+static struct seg_instance instances[4];
+static struct segment_copy copy;
+static char *printed;
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(instances, 0, sizeof instances);
+    memset(&copy, 0, sizeof copy);
+    copy.instances = instances;
+    return 0;
+}
+
+static int let_go(void **state)
+{
+    (void)state;
+    free(printed);
+    printed = NULL;
+    return 0;
+}
+
+static struct seg_instance *add(const char *interface, uint32_t seg_state)
+{
+    struct seg_instance *instance = &instances[copy.snapshot.instance_count++];
+
+    snprintf(instance->interface, sizeof instance->interface, "%s", interface);
+    instance->state = seg_state;
+    return instance;
+}
+
+static void print(const char *state)
+{
+    size_t size;
+    FILE *stream = open_memstream(&printed, &size);
+
+    status_prometheus(stream, &copy, state);
+    fclose(stream);
+}
+
+static void expect(const char *line)
+{
+    if (strstr(printed, line) == NULL)
+        fail_msg("not there: %s", line);
+}
+
+/* ---- whether it measures ---- */
+
+/* A file may wait for a name that does not resolve, and an interface for its device: what others measure is there. */
+static void one_that_measures_is_enough(void **state)
+{
+    (void)state;
+    add("eth0", SEG_STARTING);
+    assert_false(status_is_measuring(&copy, "starting"));
+    add("eth1", SEG_FAILED);
+    assert_false(status_is_measuring(&copy, "degraded"));
+    add("eth2", SEG_CAPTURING);
+    assert_true(status_is_measuring(&copy, "degraded"));
+    assert_true(status_is_measuring(&copy, "starting"));
+    print("starting");
+    expect("\ngo_metro_up 1\n");
+    instances[2].state = SEG_STOPPED; /* a file that was read to its end: its rows stay */
+    assert_true(status_is_measuring(&copy, "capturing"));
+}
+
+static void what_is_not_of_now_is_not_measured(void **state)
+{
+    static const char *const states[] = { "stale", "stopped", "failed" };
+
+    (void)state;
+    add("eth0", SEG_CAPTURING);
+    for (size_t n = 0; n < sizeof states / sizeof states[0]; n++) {
+        assert_false(status_is_measuring(&copy, states[n]));
+        print(states[n]);
+        expect("\ngo_metro_up 0\n");
+        let_go(NULL);
+    }
+}
+
+/* ---- the row of all others ---- */
 
 static void a_row_of_others_says_what_it_counted_itself(void **state)
 {
@@ -42,9 +123,13 @@ static void a_segment_that_says_what_cannot_be_makes_no_huge_number(void **state
     assert_int_equal(other.samples, 0);
 }
 
+#define CASE(test) cmocka_unit_test_setup_teardown(test, begin, let_go)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(one_that_measures_is_enough),
+        CASE(what_is_not_of_now_is_not_measured),
         cmocka_unit_test(a_row_of_others_says_what_it_counted_itself),
         cmocka_unit_test(a_segment_that_says_what_cannot_be_makes_no_huge_number),
     };
