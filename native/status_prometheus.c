@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "config.h"
 #include "report.h"
 
 #define STALE "stale"
@@ -94,6 +95,11 @@ static bool is_first_of_its_interface(const struct segment_copy *copy, uint32_t 
     return true;
 }
 
+static bool is_file(const struct seg_instance *instance)
+{
+    return strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
+}
+
 static uint64_t value_of(const struct seg_instance *instance, const struct counter *counter)
 {
     uint64_t value;
@@ -104,13 +110,14 @@ static uint64_t value_of(const struct seg_instance *instance, const struct count
     return value;
 }
 
-/* counter NULL: whether any of the interface's instances is capturing. */
+/* counter NULL: whether any of the interface's instances is capturing. A capture file that was read to its end is not, and
+ * nothing is wrong with it: whether it is up is not asked. */
 static void put_captures(FILE *stream, const struct segment_copy *copy, const char *name, const struct counter *counter)
 {
     for (uint32_t i = 0; i < copy->snapshot.instance_count; i++) {
         uint64_t value = value_of(&copy->instances[i], counter);
 
-        if (!is_first_of_its_interface(copy, i))
+        if (!is_first_of_its_interface(copy, i) || (counter == NULL && is_file(&copy->instances[i])))
             continue;
         for (uint32_t j = i + 1; j < copy->snapshot.instance_count; j++)
             if (are_on_one_interface(&copy->instances[i], &copy->instances[j]))
@@ -125,7 +132,7 @@ static void put_all_captures(FILE *stream, const struct segment_copy *copy)
 {
     static const char up[] = "go_metro_capture_up";
 
-    report_prometheus_head(stream, up, "gauge", "Whether the interface is being captured.");
+    report_prometheus_head(stream, up, "gauge", "Whether the interface is being captured; capture files have none.");
     put_captures(stream, copy, up, NULL);
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         report_prometheus_head(stream, counters[i].name, counters[i].type, counters[i].help);

@@ -88,6 +88,22 @@ static void what_is_not_of_now_is_not_measured(void **state)
     }
 }
 
+/* ---- captures ---- */
+
+/* It would be 0 for ever, and an alert with it. */
+static void a_file_that_was_read_to_its_end_is_not_down(void **state)
+{
+    (void)state;
+    add("eth0", SEG_FAILED);
+    add("file", SEG_STOPPED)->received = 7;
+    add("lo", SEG_CAPTURING);
+    print("degraded");
+    assert_null(strstr(printed, "go_metro_capture_up{iface=\"file\"}"));
+    expect("go_metro_capture_up{iface=\"eth0\"} 0\n");
+    expect("go_metro_capture_up{iface=\"lo\"} 1\n");
+    expect("go_metro_packets_total{iface=\"file\"} 7\n");
+}
+
 /* ---- the row of all others ---- */
 
 static void a_row_of_others_says_what_it_counted_itself(void **state)
@@ -130,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(one_that_measures_is_enough),
         CASE(what_is_not_of_now_is_not_measured),
+        CASE(a_file_that_was_read_to_its_end_is_not_down),
         cmocka_unit_test(a_row_of_others_says_what_it_counted_itself),
         cmocka_unit_test(a_segment_that_says_what_cannot_be_makes_no_huge_number),
     };
