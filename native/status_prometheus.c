@@ -58,7 +58,7 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a + b;
 }
 
-/* Of what the instances of an interface share each of them says all of it. */
+/* Of what the instances of an interface share each of them says all of it: but of packets only as far as its windows go. */
 static uint64_t greatest(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -69,7 +69,7 @@ static const struct counter {
     size_t offset; /* of a uint64_t in struct seg_instance */
     uint64_t (*join)(uint64_t a, uint64_t b);
 } counters[] = {
-    { "go_metro_packets_total", "counter", "Packets that the kernel's filter let through.",
+    { "go_metro_packets_total", "counter", "Packets that the kernel's filter let through, and those of capture files.",
       offsetof(struct seg_instance, received), greatest },
     { "go_metro_ring_dropped_packets_total", "counter", "Packets lost because the capture's ring was full.",
       offsetof(struct seg_instance, dropped_kernel), greatest },
@@ -100,6 +100,14 @@ static bool is_file(const struct seg_instance *instance)
     return strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
 }
 
+/* Files share nothing. */
+static uint64_t join(const struct seg_instance *instance, const struct counter *counter, uint64_t a, uint64_t b)
+{
+    if (counter == NULL)
+        return greatest(a, b);
+    return (is_file(instance) ? sum : counter->join)(a, b);
+}
+
 static uint64_t value_of(const struct seg_instance *instance, const struct counter *counter)
 {
     uint64_t value;
@@ -121,7 +129,7 @@ static void put_captures(FILE *stream, const struct segment_copy *copy, const ch
             continue;
         for (uint32_t j = i + 1; j < copy->snapshot.instance_count; j++)
             if (are_on_one_interface(&copy->instances[i], &copy->instances[j]))
-                value = (counter == NULL ? greatest : counter->join)(value, value_of(&copy->instances[j], counter));
+                value = join(&copy->instances[i], counter, value, value_of(&copy->instances[j], counter));
         fputs(name, stream);
         report_prometheus_label(stream, "{", "iface", copy->instances[i].interface);
         fprintf(stream, "} %" PRIu64 "\n", value);

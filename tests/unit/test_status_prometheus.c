@@ -104,6 +104,23 @@ static void a_file_that_was_read_to_its_end_is_not_down(void **state)
     expect("go_metro_packets_total{iface=\"file\"} 7\n");
 }
 
+/* Instances on an interface are given the same packets, files are not. */
+static void packets_of_files_are_added_up(void **state)
+{
+    (void)state;
+    add("file", SEG_STOPPED)->received = 7;
+    add("eth0", SEG_CAPTURING)->received = 100;
+    add("file", SEG_CAPTURING)->received = 5;
+    add("eth0", SEG_CAPTURING)->received = 90;
+    instances[0].open_flows = instances[1].open_flows = instances[2].open_flows = instances[3].open_flows = 2;
+    instances[1].dropped_kernel = instances[3].dropped_kernel = 3;
+    print("capturing");
+    expect("go_metro_packets_total{iface=\"file\"} 12\ngo_metro_packets_total{iface=\"eth0\"} 100\n#");
+    expect("go_metro_ring_dropped_packets_total{iface=\"eth0\"} 3\n");
+    expect("go_metro_open_flows{iface=\"file\"} 4\ngo_metro_open_flows{iface=\"eth0\"} 4\n");
+    expect("go_metro_capture_up{iface=\"eth0\"} 1\n#");
+}
+
 /* ---- the row of all others ---- */
 
 static void a_row_of_others_says_what_it_counted_itself(void **state)
@@ -147,6 +164,7 @@ int main(void)
         CASE(one_that_measures_is_enough),
         CASE(what_is_not_of_now_is_not_measured),
         CASE(a_file_that_was_read_to_its_end_is_not_down),
+        CASE(packets_of_files_are_added_up),
         cmocka_unit_test(a_row_of_others_says_what_it_counted_itself),
         cmocka_unit_test(a_segment_that_says_what_cannot_be_makes_no_huge_number),
     };
