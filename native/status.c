@@ -1,6 +1,7 @@
 /* status.c: `go-metro status`: what the segment says now. */
 #include "status.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include "segment_reader.h"
 #include "status_prometheus.h"
 #include "status_sampling.h"
+
+/* Not 1, with which the text is whole all the same, and not 2, which is wrong usage. */
+#define STATUS_NOT_WRITTEN 3
 
 struct status_view {
     struct segment_copy copy;
@@ -192,6 +196,20 @@ static void print_view(const struct options *options, const struct status_view *
     }
 }
 
+/* Whoever takes what is there for all that there is must know. Some file systems say only when a file is closed that it had no
+ * room. */
+static int finish(int status)
+{
+    bool is_whole;
+
+    errno = 0;
+    is_whole = fflush(stdout) == 0 && !ferror(stdout);
+    if (fclose(stdout) == 0 && is_whole)
+        return status;
+    fprintf(stderr, "go-metro: the output is not whole: %s\n", errno != 0 ? strerror(errno) : "a part could not be written");
+    return STATUS_NOT_WRITTEN;
+}
+
 int status_run(const struct options *options)
 {
     struct status_view view = { .rows = NULL };
@@ -214,15 +232,16 @@ int status_run(const struct options *options)
     view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
     if (make_rows(&view) < 0) {
         fputs("go-metro: out of memory for the rows\n", stderr);
+        status = STATUS_NOT_WRITTEN;
         goto out;
     }
     print_view(options, &view);
-    status = fflush(stdout) == 0 ? 0 : 1;
+    status = 0;
 out:
     free(view.rows);
     free(view.histograms);
     free(view.src);
     segment_copy_free(&view.copy);
     segment_choice_free(&choice);
-    return status;
+    return finish(status);
 }

@@ -200,11 +200,17 @@ def test_the_document_has_every_name(measuring):
     assert {re.sub("_seconds_(sum|count)$", "_seconds", name) for name, _ in values} <= described
 
 
+def documented_line():
+    """The command of the document's line for cron, and the file that it writes."""
+    line, = re.findall(r"^    \* \* \* \* \* root (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    return line, re.search(r"/\S+/go-metro\.prom", line).group(0)
+
+
 def test_the_documents_line_writes_for_the_textfile_collector(measuring):
     """As cron runs it; whoever reads the file meanwhile never sees a part of it, nor another file that ends in .prom."""
     stage, supervisor = measuring
-    line, = re.findall(r"^    \* \* \* \* \* root (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.M)
-    folder = re.search(r"/\S+/go-metro\.prom", line).group(0).rsplit("/", 1)[0]
+    line, path = documented_line()
+    folder = path.rsplit("/", 1)[0]
     stage.run("mount", "-t", "tmpfs", "go-metro", "/var/lib")
     stage.run("mkdir", "-p", folder)
     stage.script(line)
@@ -220,3 +226,41 @@ def test_the_documents_line_writes_for_the_textfile_collector(measuring):
         wait_until(lambda: "\ngo_metro_up 0\n" in stage.read(folder + "/go-metro.prom"), what="the end")
         stage.run("rm", SEGMENT)
         wait_until(lambda: stage.read(folder + "/go-metro.prom").endswith("go_metro_up 0\n"), what="nothing but the end")
+
+
+def run_line(stage, line):
+    return complete(stage.enter("sh", "-c", line))
+
+
+def test_the_documents_line_publishes_no_part_when_the_disk_is_full(measuring):
+    stage, _ = measuring
+    line, path = documented_line()
+    stage.run("mount", "-t", "tmpfs", "-o", "size=64k", "go-metro", "/var/lib")
+    stage.run("mkdir", "-p", path.rsplit("/", 1)[0])
+    assert run_line(stage, line).returncode == 0
+    before = stage.read(path)
+    assert len(before) > 4096, "more than the room that is left"
+    stage.run("rm", "-f", path + ".new")
+    for room in (0, 4096):
+        stage.run("sh", "-c", "head -c 1000000 /dev/zero >/var/lib/filler; truncate -s -%d /var/lib/filler" % room)
+        result = run_line(stage, line)
+        assert result.returncode != 0 and "the output is not whole: No space left on device" in result.stderr
+        assert len(stage.read(path + ".new")) == room and stage.read(path) == before
+        stage.run("rm", "-f", path + ".new", "/var/lib/filler")
+    stage.wait_for_publications(1)
+    assert run_line(stage, line).returncode == 0
+    assert stage.read(path) != before and stage.read(path).startswith("# HELP go_metro_up ")
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--prometheus"])
+def test_what_could_not_be_written_has_a_status_of_its_own(measuring, form):
+    """With a segment and without one: 1 says that the text is whole."""
+    stage, supervisor = measuring
+
+    def status(where):
+        return complete(stage.enter("sh", "-c", "%s status %s %s" % (PROGRAM, form, where))).returncode
+
+    assert (status(">/dev/null"), status(">/dev/full"), status(">&-")) == (0, 3, 3)
+    supervisor.control("stop", "datadog-agent:go-metro")
+    stage.run("rm", SEGMENT)
+    assert (status(">/dev/null"), status(">/dev/full")) == (1, 3 if form else 1)  # for people the cause goes to stderr
