@@ -135,6 +135,26 @@ static void print_json(const struct status_view *view)
         report_json_peer(stdout, &view->rows[i]);
 }
 
+/* What of it there is. */
+static void print_refusals(const struct seg_instance *instance)
+{
+    const struct {
+        uint64_t count;
+        const char *text;
+    } refusals[] = { { instance->refused_flows, "packets turned away by max_flows" },
+                     { instance->refused_peers, "flows summed up by max_peers" } };
+    const char *lead = "    warning: ", *end = "";
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        if (refusals[i].count == 0)
+            continue;
+        printf("%s%" PRIu64 " %s", lead, refusals[i].count, refusals[i].text);
+        lead = ", ";
+        end = "\n";
+    }
+    fputs(end, stdout);
+}
+
 static void print_instance(const struct seg_instance *instance, const struct status_view *view)
 {
     printf("%s: %s", instance->interface, segment_state_name(instance->state));
@@ -148,9 +168,7 @@ static void print_instance(const struct seg_instance *instance, const struct sta
     status_sampling_sums(instance);
     if (instance->warning[0] != '\0')
         printf("    warning: %s\n", instance->warning);
-    if (instance->refused_flows > 0 || instance->refused_peers > 0)
-        printf("    warning: %" PRIu64 " packets turned away by max_flows, %" PRIu64 " flows summed up by max_peers\n",
-               instance->refused_flows, instance->refused_peers);
+    print_refusals(instance);
 }
 
 static void print_people(const struct status_view *view)

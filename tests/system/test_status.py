@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +17,9 @@ from supervision import supervised
 from test_file import ONE, put, trips
 from test_names import name_server, use_name_server
 from test_read import PEER
+
+sys.path.insert(0, str(REPOSITORY / "tests" / "python"))
+from segment_builder import Instance, Segment  # noqa: E402
 
 DOCUMENT = REPOSITORY / "docs" / "prometheus.md"
 # A device may be called nearly anything; a label's value must not end early for it.
@@ -264,3 +268,12 @@ def test_what_could_not_be_written_has_a_status_of_its_own(measuring, form):
     supervisor.control("stop", "datadog-agent:go-metro")
     stage.run("rm", SEGMENT)
     assert (status(">/dev/null"), status(">/dev/full")) == (1, 3 if form else 1)  # for people the cause goes to stderr
+
+
+@pytest.mark.parametrize("refused, warning", [
+    ((0, 0), None), ((3, 0), "3 packets turned away by max_flows"), ((0, 10), "10 flows summed up by max_peers"),
+    ((3, 10), "3 packets turned away by max_flows, 10 flows summed up by max_peers")])
+def test_people_are_warned_of_what_there_is(tmp_path, refused, warning):
+    Segment(instances=[Instance(refused_flows=refused[0], refused_peers=refused[1])]).write(tmp_path / "segment")
+    shown = complete([BUILD / "go-metro", "status", "--segment", tmp_path / "segment"]).stdout
+    assert re.findall("^ +warning: (.*)$", shown, re.M) == ([warning] if warning else [])
