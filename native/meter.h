@@ -64,6 +64,11 @@ struct meter_instance {
     uint32_t pause_s;                       /* its rows stay so much longer without a packet: it is not measured all the time */
 };
 
+/* What rows had counted that gave way. */
+struct meter_given {
+    uint64_t timed, samples, handshake_samples, retransmits;
+};
+
 struct meter_counters {
     uint64_t packets; /* == tcp + sum of ignored */
     uint64_t tcp;
@@ -72,6 +77,8 @@ struct meter_counters {
     uint64_t open_flows, open_peers;
     uint64_t refused_flows; /* not opened because of max_flows: times a packet was turned away */
     uint64_t refused_peers; /* flows that began in the `other` row because of max_peers */
+    struct meter_given
+        given; /* what of the `other` row it was given, and did not count itself; of flows: all but refused_peers */
 };
 
 /* A row as it stands. `other`: the sum of the flows over max_peers, and of what rows had counted that gave way to peers with more

@@ -131,6 +131,7 @@ void meter_drop_pending(struct meter *meter, struct flow *flow, enum skip_reason
 void meter_account_departure(struct metered *metered, const struct peer_stats *stats)
 {
     struct peer_stats *other = &metered->other.stats;
+    struct meter_given *given = &metered->counters.given;
 
     other->timed += stats->timed;
     other->samples += stats->samples;
@@ -140,4 +141,8 @@ void meter_account_departure(struct metered *metered, const struct peer_stats *s
     for (unsigned reason = 0; reason < SKIP_REASON_COUNT; reason++) {
         other->skipped[reason] += stats->skipped[reason];
     }
+    given->timed += stats->timed;
+    given->samples += stats->samples;
+    given->handshake_samples += stats->handshake_samples;
+    given->retransmits += stats->retransmits;
 }

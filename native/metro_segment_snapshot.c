@@ -75,8 +75,19 @@ static int put_counters(PyObject *dict, const struct seg_instance *instance)
         size_t offset;
     } counters[] = {
 #define COUNTER(field) { #field, offsetof(struct seg_instance, field) }
-        COUNTER(received),   COUNTER(dropped_kernel), COUNTER(dropped_interface), COUNTER(tcp),     COUNTER(flows),
-        COUNTER(open_flows), COUNTER(refused_flows),  COUNTER(refused_peers),     COUNTER(pending),
+        COUNTER(received),
+        COUNTER(dropped_kernel),
+        COUNTER(dropped_interface),
+        COUNTER(tcp),
+        COUNTER(flows),
+        COUNTER(open_flows),
+        COUNTER(refused_flows),
+        COUNTER(refused_peers),
+        COUNTER(pending),
+        COUNTER(given_timed),
+        COUNTER(given_samples),
+        COUNTER(given_handshake_samples),
+        COUNTER(given_retransmits),
 #undef COUNTER
     };
 

@@ -343,6 +343,10 @@ static void fill_counters(struct seg_instance *out, const struct meter *meter, i
     out->refused_flows = counters->refused_flows;
     out->refused_peers = counters->refused_peers;
     out->pending = meter_pending(meter, number);
+    out->given_timed = counters->given.timed;
+    out->given_samples = counters->given.samples;
+    out->given_handshake_samples = counters->given.handshake_samples;
+    out->given_retransmits = counters->given.retransmits;
     fill_ignored(out, counters);
 }
 
@@ -417,15 +421,15 @@ size_t publication_build(struct publication *publication, const struct meter *me
 
 enum seg_state publication_overall_state(const struct seg_instance *instances, size_t count)
 {
-    size_t capturing = 0, failed = 0;
+    size_t measuring = 0, failed = 0;
 
     for (size_t i = 0; i < count; i++) {
-        capturing += instances[i].state == SEG_CAPTURING || instances[i].state == SEG_STOPPED;
+        measuring += instances[i].state == SEG_CAPTURING || instances[i].state == SEG_STOPPED;
         failed += instances[i].state == SEG_FAILED;
     }
     if (failed == count)
         return SEG_FAILED;
     if (failed > 0)
         return SEG_DEGRADED;
-    return capturing == count ? SEG_CAPTURING : SEG_STARTING;
+    return measuring > 0 ? SEG_CAPTURING : SEG_STARTING;
 }

@@ -29,8 +29,8 @@ void publication_free(struct publication *publication);
 size_t publication_build(struct publication *publication, const struct meter *meter, struct instance *instances, size_t count,
                          const struct publication_time *time, struct segment_contents *out);
 
-/* The state of all from the states of each: capturing (or read to its end, for a file), starting, degraded (some fail) or failed
- * (none can measure). */
+/* The state of all from the states of each: capturing (one does, or is a file that was read to its end, and none fails; others
+ * may still be starting, and hide nothing of it), starting (none does yet), degraded (some fail) or failed (all do). */
 enum seg_state publication_overall_state(const struct seg_instance *instances, size_t count);
 
 #endif

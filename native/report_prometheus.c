@@ -46,10 +46,22 @@ static void put_labels(FILE *stream, const struct report_row *row)
     putc('}', stream);
 }
 
+static bool any_row(const struct report_row *row)
+{
+    (void)row;
+    return true;
+}
+
+/* Before its first round trip too: a sum begins at 0. */
+static bool is_timed(const struct report_row *row)
+{
+    return !row->counts_only;
+}
+
 /* What stands under one name: a value, or two that only their suffixes tell apart. */
 static const struct family {
     const char *name, *type, *help;
-    bool is_of_samples; /* only where there is one, and it has a time */
+    bool (*has)(const struct report_row *row); /* which rows have it */
     struct value {
         const char *suffix; /* NULL: no such value */
         size_t offset;      /* of a uint64_t in struct report_row */
@@ -59,26 +71,39 @@ static const struct family {
 #define AT(field) offsetof(struct report_row, field)
     { "go_metro_rtt_seconds",
       "summary",
-      "Round trips.",
-      false,
+      "Round trips whose times are kept.",
+      is_timed,
       { { "_sum", AT(sum_ns), true }, { "_count", AT(samples), false } } },
-    { "go_metro_rtt_last_seconds", "gauge", "Newest round trip.", true, { { "", AT(last_ns), true } } },
-    { "go_metro_rtt_smoothed_seconds", "gauge", "SRTT of RFC 6298 (gain 1/8).", true, { { "", AT(avg_ns), true } } },
+    { "go_metro_rtt_last_seconds", "gauge", "Newest round trip.", report_has_times, { { "", AT(last_ns), true } } },
+    { "go_metro_rtt_smoothed_seconds", "gauge", "SRTT of RFC 6298 (gain 1/8).", report_has_times, { { "", AT(avg_ns), true } } },
     { "go_metro_rtt_jitter_seconds",
       "gauge",
       "Smoothed difference of consecutive round trips (gain 1/16, as RFC 3550).",
-      true,
+      report_has_times,
       { { "", AT(jitter_ns), true } } },
-    { "go_metro_rtt_min_seconds", "gauge", "Least round trip since the row began.", true, { { "", AT(min_ns), true } } },
-    { "go_metro_rtt_max_seconds", "gauge", "Greatest round trip since the row began.", true, { { "", AT(max_ns), true } } },
+    { "go_metro_rtt_min_seconds",
+      "gauge",
+      "Least round trip since the row began.",
+      report_has_times,
+      { { "", AT(min_ns), true } } },
+    { "go_metro_rtt_max_seconds",
+      "gauge",
+      "Greatest round trip since the row began.",
+      report_has_times,
+      { { "", AT(max_ns), true } } },
+    { "go_metro_round_trips_total", "counter", "Round trips.", any_row, { { "", AT(samples), false } } },
     { "go_metro_handshakes_total",
       "counter",
       "Round trips that were of a handshake.",
-      false,
+      any_row,
       { { "", AT(handshake_samples), false } } },
-    { "go_metro_flows_total", "counter", "TCP flows seen.", false, { { "", AT(flows), false } } },
-    { "go_metro_timed_segments_total", "counter", "Segments that could give a round trip.", false, { { "", AT(timed), false } } },
-    { "go_metro_retransmits_total", "counter", "Retransmitted segments seen.", false, { { "", AT(retransmits), false } } },
+    { "go_metro_flows_total", "counter", "TCP flows seen.", any_row, { { "", AT(flows), false } } },
+    { "go_metro_timed_segments_total",
+      "counter",
+      "Segments that could give a round trip.",
+      any_row,
+      { { "", AT(timed), false } } },
+    { "go_metro_retransmits_total", "counter", "Retransmitted segments seen.", any_row, { { "", AT(retransmits), false } } },
 #undef AT
 };
 
@@ -157,7 +182,7 @@ void report_prometheus(FILE *stream, struct report_row *rows, size_t count)
 
         report_prometheus_head(stream, family->name, family->type, family->help);
         for (size_t i = 0; i < count; i++)
-            if (!family->is_of_samples || report_has_times(&rows[i]))
+            if (family->has(&rows[i]))
                 put_row(stream, family, &rows[i]);
     }
 }

@@ -20,7 +20,7 @@
 #define SEG_MAGIC "GoMetro" /* eight bytes with the NUL */
 #define SEG_ABI_MAJOR 1     /* another major: not readable */
 /* A higher minor: fields that were reserved are in use; a segment of a lower one has 0 there.
- * 1: of an instance `sampling` to `sample_turn_boottime_ns`; of a row `first_birth`. */
+ * 1: of an instance all from `sample_open_s` on; of a row `first_birth`. */
 #define SEG_ABI_MINOR 1
 
 #define SEG_INTERFACE_MAX 64 /* text fields are NUL-terminated printable ASCII, the rest of the field is zero */
@@ -113,7 +113,10 @@ struct seg_instance {
     uint64_t sample_closed_s;         /* and outside of them */
     uint64_t sample_turn_boottime_ns; /* when the present window, or the pause between two, ends */
     uint32_t sampling;                /* enum seg_sampling */
-    uint8_t reserved[36];
+    uint8_t reserved[4];
+    /* Of the row `other`, what it was given by rows that made room for others. The rest it counted itself, as it did
+     * refused_peers of its flows. Who follows each row by itself needs no more of `other` than that: those rows said theirs. */
+    uint64_t given_timed, given_samples, given_handshake_samples, given_retransmits;
 };
 
 struct seg_row {
@@ -167,6 +170,7 @@ _Static_assert(offsetof(struct seg_instance, received) == 584, "ABI 1");
 _Static_assert(offsetof(struct seg_instance, ignored) == 656, "ABI 1");
 _Static_assert(offsetof(struct seg_instance, sample_open_s) == 1680, "ABI 1.1");
 _Static_assert(offsetof(struct seg_instance, reserved) == 1708, "ABI 1.1");
+_Static_assert(offsetof(struct seg_instance, given_timed) == 1712, "ABI 1.1");
 _Static_assert(sizeof(struct seg_instance) == 1744, "ABI 1");
 _Static_assert(offsetof(struct seg_row, birth) == 48, "ABI 1");
 _Static_assert(offsetof(struct seg_row, skipped) == 112, "ABI 1");

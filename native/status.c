@@ -1,6 +1,7 @@
 /* status.c: `go-metro status`: what the segment says now. */
 #include "status.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include "segment_reader.h"
 #include "status_prometheus.h"
 #include "status_sampling.h"
+
+/* Not 1, with which the text is whole all the same, and not 2, which is wrong usage. */
+#define STATUS_NOT_WRITTEN 3
 
 struct status_view {
     struct segment_copy copy;
@@ -131,10 +135,30 @@ static void print_json(const struct status_view *view)
         report_json_peer(stdout, &view->rows[i]);
 }
 
+/* What of it there is. */
+static void print_refusals(const struct seg_instance *instance)
+{
+    const struct {
+        uint64_t count;
+        const char *text;
+    } refusals[] = { { instance->refused_flows, "packets turned away by max_flows" },
+                     { instance->refused_peers, "flows summed up by max_peers" } };
+    const char *lead = "    warning: ", *end = "";
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        if (refusals[i].count == 0)
+            continue;
+        printf("%s%" PRIu64 " %s", lead, refusals[i].count, refusals[i].text);
+        lead = ", ";
+        end = "\n";
+    }
+    fputs(end, stdout);
+}
+
 static void print_instance(const struct seg_instance *instance, const struct status_view *view)
 {
     printf("%s: %s", instance->interface, segment_state_name(instance->state));
-    if (instance->state == SEG_CAPTURING && status_is_measuring(view->state))
+    if (instance->state == SEG_CAPTURING && status_is_measuring(&view->copy, view->state))
         status_sampling_now(instance, view->time.read_ns);
     if (instance->error[0] != '\0')
         printf(": %s", instance->error);
@@ -144,9 +168,7 @@ static void print_instance(const struct seg_instance *instance, const struct sta
     status_sampling_sums(instance);
     if (instance->warning[0] != '\0')
         printf("    warning: %s\n", instance->warning);
-    if (instance->refused_flows > 0 || instance->refused_peers > 0)
-        printf("    warning: %" PRIu64 " packets turned away by max_flows, %" PRIu64 " flows summed up by max_peers\n",
-               instance->refused_flows, instance->refused_peers);
+    print_refusals(instance);
 }
 
 static void print_people(const struct status_view *view)
@@ -168,19 +190,42 @@ static void print_people(const struct status_view *view)
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
 
+static void print_prometheus(const struct status_view *view)
+{
+    const bool measures = status_is_measuring(&view->copy, view->state);
+    const uint32_t instances = measures ? view->copy.snapshot.instance_count : 0;
+    const uint32_t rows = measures ? view->copy.snapshot.row_count : 0;
+
+    status_prometheus(stdout, &view->copy, view->state);
+    status_sampling_prometheus(view->copy.instances, instances);
+    for (uint32_t i = 0; i < rows; i++)
+        status_prometheus_own(&view->rows[i], &view->copy.instances[view->copy.rows[i].instance]);
+    report_prometheus(stdout, view->rows, rows);
+}
+
 static void print_view(const struct options *options, const struct status_view *view)
 {
     if (options->json) {
         print_json(view);
     } else if (options->prometheus) {
-        const bool measures = status_is_measuring(view->state);
-
-        status_prometheus(stdout, &view->copy, view->state);
-        status_sampling_prometheus(view->copy.instances, measures ? view->copy.snapshot.instance_count : 0);
-        report_prometheus(stdout, view->rows, measures ? view->copy.snapshot.row_count : 0);
+        print_prometheus(view);
     } else {
         print_people(view);
     }
+}
+
+/* Whoever takes what is there for all that there is must know. Some file systems say only when a file is closed that it had no
+ * room. */
+static int finish(int status)
+{
+    bool is_whole;
+
+    errno = 0;
+    is_whole = fflush(stdout) == 0 && !ferror(stdout);
+    if (fclose(stdout) == 0 && is_whole)
+        return status;
+    fprintf(stderr, "go-metro: the output is not whole: %s\n", errno != 0 ? strerror(errno) : "a part could not be written");
+    return STATUS_NOT_WRITTEN;
 }
 
 int status_run(const struct options *options)
@@ -205,15 +250,16 @@ int status_run(const struct options *options)
     view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);
     if (make_rows(&view) < 0) {
         fputs("go-metro: out of memory for the rows\n", stderr);
+        status = STATUS_NOT_WRITTEN;
         goto out;
     }
     print_view(options, &view);
-    status = fflush(stdout) == 0 ? 0 : 1;
+    status = 0;
 out:
     free(view.rows);
     free(view.histograms);
     free(view.src);
     segment_copy_free(&view.copy);
     segment_choice_free(&choice);
-    return status;
+    return finish(status);
 }

@@ -6,13 +6,24 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "config.h"
 #include "report.h"
 
 #define STALE "stale"
 
-bool status_is_measuring(const char *state)
+/* Whether what is published is of now. */
+static bool is_running(const char *state)
 {
-    return strcmp(state, segment_state_name(SEG_CAPTURING)) == 0 || strcmp(state, segment_state_name(SEG_DEGRADED)) == 0;
+    return strcmp(state, STALE) != 0 && strcmp(state, segment_state_name(SEG_STOPPED)) != 0;
+}
+
+bool status_is_measuring(const struct segment_copy *copy, const char *state)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < copy->snapshot.instance_count; i++)
+        any = any || copy->instances[i].state == SEG_CAPTURING || copy->instances[i].state == SEG_STOPPED;
+    return any && is_running(state) && strcmp(state, segment_state_name(SEG_FAILED)) != 0;
 }
 
 static void put_state(FILE *stream, const char *name, const char *state)
@@ -47,7 +58,7 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a + b;
 }
 
-/* Of what the instances of an interface share each of them says all of it. */
+/* Of what the instances of an interface share each of them says all of it: but of packets only as far as its windows go. */
 static uint64_t greatest(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -58,7 +69,7 @@ static const struct counter {
     size_t offset; /* of a uint64_t in struct seg_instance */
     uint64_t (*join)(uint64_t a, uint64_t b);
 } counters[] = {
-    { "go_metro_packets_total", "counter", "Packets that the kernel's filter let through.",
+    { "go_metro_packets_total", "counter", "Packets that the kernel's filter let through, and those of capture files.",
       offsetof(struct seg_instance, received), greatest },
     { "go_metro_ring_dropped_packets_total", "counter", "Packets lost because the capture's ring was full.",
       offsetof(struct seg_instance, dropped_kernel), greatest },
@@ -84,6 +95,19 @@ static bool is_first_of_its_interface(const struct segment_copy *copy, uint32_t 
     return true;
 }
 
+static bool is_file(const struct seg_instance *instance)
+{
+    return strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
+}
+
+/* Files share nothing. */
+static uint64_t join(const struct seg_instance *instance, const struct counter *counter, uint64_t a, uint64_t b)
+{
+    if (counter == NULL)
+        return greatest(a, b);
+    return (is_file(instance) ? sum : counter->join)(a, b);
+}
+
 static uint64_t value_of(const struct seg_instance *instance, const struct counter *counter)
 {
     uint64_t value;
@@ -94,17 +118,18 @@ static uint64_t value_of(const struct seg_instance *instance, const struct count
     return value;
 }
 
-/* counter NULL: whether any of the interface's instances is capturing. */
+/* counter NULL: whether any of the interface's instances is capturing. A capture file that was read to its end is not, and
+ * nothing is wrong with it: whether it is up is not asked. */
 static void put_captures(FILE *stream, const struct segment_copy *copy, const char *name, const struct counter *counter)
 {
     for (uint32_t i = 0; i < copy->snapshot.instance_count; i++) {
         uint64_t value = value_of(&copy->instances[i], counter);
 
-        if (!is_first_of_its_interface(copy, i))
+        if (!is_first_of_its_interface(copy, i) || (counter == NULL && is_file(&copy->instances[i])))
             continue;
         for (uint32_t j = i + 1; j < copy->snapshot.instance_count; j++)
             if (are_on_one_interface(&copy->instances[i], &copy->instances[j]))
-                value = (counter == NULL ? greatest : counter->join)(value, value_of(&copy->instances[j], counter));
+                value = join(&copy->instances[i], counter, value, value_of(&copy->instances[j], counter));
         fputs(name, stream);
         report_prometheus_label(stream, "{", "iface", copy->instances[i].interface);
         fprintf(stream, "} %" PRIu64 "\n", value);
@@ -115,7 +140,7 @@ static void put_all_captures(FILE *stream, const struct segment_copy *copy)
 {
     static const char up[] = "go_metro_capture_up";
 
-    report_prometheus_head(stream, up, "gauge", "Whether the interface is being captured.");
+    report_prometheus_head(stream, up, "gauge", "Whether the interface is being captured; capture files have none.");
     put_captures(stream, copy, up, NULL);
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         report_prometheus_head(stream, counters[i].name, counters[i].type, counters[i].help);
@@ -123,14 +148,33 @@ static void put_all_captures(FILE *stream, const struct segment_copy *copy)
     }
 }
 
+/* ---- rows ---- */
+
+/* A segment may say anything. */
+static uint64_t without(uint64_t all, uint64_t given)
+{
+    return all > given ? all - given : 0;
+}
+
+void status_prometheus_own(struct report_row *row, const struct seg_instance *instance)
+{
+    if (!row->counts_only)
+        return;
+    row->timed = without(row->timed, instance->given_timed);
+    row->samples = without(row->samples, instance->given_samples);
+    row->handshake_samples = without(row->handshake_samples, instance->given_handshake_samples);
+    row->retransmits = without(row->retransmits, instance->given_retransmits);
+    row->flows = instance->refused_peers;
+}
+
 void status_prometheus(FILE *stream, const struct segment_copy *copy, const char *state)
 {
     report_prometheus_head(stream, "go_metro_up", "gauge", "Whether go-metro is measuring.");
-    fprintf(stream, "go_metro_up %d\n", copy != NULL && status_is_measuring(state));
+    fprintf(stream, "go_metro_up %d\n", copy != NULL && status_is_measuring(copy, state));
     if (copy == NULL)
         return;
     put_helper(stream, copy, state);
     /* A scrape has no time of its own: what a helper counted before it ended would be taken for now. */
-    if (strcmp(state, STALE) != 0 && strcmp(state, segment_state_name(SEG_STOPPED)) != 0)
+    if (is_running(state))
         put_all_captures(stream, copy);
 }

@@ -5,12 +5,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "report.h"
 #include "segment_reader.h"
 
 /* state: as `status` names it; "stale": the segment says what was. copy NULL: there is no segment that can be read, and that it
  * is not up is all that is known. Instances on one interface are one capture. */
 void status_prometheus(FILE *stream, const struct segment_copy *copy, const char *state);
-/* Whether in that state values are of now. */
-bool status_is_measuring(const char *state);
+/* Leaves in a row `other` what it counted itself; of any other row nothing changes. What a row had counted that gave way stands
+ * in that row's series already, and the series `other` would jump by it: rate() and increase() would count it twice. */
+void status_prometheus_own(struct report_row *row, const struct seg_instance *instance);
+/* Whether, in that state of the helper, any instance measures, so that there are values, and they are of now: the others may be
+ * starting or fail. */
+bool status_is_measuring(const struct segment_copy *copy, const char *state);
 
 #endif

@@ -12,7 +12,7 @@ import time
 MAGIC = b'GoMetro\0'
 HEADER = struct.Struct('<8sHHIQ4I2I3II2QQ3QIIQQQ40s32s52sI')
 SNAPSHOT = struct.Struct('<4Q6I256s60sI')
-INSTANCE = struct.Struct('<II64s256s256s9Q1024s3QI36s')
+INSTANCE = struct.Struct('<II64s256s256s9Q1024s3QI4s4Q')
 REASON = struct.Struct('<24sQ')
 ROW = struct.Struct('<II16s16sBBBBHHQQQ5Q8Q2Q3Q2QQ256sQ24s')
 HISTOGRAM = struct.Struct('<449II')
@@ -28,6 +28,8 @@ SNAPSHOT_FIELDS = (
 
 STARTING, CAPTURING, DEGRADED, FAILED, STOPPED = 1, 2, 3, 4, 5
 ALWAYS, OPEN, CLOSED = 0, 1, 2  # an instance's `sampling`
+INSTANCE_COUNTERS = 'received dropped_kernel dropped_interface tcp flows open_flows refused_flows refused_peers pending'.split()
+GIVEN = 'given_timed given_samples given_handshake_samples given_retransmits'.split()
 SKIPS = ('covered', 'inexact', 'retransmitted', 'ambiguous', 'unacked', 'overflow', 'clock')
 BUCKETS, MIN_EXP, MAX_EXP, SUB_BITS = 449, 9, 37, 4
 
@@ -152,18 +154,16 @@ class Instance(object):
         self.fingerprint, self.interface, self.state = fingerprint, interface, state
         self.error, self.warning, self.ignored = error, warning, list(ignored)
         self.sampling, self.sample_s, self.turn_in_s = sampling, sample_s, turn_in_s  # the turn: after the publication
-        self.counters = dict.fromkeys(
-            'received dropped_kernel dropped_interface tcp flows open_flows refused_flows refused_peers pending'.split(), 0)
+        self.counters = dict.fromkeys(INSTANCE_COUNTERS + GIVEN, 0)
         self.counters.update(counters)
 
     def pack(self, published_ns):
         turn_ns = published_ns + int(self.turn_in_s * 1e9) if self.sampling else 0
         reasons = b''.join(REASON.pack(name.encode('ascii'), count) for name, count in self.ignored)
-        order = 'received dropped_kernel dropped_interface tcp flows open_flows refused_flows refused_peers pending'.split()
         return INSTANCE.pack(self.fingerprint, self.state, self.interface.encode('ascii'), self.error.encode('ascii'),
                              self.warning.encode('ascii'), *(
-                                 [self.counters[name] for name in order] + [reasons] + list(self.sample_s)
-                                 + [turn_ns, self.sampling, b'']))
+                                 [self.counters[name] for name in INSTANCE_COUNTERS] + [reasons] + list(self.sample_s)
+                                 + [turn_ns, self.sampling, b''] + [self.counters[name] for name in GIVEN]))
 
 
 class Segment(object):

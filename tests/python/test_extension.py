@@ -29,7 +29,8 @@ def near(value):
 def test_attributes(read, segment_path):
     instance = Instance(0xfedcba98, 'eth0', warning='w', ignored=[('udp', 3), ('arp', 2 ** 64 - 1)], received=10,
                         dropped_kernel=1, dropped_interface=2, tcp=5, flows=6, open_flows=4, refused_flows=7,
-                        refused_peers=8, pending=9)
+                        refused_peers=8, pending=9, given_timed=11, given_samples=12, given_handshake_samples=13,
+                        given_retransmits=2 ** 64 - 1)
     failed = Instance(1, 'lo', state=builder.FAILED, error='gone')
     segment = Segment([Row()], [instance, failed], state=builder.DEGRADED, error='e', uptime_s=60)
     snapshot = read(segment)
@@ -46,7 +47,8 @@ def test_attributes(read, segment_path):
         'index': 0, 'fingerprint': 0xfedcba98, 'interface': 'eth0', 'state': 'capturing', 'error': '', 'warning': 'w',
         'received': 10, 'dropped_kernel': 1, 'dropped_interface': 2, 'tcp': 5, 'flows': 6, 'open_flows': 4, 'refused_flows': 7,
         'refused_peers': 8, 'pending': 9, 'ignored': {'udp': 3, 'arp': 2 ** 64 - 1}, 'sampling': None, 'sample_open_s': 0,
-        'sample_closed_s': 0, 'sample_left_s': 0}
+        'sample_closed_s': 0, 'sample_left_s': 0, 'given_timed': 11, 'given_samples': 12, 'given_handshake_samples': 13,
+        'given_retransmits': 2 ** 64 - 1}
     assert [snapshot.instances[1][name] for name in ('index', 'state', 'error')] == [1, 'failed', 'gone']
     assert type(snapshot.state) is type(snapshot.instances[0]['interface']) is str
 

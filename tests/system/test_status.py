@@ -5,14 +5,21 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from conversation import call
+from conversation import call, conversation, rows_to
 from processes import BUILD, REPOSITORY, complete, wait_until
 from stage import PROGRAM, SEGMENT
 from supervision import supervised
+from test_file import ONE, put, trips
+from test_names import name_server, use_name_server
+from test_read import PEER
+
+sys.path.insert(0, str(REPOSITORY / "tests" / "python"))
+from segment_builder import Instance, Segment  # noqa: E402
 
 DOCUMENT = REPOSITORY / "docs" / "prometheus.md"
 # A device may be called nearly anything; a label's value must not end early for it.
@@ -123,6 +130,44 @@ def test_what_is_not_up(measuring):
     assert scrape(stage, status=1) == {("go_metro_up", frozenset()): 0}
 
 
+def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(stage):
+    """A peer with more traffic takes its place. `status --json` says that `other` has it now; as a series it would jump, and
+    increase() would count twice what the row's own series said."""
+    def counted(dst, src="127.0.0.1"):
+        found, labels = scrape(stage), {"iface": "lo", "src": src, "dst": dst}
+        return [value(found, "go_metro_%s_total" % name, **labels) for name in ("round_trips", "timed_segments", "handshakes", "flows")]
+
+    with supervised(stage, "init_config: {resolve_names: false, max_peers: 1}\n"
+                           "instances:\n  - {interface: lo, ips: [127.1.0.0/16]}\n"):
+        call(stage, *["127.1.0.1"] * 60)
+        stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 120)
+        assert counted("127.1.0.1") == [120, 120, 60, 60]
+        with conversation(stage, stage, "127.1.0.2", bind="127.0.0.1"):
+            stage.wait_for_status(lambda s: {p["dst"] for p in s["peers"]} == {"127.1.0.2", "other"}, 40)
+        other, = rows_to(stage, "other")
+        own = counted("other", src="")
+        assert [all_of_it - mine for all_of_it, mine in zip(
+            (other["samples"], other["timed"], other["handshake_samples"], other["flows"]), own)] == [120, 120, 60, 60]
+        assert own[0] > 0 and own[3] == 1
+        assert not [name for name, labels in scrape(stage) if name.startswith("go_metro_rtt_") and ("dst", "other") in labels]
+
+
+def test_one_that_still_waits_hides_nothing_of_the_others(stage):
+    """A file is not begun before its names are known, and a resolver can hang for 30 s."""
+    use_name_server(stage, "timeout:30 attempts:1")
+    put(stage, trips(1))
+    with name_server(stage) as names:
+        names.set(silent_example=False)
+        with supervised(stage, ONE.replace("ips: [%s]" % PEER, "hosts: [silent.example]")
+                        + "  - {interface: lo, ips: [127.1.0.0/16]}\n"):
+            call(stage, "127.1.0.1")
+            status = stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 2)
+            assert [instance["state"] for instance in status["instances"]] == ["starting", "capturing"]
+            values = scrape(stage)
+            assert value(values, "go_metro_up") == value(values, "go_metro_state", state="capturing") == 1
+            assert value(values, "go_metro_round_trips_total", iface="lo", src="127.0.0.1", dst="127.1.0.1") == 2
+
+
 PROMTOOL = shutil.which("promtool", path="%s:%s" % (BUILD / "bin", os.environ["PATH"]))
 
 
@@ -159,11 +204,17 @@ def test_the_document_has_every_name(measuring):
     assert {re.sub("_seconds_(sum|count)$", "_seconds", name) for name, _ in values} <= described
 
 
+def documented_line():
+    """The command of the document's line for cron, and the file that it writes."""
+    line, = re.findall(r"^    \* \* \* \* \* root (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    return line, re.search(r"/\S+/go-metro\.prom", line).group(0)
+
+
 def test_the_documents_line_writes_for_the_textfile_collector(measuring):
     """As cron runs it; whoever reads the file meanwhile never sees a part of it, nor another file that ends in .prom."""
     stage, supervisor = measuring
-    line, = re.findall(r"^    \* \* \* \* \* root (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.M)
-    folder = re.search(r"/\S+/go-metro\.prom", line).group(0).rsplit("/", 1)[0]
+    line, path = documented_line()
+    folder = path.rsplit("/", 1)[0]
     stage.run("mount", "-t", "tmpfs", "go-metro", "/var/lib")
     stage.run("mkdir", "-p", folder)
     stage.script(line)
@@ -179,3 +230,50 @@ def test_the_documents_line_writes_for_the_textfile_collector(measuring):
         wait_until(lambda: "\ngo_metro_up 0\n" in stage.read(folder + "/go-metro.prom"), what="the end")
         stage.run("rm", SEGMENT)
         wait_until(lambda: stage.read(folder + "/go-metro.prom").endswith("go_metro_up 0\n"), what="nothing but the end")
+
+
+def run_line(stage, line):
+    return complete(stage.enter("sh", "-c", line))
+
+
+def test_the_documents_line_publishes_no_part_when_the_disk_is_full(measuring):
+    stage, _ = measuring
+    line, path = documented_line()
+    stage.run("mount", "-t", "tmpfs", "-o", "size=64k", "go-metro", "/var/lib")
+    stage.run("mkdir", "-p", path.rsplit("/", 1)[0])
+    assert run_line(stage, line).returncode == 0
+    before = stage.read(path)
+    assert len(before) > 4096, "more than the room that is left"
+    stage.run("rm", "-f", path + ".new")
+    for room in (0, 4096):
+        stage.run("sh", "-c", "head -c 1000000 /dev/zero >/var/lib/filler; truncate -s -%d /var/lib/filler" % room)
+        result = run_line(stage, line)
+        assert result.returncode != 0 and "the output is not whole: No space left on device" in result.stderr
+        assert len(stage.read(path + ".new")) == room and stage.read(path) == before
+        stage.run("rm", "-f", path + ".new", "/var/lib/filler")
+    stage.wait_for_publications(1)
+    assert run_line(stage, line).returncode == 0
+    assert stage.read(path) != before and stage.read(path).startswith("# HELP go_metro_up ")
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--prometheus"])
+def test_what_could_not_be_written_has_a_status_of_its_own(measuring, form):
+    """With a segment and without one: 1 says that the text is whole."""
+    stage, supervisor = measuring
+
+    def status(where):
+        return complete(stage.enter("sh", "-c", "%s status %s %s" % (PROGRAM, form, where))).returncode
+
+    assert (status(">/dev/null"), status(">/dev/full"), status(">&-")) == (0, 3, 3)
+    supervisor.control("stop", "datadog-agent:go-metro")
+    stage.run("rm", SEGMENT)
+    assert (status(">/dev/null"), status(">/dev/full")) == (1, 3 if form else 1)  # for people the cause goes to stderr
+
+
+@pytest.mark.parametrize("refused, warning", [
+    ((0, 0), None), ((3, 0), "3 packets turned away by max_flows"), ((0, 10), "10 flows summed up by max_peers"),
+    ((3, 10), "3 packets turned away by max_flows, 10 flows summed up by max_peers")])
+def test_people_are_warned_of_what_there_is(tmp_path, refused, warning):
+    Segment(instances=[Instance(refused_flows=refused[0], refused_peers=refused[1])]).write(tmp_path / "segment")
+    shown = complete([BUILD / "go-metro", "status", "--segment", tmp_path / "segment"]).stdout
+    assert re.findall("^ +warning: (.*)$", shown, re.M) == ([warning] if warning else [])

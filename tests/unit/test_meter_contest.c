@@ -259,6 +259,9 @@ static void a_busy_newcomer_takes_the_place_of_an_idle_row(void **state)
     assert_int_equal(other()->sum_ns, 0);
     assert_int_equal(meter_counters(meter, number)->open_peers, 2);
     assert_int_equal(meter_counters(meter, number)->refused_peers, 1);
+    assert_int_equal(meter_counters(meter, number)->given.samples, 2);
+    assert_int_equal(meter_counters(meter, number)->given.handshake_samples, 1);
+    assert_int_equal(meter_counters(meter, number)->given.timed, 2);
     assert_int_equal(departure_count, 1);
     assert_int_equal(departures[0].birth, idle_birth);
     assert_int_equal(departures[0].other, other_row().birth);
@@ -833,6 +836,56 @@ static struct totals totals_between(const struct copy *then, const struct copy *
     return totals;
 }
 
+#define SERIES 5 /* counters of struct totals that a row has as series of its own */
+
+/* What is published of a row by itself: of `other` what it counted, without what it was given. */
+static void own_counts(const struct copy *copy, const struct seg_row *row, uint64_t counter[static SERIES])
+{
+    const struct seg_instance *instance = &copy->instances[row->instance];
+    const uint64_t all[SERIES] = { row->timed, row->flows, row->retransmits, row->samples, row->handshake_samples };
+    const uint64_t given[SERIES] = { instance->given_timed, row->flows - instance->refused_peers, instance->given_retransmits,
+                                     instance->given_samples, instance->given_handshake_samples };
+
+    for (unsigned n = 0; n < SERIES; n++) {
+        counter[n] = all[n];
+        if (row->flags & SEG_ROW_OTHER) {
+            assert_true(given[n] <= all[n]);
+            counter[n] -= given[n];
+        }
+    }
+}
+
+static const struct seg_row *row_born(const struct copy *copy, uint64_t birth)
+{
+    for (uint32_t n = 0; n < copy->copy.snapshot.row_count; n++)
+        if (copy->rows[n].birth == birth)
+            return &copy->rows[n];
+    return NULL;
+}
+
+/* Who takes each row for a series of its own, and adds up by how much they grew, has counted nothing twice. What a row that left
+ * had counted since `then` is all that may be missing. */
+static void check_series(const struct copy *then, const struct copy *now, const struct totals *between)
+{
+    struct totals grown = { { { 0 } } };
+
+    for (uint32_t place = 0; place < now->copy.snapshot.row_count; place++) {
+        const struct seg_row *row = &now->rows[place], *was = row_born(then, row->birth);
+        uint64_t before[SERIES] = { 0 }, after[SERIES];
+
+        own_counts(now, row, after);
+        if (was != NULL)
+            own_counts(then, was, before);
+        for (unsigned n = 0; n < SERIES; n++) {
+            assert_true(after[n] >= before[n]);
+            grown.counter[row->instance][n] += after[n] - before[n];
+        }
+    }
+    for (unsigned instance = 0; instance < 2; instance++)
+        for (unsigned n = 0; n < SERIES; n++)
+            assert_true(grown.counter[instance][n] <= between->counter[instance][n]);
+}
+
 /* What a sender has given of them, who looks at each row now and then only; all: at every row. */
 static void send_some(struct totals *given, const struct copy *copy, bool all)
 {
@@ -937,6 +990,7 @@ static void totals_add_up_whoever_has_a_row(void **state)
         take_copy(&now, publication, instances);
         send_some(&given, &now, false);
         const struct totals between = totals_between(&then, &now);
+        check_series(&then, &now, &between);
         for (unsigned n = 0; n < 2; n++)
             for (unsigned counter = 0; counter < COUNTERS; counter++)
                 assert_int_equal(between.counter[n][counter], after.counter[n][counter] - reader_before.counter[n][counter]);

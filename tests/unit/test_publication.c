@@ -587,10 +587,11 @@ static void the_state_of_all_follows_from_the_states_of_each(void **state)
         enum seg_state all;
     } cases[] = {
         { { SEG_CAPTURING, SEG_CAPTURING }, 2, SEG_CAPTURING }, { { SEG_CAPTURING, SEG_FAILED }, 2, SEG_DEGRADED },
-        { { SEG_FAILED, SEG_FAILED }, 2, SEG_FAILED },          { { SEG_STARTING, SEG_CAPTURING }, 2, SEG_STARTING },
+        { { SEG_FAILED, SEG_FAILED }, 2, SEG_FAILED },          { { SEG_STARTING, SEG_CAPTURING }, 2, SEG_CAPTURING },
         { { SEG_STARTING, SEG_FAILED }, 2, SEG_DEGRADED },      { { 0, 0 }, 0, SEG_FAILED },
         { { SEG_STOPPED, SEG_CAPTURING }, 2, SEG_CAPTURING },   { { SEG_STOPPED, SEG_STOPPED }, 2, SEG_CAPTURING },
-        { { SEG_STOPPED, SEG_FAILED }, 2, SEG_DEGRADED },
+        { { SEG_STOPPED, SEG_FAILED }, 2, SEG_DEGRADED },       { { SEG_STARTING, SEG_STARTING }, 2, SEG_STARTING },
+        { { SEG_STOPPED, SEG_STARTING }, 2, SEG_CAPTURING },
     };
 
     (void)state;

@@ -577,7 +577,11 @@ static const struct spoiler spoilers[] = {
     SPOIL(IN_INSTANCE, seg_instance, sample_open_s, UINT64_MAX, SEGMENT_OK),
     SPOIL(IN_INSTANCE, seg_instance, sample_closed_s, UINT64_MAX, SEGMENT_OK),
     SPOIL(IN_INSTANCE, seg_instance, sample_turn_boottime_ns, UINT64_MAX, SEGMENT_OK),
-    SPOIL_AT(IN_INSTANCE, seg_instance, reserved, 35, 0xff, SEGMENT_OK), /* a later minor may have more */
+    SPOIL_AT(IN_INSTANCE, seg_instance, reserved, 3, 0xff, SEGMENT_OK), /* a later minor may have more */
+    SPOIL(IN_INSTANCE, seg_instance, given_timed, UINT64_MAX, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, given_samples, UINT64_MAX, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, given_handshake_samples, UINT64_MAX, SEGMENT_OK),
+    SPOIL(IN_INSTANCE, seg_instance, given_retransmits, UINT64_MAX, SEGMENT_OK),
     SPOIL(IN_ROW, seg_row, instance, INSTANCES, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, instance, UINT32_MAX, SEGMENT_CORRUPT),
     SPOIL(IN_ROW, seg_row, flags, UINT32_MAX, SEGMENT_OK), /* a later minor may have more */
