@@ -80,15 +80,22 @@ static bool is_in_trouble(const struct seg_instance *instance)
            || lost_by(instance) > 0;
 }
 
-/* The same instance in the earlier copy; NULL: it was not there. */
+/* Nothing that is counted goes back: a file that was replaced, or a capture that was opened anew, is counted from 0. */
+static bool begins_anew(const struct seg_instance *then, const struct seg_instance *now)
+{
+    return now->received < then->received || now->tcp < then->tcp || now->flows < then->flows;
+}
+
+/* The same instance in the earlier copy; NULL: it was not there, or its counters began anew since. */
 static const struct seg_instance *instance_then(const struct top_status *status, uint32_t n)
 {
-    const struct segment_copy *then = status->earlier;
+    const struct segment_copy *earlier = status->earlier;
+    const struct seg_instance *now = &status->later->instances[n], *then;
 
-    if (then == NULL || n >= then->snapshot.instance_count
-        || then->instances[n].fingerprint != status->later->instances[n].fingerprint)
+    if (earlier == NULL || n >= earlier->snapshot.instance_count)
         return NULL;
-    return &then->instances[n];
+    then = &earlier->instances[n];
+    return then->fingerprint != now->fingerprint || begins_anew(then, now) ? NULL : then;
 }
 
 static void print_packets(char *out, size_t size, const struct top_status *status, uint32_t n)

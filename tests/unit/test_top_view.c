@@ -259,6 +259,21 @@ static void instances_in_trouble_come_first(void **state)
     expect_line(3, "eth0: a name does not resolve");
 }
 
+static void an_instance_that_begins_anew_has_no_rate(void **state)
+{
+    (void)state;
+    after.instances[0].received = 999; /* it was 1000 */
+    draw(80, 24);
+    expect_line(1, "eth0 999 packets  eth1 0.0 packets/s");
+    after.instances[0].received = 1500; /* more than before, but not of the same capture */
+    before.instances[0].flows = 4;
+    draw(80, 24);
+    expect_line(1, "eth0 1500 packets  eth1 0.0 packets/s");
+    after.instances[0].flows = 4;
+    draw(80, 24);
+    expect_line(1, "eth0 500 packets/s  eth1 0.0 packets/s");
+}
+
 static void long_texts_are_wrapped_at_words(void **state)
 {
     (void)state;
@@ -354,6 +369,7 @@ int main(void)
         TEST(one_peer),
         TEST(each_state_has_its_cure),
         TEST(instances_in_trouble_come_first),
+        TEST(an_instance_that_begins_anew_has_no_rate),
         TEST(long_texts_are_wrapped_at_words),
         TEST(the_interval_beside_the_whole_life),
         TEST(a_peer_that_was_never_measured),
