@@ -74,10 +74,20 @@ static uint64_t lost_by(const struct seg_instance *instance)
     return instance->dropped_kernel + instance->dropped_interface;
 }
 
+/* A capture file that was read to its end: what its `error` says is how much that was. */
+static bool is_at_its_end(const struct seg_instance *instance)
+{
+    return instance->state == SEG_STOPPED;
+}
+
+static bool has_error(const struct seg_instance *instance)
+{
+    return !is_at_its_end(instance) && (instance->state != SEG_CAPTURING || instance->error[0] != '\0');
+}
+
 static bool is_in_trouble(const struct seg_instance *instance)
 {
-    return instance->state != SEG_CAPTURING || instance->error[0] != '\0' || instance->warning[0] != '\0'
-           || lost_by(instance) > 0;
+    return has_error(instance) || instance->warning[0] != '\0' || lost_by(instance) > 0;
 }
 
 /* Nothing that is counted goes back: a file that was replaced, or a capture that was opened anew, is counted from 0. */
@@ -127,7 +137,7 @@ static void describe_instance(struct piece pieces[static PIECES], const struct t
     memset(pieces, 0, PIECES * sizeof *pieces);
     snprintf(pieces[0].text, sizeof pieces[0].text, "%s", instance->interface);
     if (instance->state != SEG_CAPTURING) {
-        pieces[1].style = style_of(state);
+        pieces[1].style = is_at_its_end(instance) ? CANVAS_PLAIN : style_of(state);
         snprintf(pieces[1].text, sizeof pieces[1].text, " %s", state);
     }
     print_packets(pieces[2].text, sizeof pieces[2].text, status, n);
@@ -196,7 +206,7 @@ static void print_problem_of_helper(FILE *out, const struct top_status *status)
 
 static void print_problems_of_instance(FILE *out, const struct seg_instance *instance, const char *said)
 {
-    if (instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
+    if (has_error(instance) && instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
         fprintf(out, "%s: %s\n", instance->interface, instance->error);
     if (instance->warning[0] != '\0' && strstr(said, instance->warning) == NULL)
         fprintf(out, "%s: %s\n", instance->interface, instance->warning);
@@ -205,8 +215,26 @@ static void print_problems_of_instance(FILE *out, const struct seg_instance *ins
                 instance->interface, instance->refused_flows, instance->refused_peers);
 }
 
+static void print_problems(FILE *out, const struct top_status *status)
+{
+    print_problem_of_helper(out, status);
+    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
+        print_problems_of_instance(out, &status->later->instances[n], status->later->snapshot.error);
+}
+
+/* What there is nothing to mend about. */
+static void print_notes(FILE *out, const struct top_status *status)
+{
+    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++) {
+        const struct seg_instance *instance = &status->later->instances[n];
+
+        if (is_at_its_end(instance) && instance->error[0] != '\0')
+            fprintf(out, "%s: %s\n", instance->interface, instance->error);
+    }
+}
+
 /* A line for each; NULL: out of memory. The caller's. */
-static char *describe_problems(const struct top_status *status)
+static char *describe(void (*print)(FILE *out, const struct top_status *status), const struct top_status *status)
 {
     char *text = NULL;
     size_t size;
@@ -214,9 +242,7 @@ static char *describe_problems(const struct top_status *status)
 
     if (out == NULL)
         return NULL;
-    print_problem_of_helper(out, status);
-    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
-        print_problems_of_instance(out, &status->later->instances[n], status->later->snapshot.error);
+    print(out, status);
     if (fclose(out) == 0)
         return text;
     free(text);
@@ -251,21 +277,33 @@ static unsigned put_wrapped(const struct canvas *canvas, unsigned row, unsigned 
     return row;
 }
 
+static unsigned put_texts(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style,
+                          void (*print)(FILE *out, const struct top_status *status), const struct top_status *status)
+{
+    char *texts = describe(print, status);
+
+    if (texts != NULL)
+        row = put_wrapped(canvas, row, end, style, texts);
+    free(texts);
+    return row;
+}
+
+#define NOTE_LINES 2 /* beside rows: they stay for as long as the helper runs */
+
 unsigned top_header_draw(const struct canvas *canvas, const struct top_model *model, const struct top_status *status)
 {
     const enum canvas_style style = style_of(state_of(status)) == CANVAS_BAD ? CANVAS_BAD : CANVAS_WARNING;
-    unsigned row = 1, most = 1 + canvas->height / 6;
-    char *problems = describe_problems(status);
+    const bool has_rows = model->all.count > 0;
+    unsigned row = 1, end;
 
     put_helper(canvas, status);
     if (status->later != NULL && status->later->snapshot.instance_count > 0) {
         put_instances(canvas, status);
         row++;
     }
-    if (model->all.count == 0)
-        most = canvas->height;
-    if (problems != NULL)
-        row = put_wrapped(canvas, row, row + most < canvas->height ? row + most : canvas->height, style, problems);
-    free(problems);
-    return row;
+    end = has_rows && row + 1 + canvas->height / 6 < canvas->height ? row + 1 + canvas->height / 6 : canvas->height;
+    row = put_texts(canvas, row, end, style, print_problems, status);
+    if (has_rows && row + NOTE_LINES < end)
+        end = row + NOTE_LINES;
+    return put_texts(canvas, row, end, CANVAS_DIM, print_notes, status);
 }

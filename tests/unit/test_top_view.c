@@ -259,6 +259,34 @@ static void instances_in_trouble_come_first(void **state)
     expect_line(3, "eth0: a name does not resolve");
 }
 
+static void a_file_that_was_read_is_no_trouble(void **state)
+{
+    (void)state;
+    after.instances[0].state = SEG_STOPPED;
+    strcpy(after.instances[0].interface, "file");
+    strcpy(after.instances[0].error, "/x.pcap: read to its end: 3000 packets, none with a time");
+    strcpy(after.instances[1].warning, "a name does not resolve");
+    draw(80, 24);
+    expect_line(1, "eth1 0.0 packets/s  file stopped 2000 packets/s"); /* what has a warning comes first */
+    expect_line(2, "eth1: a name does not resolve");
+    expect_line(3, "file: /x.pcap: read to its end: 3000 packets, none with a time");
+    assert_int_equal(style_of("stopped"), CANVAS_PLAIN);
+    assert_int_equal(style_of("eth1: a name"), CANVAS_WARNING);
+    assert_int_equal(style_of("file: /x.pcap"), CANVAS_DIM);
+    memset(after.instances[1].warning, 'x', SEG_ERROR_MAX - 1); /* needs all the room that there is */
+    draw(40, 12);
+    assert_int_equal(paper_find(&paper, "/x.pcap"), -1);
+    after.instances[1].warning[0] = '\0';
+    memset(after.instances[0].error, 'y', SEG_ERROR_MAX - 1);
+    draw(80, 40); /* two lines, not four: the table is for rows */
+    assert_int_equal(paper_find(&paper, "40 peers"), 4);
+    strcpy(after.instances[0].warning, "it is cut off");
+    draw(80, 24);
+    assert_int_equal(strncmp(paper_line(&paper, 1), "file stopped", 12), 0);
+    expect_line(2, "file: it is cut off");
+    assert_int_equal(style_of("file: it is cut off"), CANVAS_WARNING);
+}
+
 static void an_instance_that_begins_anew_has_no_rate(void **state)
 {
     (void)state;
@@ -369,6 +397,7 @@ int main(void)
         TEST(one_peer),
         TEST(each_state_has_its_cure),
         TEST(instances_in_trouble_come_first),
+        TEST(a_file_that_was_read_is_no_trouble),
         TEST(an_instance_that_begins_anew_has_no_rate),
         TEST(long_texts_are_wrapped_at_words),
         TEST(the_interval_beside_the_whole_life),
