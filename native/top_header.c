@@ -249,6 +249,8 @@ static char *describe(void (*print)(FILE *out, const struct top_status *status),
     return NULL;
 }
 
+/* ---- lines ---- */
+
 /* The bytes of the line that fit, cut behind a word where there is one. */
 static size_t wrapped_length(const char *text, unsigned width)
 {
@@ -262,8 +264,7 @@ static size_t wrapped_length(const char *text, unsigned width)
     return cut > 0 ? cut : width;
 }
 
-/* Returns the row behind it. What there is no room for is said to be there. */
-static unsigned put_wrapped(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style, const char *text)
+unsigned top_view_wrap(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style, const char *text)
 {
     while (*text != '\0' && row < end) {
         const size_t length = wrapped_length(text, canvas->width);
@@ -283,7 +284,7 @@ static unsigned put_texts(const struct canvas *canvas, unsigned row, unsigned en
     char *texts = describe(print, status);
 
     if (texts != NULL)
-        row = put_wrapped(canvas, row, end, style, texts);
+        row = top_view_wrap(canvas, row, end, style, texts);
     free(texts);
     return row;
 }

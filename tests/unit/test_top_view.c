@@ -176,10 +176,31 @@ static void the_listing_says_what_is_shown(void **state)
     strcpy(model.filter, "nothing");
     top_model_arrange(&model);
     draw(80, 24);
-    paper_expect(&paper, "No peer is shown with this filter; Esc clears it.");
+    paper_expect(&paper, "is shown with this filter; Esc clears it, then i shows");
     model.is_typing = true;
     draw(80, 24);
     assert_int_equal(strncmp(paper_line(&paper, 23), "/nothing ", 9), 0);
+}
+
+static void why_no_peer_is_shown(void **state)
+{
+    (void)state;
+    strcpy(model.filter, "nothing");
+    model.hides_idle = false;
+    top_model_arrange(&model);
+    draw(80, 24);
+    expect_line(4, "No peer is shown with this filter; Esc clears it.");
+    model.hides_idle = true;
+    top_model_arrange(&model);
+    draw(100, 24);
+    expect_line(4, "No peer that is not idle is shown with this filter; Esc clears it, then i shows idle ones.");
+    model.filter[0] = '\0';
+    top_scene_next(&last, &after); /* nothing happens */
+    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
+    draw(40, 10); /* whole there too */
+    expect_line(4, "No peer but idle ones, which are hidden;");
+    expect_line(5, "i shows them.");
+    assert_int_equal(paper_find(&paper, "filter;"), -1);
 }
 
 static void one_peer(void **state)
@@ -394,6 +415,7 @@ int main(void)
         TEST(ascii_where_there_is_no_utf8),
         TEST(what_is_selected_and_what_is_idle),
         TEST(the_listing_says_what_is_shown),
+        TEST(why_no_peer_is_shown),
         TEST(one_peer),
         TEST(each_state_has_its_cure),
         TEST(instances_in_trouble_come_first),
