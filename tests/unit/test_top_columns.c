@@ -18,7 +18,7 @@ static int begin(void **state)
     (void)state;
     top_scene_init(&scene, 3);
     top_scene_measure(&scene, 0, 2 * TOP_MS, 30);
-    if (top_rows_make(&rows, NULL, &scene.copy) < 0)
+    if (top_rows_make(&rows, NULL, &scene.copy, TOP_SPAN_BETWEEN) < 0)
         return -1;
     for (size_t i = 0; i < 3; i++)
         shown[i] = &rows.rows[i];
