@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+
 #define NS_PER_S 1e9
 
 void top_rows_clear(struct top_rows *rows)
@@ -98,6 +100,15 @@ static void measure(struct top_row *out)
         out->values[measures[i].to] = ms[measures[i].from];
 }
 
+/* How long its numbers were counted, in s. A file is read in no time of its own: the time since then is none of its round trips'.
+ */
+static double span_s(const struct top_row *row, const struct segment_copy *copy, double interval_s)
+{
+    if (interval_s > 0)
+        return interval_s;
+    return strcmp(row->instance->interface, CONFIG_FILE_INTERFACE) == 0 ? TOP_NONE : top_row_life_s(row, copy);
+}
+
 static void forget_start(struct interval *interval)
 {
     interval->then = NULL;
@@ -112,7 +123,7 @@ static void make_row(struct top_row *out, const struct segment_copy *copy, doubl
     name(out, out->interval.now);
     if (interval_s <= 0)
         forget_start(&out->interval);
-    count(out, interval_s > 0 ? interval_s : top_row_life_s(out, copy));
+    count(out, span_s(out, copy, interval_s));
     measure(out);
 }
 

@@ -14,7 +14,7 @@
 enum top_value {
     TOP_FLOWS, /* that were opened */
     TOP_SAMPLES,
-    TOP_RATE, /* samples a second */
+    TOP_RATE, /* samples a second; not of a file's whole life */
     TOP_RETRANSMITS,
     TOP_LAST, /* from here on ms, as interval.h has them */
     TOP_AVG,

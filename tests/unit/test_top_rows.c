@@ -90,6 +90,21 @@ static void of_the_whole_life_beside_an_earlier_copy(void **state)
     assert_true(rows.rows[1].is_idle); /* now, whatever it did before */
 }
 
+static void a_file_has_no_rate_of_its_whole_life(void **state)
+{
+    (void)state;
+    strcpy(after.instances[0].interface, "file");
+    strcpy(after.instances[1].interface, "file1"); /* an interface */
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_LIFE), 0);
+    assert_float_equal(values(0)[TOP_RATE], TOP_NONE, 0);
+    assert_float_equal(values(0)[TOP_SAMPLES], 30, 0);
+    assert_true(values(1)[TOP_RATE] > 0);
+    assert_int_equal(top_rows_make(&rows, NULL, &after.copy, TOP_SPAN_BETWEEN), 0);
+    assert_float_equal(values(0)[TOP_RATE], TOP_NONE, 0);
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_BETWEEN), 0);
+    assert_float_equal(values(0)[TOP_RATE], 0, 0); /* so many became known since the last look */
+}
+
 static void another_helper_begins_anew(void **state)
 {
     (void)state;
@@ -153,6 +168,7 @@ int main(void)
         TEST(of_the_interval),
         TEST(of_the_whole_life),
         TEST(of_the_whole_life_beside_an_earlier_copy),
+        TEST(a_file_has_no_rate_of_its_whole_life),
         TEST(another_helper_begins_anew),
         TEST(a_clock_that_stands_still_gives_no_rate),
         TEST(names),
