@@ -15,7 +15,7 @@ unsigned top_view_wrap(const struct canvas *canvas, unsigned row, unsigned end, 
 bool top_header_is_live(const struct top_status *status);
 
 /* What the selected peer has measured, from this line on. least: there is no room for less. */
-#define TOP_DETAIL_LEAST 9
+#define TOP_DETAIL_LEAST 10
 void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, const struct top_model *model);
 
 /* In place of all else. */

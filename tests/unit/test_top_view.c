@@ -375,6 +375,41 @@ static void the_interval_beside_the_whole_life(void **state)
     assert_int_equal(paper_find(&paper, "40 peers"), -1);
 }
 
+/* What has no room goes to the next line; no number is ever cut. */
+static void handshakes_and_great_counts_are_whole(void **state)
+{
+    struct seg_row *row;
+
+    (void)state;
+    top_scene_next(&last, &after);
+    row = &last.copy.rows[39];
+    top_scene_measure(&last, 39, 5 * TOP_MS, 7);
+    row->handshake_samples = 2;
+    row->handshake_sum_ns = 10 * TOP_MS;
+    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
+    status.earlier = &after.copy;
+    status.later = &last.copy;
+    top_model_move(&model, 1);
+    model.shows_detail = true;
+    draw(80, 24);
+    paper_expect(&paper, "7 round trips, 0 flows, 0 retx,          46 round trips, 0 flows, 0 retx,");
+    paper_expect(&paper, "handshakes 5.00 ms                       handshakes 5.00 ms");
+    paper_expect(&paper, "skipped: none");
+    row->samples = row->flows = row->retransmits = 8999999;
+    row->skipped[SKIP_COVERED] = row->skipped[SKIP_INEXACT] = row->skipped[SKIP_UNACKED] = 8999999;
+    draw(80, 24);
+    paper_expect(&paper, "8999960 round trips, 8999999 flows,      8999999 round trips, 8999999 flows,");
+    paper_expect(&paper, "8999999 retx, handshakes 5.00 ms         8999999 retx, handshakes 5.00 ms");
+    paper_expect(&paper, "skipped: 8999999 covered ...             skipped: 8999999 covered ...");
+    draw(200, 50);
+    paper_expect(&paper, "8999999 round trips, 8999999 flows, 8999999 retx, handshakes 5.00 ms");
+    paper_expect(&paper, "skipped: 8999999 covered, 8999999 inexact, 8999999 unacked");
+    draw(40, 10);
+    paper_expect(&paper, "last 5.00 ms  smoothed 5.00 ms ...");
+    paper_expect(&paper, "8999999 retx, handshakes 5.00 ms");
+    paper_expect(&paper, "mean");
+}
+
 static void a_peer_that_was_never_measured(void **state)
 {
     (void)state;
@@ -423,6 +458,7 @@ int main(void)
         TEST(an_instance_that_begins_anew_has_no_rate),
         TEST(long_texts_are_wrapped_at_words),
         TEST(the_interval_beside_the_whole_life),
+        TEST(handshakes_and_great_counts_are_whole),
         TEST(a_peer_that_was_never_measured),
         TEST(the_help_names_every_key_and_column),
     };
