@@ -18,7 +18,7 @@ static unsigned put_which(const struct canvas *canvas, unsigned row, const struc
 
     if (last > model->shown_count)
         last = model->shown_count;
-    if (model->first == 0 && last == model->shown_count)
+    if (model->lines == 0 || (model->first == 0 && last == model->shown_count))
         return canvas_print(canvas, row, 0, canvas->width, CANVAS_BOLD, "%zu peer%s", model->shown_count,
                             model->shown_count == 1 ? "" : "s");
     return canvas_print(canvas, row, 0, canvas->width, CANVAS_BOLD, "%zu-%zu of %zu peers", model->first + 1, last,

@@ -133,6 +133,10 @@ static void a_low_window_shows_what_it_can(void **state)
     paper_expect(&paper, "peer39");
     assert_int_equal(paper_find(&paper, "peer34"), -1);
     assert_int_equal(strncmp(paper_line(&paper, 9), "? help  q quit", 14), 0);
+    draw(80, 5); /* the titles, and no row */
+    expect_line(2, "40 peers, last 1.0 s, by RTT/s, most first");
+    draw(80, 6);
+    expect_line(2, "1-1 of 40 peers, last 1.0 s, by RTT/s, most first");
 }
 
 static void ascii_where_there_is_no_utf8(void **state)
