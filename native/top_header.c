@@ -204,15 +204,35 @@ static void print_problem_of_helper(FILE *out, const struct top_status *status)
         fprintf(out, "%s\n", snapshot->error);
 }
 
+/* "1 packet turned away by max_flows, 12 flows summed up by max_peers", of which there is what is above 0. */
+static void print_bounds(FILE *out, const struct seg_instance *instance)
+{
+    const struct {
+        uint64_t count;
+        const char *what, *how;
+    } bounds[] = { { instance->refused_flows, "packet", "turned away by max_flows" },
+                   { instance->refused_peers, "flow", "summed up by max_peers" } };
+    const char *before = instance->interface, *between = ": ";
+
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        if (bounds[i].count == 0)
+            continue;
+        fprintf(out, "%s%s%" PRIu64 " %s%s %s", before, between, bounds[i].count, bounds[i].what, bounds[i].count == 1 ? "" : "s",
+                bounds[i].how);
+        before = "";
+        between = ", ";
+    }
+    if (*between == ',')
+        fputc('\n', out);
+}
+
 static void print_problems_of_instance(FILE *out, const struct seg_instance *instance, const char *said)
 {
     if (has_error(instance) && instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
         fprintf(out, "%s: %s\n", instance->interface, instance->error);
     if (instance->warning[0] != '\0' && strstr(said, instance->warning) == NULL)
         fprintf(out, "%s: %s\n", instance->interface, instance->warning);
-    if (instance->refused_flows > 0 || instance->refused_peers > 0)
-        fprintf(out, "%s: %" PRIu64 " packets turned away by max_flows, %" PRIu64 " flows summed up by max_peers\n",
-                instance->interface, instance->refused_flows, instance->refused_peers);
+    print_bounds(out, instance);
 }
 
 static void print_problems(FILE *out, const struct top_status *status)

@@ -277,7 +277,12 @@ static void instances_in_trouble_come_first(void **state)
     assert_int_equal(style_of("failed"), CANVAS_BAD);
     paper_expect(&paper, "eth1: no such interface");
     paper_expect(&paper, "eth0: a name does not resolve");
-    paper_expect(&paper, "eth0: 0 packets turned away by max_flows, 4 flows summed up by max_peers");
+    paper_expect(&paper, "eth0: 4 flows summed up by max_peers");
+    assert_int_equal(paper_find(&paper, "max_flows"), -1);
+    after.instances[0].refused_flows = 1;
+    draw(80, 24);
+    paper_expect(&paper, "eth0: 1 packet turned away by max_flows, 4 flows summed up by max_peers");
+    after.instances[0].refused_flows = 0;
     strcpy(after.copy.snapshot.error, "eth1: no such interface"); /* is not said twice */
     draw(80, 24);
     assert_int_equal(paper_find(&paper, "no such interface"), 2);
