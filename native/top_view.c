@@ -271,7 +271,7 @@ void top_view_draw(const struct canvas *canvas, struct top_model *model, const s
     unsigned row, detail;
 
     if (model->shows_help) {
-        top_help_draw(canvas);
+        top_help_draw(canvas, model);
         return;
     }
     row = top_header_draw(&above_keys, model, status);

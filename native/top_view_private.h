@@ -18,7 +18,7 @@ bool top_header_is_live(const struct top_status *status);
 #define TOP_DETAIL_LEAST 10
 void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, const struct top_model *model);
 
-/* In place of all else. */
-void top_help_draw(const struct canvas *canvas);
+/* In place of all else. The model learns how far it can be moved. */
+void top_help_draw(const struct canvas *canvas, struct top_model *model);
 
 #endif

@@ -445,6 +445,53 @@ static void the_help_names_every_key_and_column(void **state)
     draw(50, 40);
     for (size_t i = 0; i < TOP_COLUMNS; i++)
         paper_expect(&paper, top_columns[i].title);
+    assert_int_equal(top_keys_press(&model, TOP_KEY_DOWN), TOP_GO_ON); /* any key */
+    assert_false(model.shows_help);
+}
+
+/* Every line of it, whole. */
+static void a_low_window_has_all_of_the_help(void **state)
+{
+    static const char *const texts[] = {
+        "select a peer", "all of the selected peer", "sort by the next column", "since birth, or interval", "this help", "quit"
+    };
+    const int down[] = { TOP_KEY_DOWN, TOP_KEY_PAGE_DOWN, TOP_KEY_END };
+    bool is_seen[TOP_COLUMNS] = { false }, is_text_seen[sizeof texts / sizeof texts[0]] = { false };
+
+    (void)state;
+    assert_int_equal(top_keys_press(&model, 'h'), TOP_GO_ON);
+    for (unsigned step = 0; step < 40; step++) {
+        draw(40, 10);
+        expect_line(9, " Up Down: more, any other key: back");
+        for (size_t i = 0; i < TOP_COLUMNS; i++)
+            is_seen[i] |= paper_find(&paper, top_columns[i].what) >= 0;
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+            is_text_seen[i] |= paper_find(&paper, texts[i]) >= 0;
+        assert_int_equal(top_keys_press(&model, TOP_KEY_DOWN), TOP_GO_ON);
+        assert_true(model.shows_help);
+    }
+    for (size_t i = 0; i < TOP_COLUMNS; i++)
+        assert_true(is_seen[i]);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_true(is_text_seen[i]);
+    paper_expect(&paper, "HISTOGRAM"); /* the last of all, and nothing below */
+    assert_int_equal(paper_find(&paper, "HISTOGRAM"), 8);
+    for (size_t i = 0; i < sizeof down / sizeof down[0]; i++) {
+        (void)top_keys_press(&model, TOP_KEY_HOME);
+        draw(40, 10);
+        paper_expect(&paper, "go-metro top");
+        (void)top_keys_press(&model, down[i]);
+        draw(40, 10);
+        assert_int_equal(paper_find(&paper, "go-metro top"), -1);
+    }
+    (void)top_keys_press(&model, TOP_KEY_PAGE_UP);
+    draw(40, 10);
+    assert_int_equal(paper_find(&paper, "HISTOGRAM"), -1);
+    draw(80, 24); /* the window grew: all of it is there */
+    paper_expect(&paper, "any key goes back");
+    paper_expect(&paper, "go-metro top");
+    (void)top_keys_press(&model, 'q');
+    assert_false(model.shows_help);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
@@ -470,6 +517,7 @@ int main(void)
         TEST(handshakes_and_great_counts_are_whole),
         TEST(a_peer_that_was_never_measured),
         TEST(the_help_names_every_key_and_column),
+        TEST(a_low_window_has_all_of_the_help),
     };
 
     return cmocka_run_group_tests_name("top_view", tests, NULL, NULL);
