@@ -125,9 +125,29 @@ struct piece {
     char text[96];
 };
 
-#define PIECES 4
+enum pieces { PIECE_NAME, PIECE_STATE, PIECE_WINDOW, PIECE_PACKETS, PIECE_LOST, PIECE_WINDOWS, PIECES };
 
-/* "eth0", " degraded", " 12.0 packets/s", " lost 3" */
+/* Between two windows the kernel lets nothing pass: that no packet comes says nothing of the interface. */
+static void describe_windows(struct piece pieces[static PIECES], const struct top_status *status, uint32_t n)
+{
+    const struct seg_instance *instance = &status->later->instances[n];
+    const bool is_closed = instance->sampling == SEG_SAMPLING_CLOSED;
+
+    if (instance->sampling == SEG_SAMPLING_NONE)
+        return;
+    snprintf(pieces[PIECE_WINDOWS].text, sizeof pieces->text, " (%" PRIu64 " s in windows, %" PRIu64 " s between)",
+             instance->sample_open_s, instance->sample_closed_s);
+    if (instance->state != SEG_CAPTURING || !top_header_is_live(status))
+        return;
+    snprintf(pieces[PIECE_WINDOW].text, sizeof pieces->text, " %s, %" PRIu64 " s left",
+             is_closed ? "between windows" : "in a window",
+             segment_sampling_left_s(instance, status->later->snapshot.boottime_ns + status->age_ns));
+    pieces[PIECE_WINDOW].style = is_closed ? CANVAS_BOLD : CANVAS_PLAIN;
+    if (is_closed)
+        pieces[PIECE_PACKETS].text[0] = '\0';
+}
+
+/* "eth0", " degraded", " in a window, 7 s left", " 12.0 packets/s", " lost 3", " (10 s in windows, 20 s between)" */
 static void describe_instance(struct piece pieces[static PIECES], const struct top_status *status, uint32_t n)
 {
     const struct seg_instance *instance = &status->later->instances[n];
@@ -135,32 +155,61 @@ static void describe_instance(struct piece pieces[static PIECES], const struct t
     char number[CELLS_NUMBER_STRLEN];
 
     memset(pieces, 0, PIECES * sizeof *pieces);
-    snprintf(pieces[0].text, sizeof pieces[0].text, "%s", instance->interface);
+    snprintf(pieces[PIECE_NAME].text, sizeof pieces->text, "%s", instance->interface);
     if (instance->state != SEG_CAPTURING) {
-        pieces[1].style = is_at_its_end(instance) ? CANVAS_PLAIN : style_of(state);
-        snprintf(pieces[1].text, sizeof pieces[1].text, " %s", state);
+        pieces[PIECE_STATE].style = is_at_its_end(instance) ? CANVAS_PLAIN : style_of(state);
+        snprintf(pieces[PIECE_STATE].text, sizeof pieces->text, " %s", state);
     }
-    print_packets(pieces[2].text, sizeof pieces[2].text, status, n);
+    print_packets(pieces[PIECE_PACKETS].text, sizeof pieces->text, status, n);
     if (lost_by(instance) > 0) {
-        pieces[3].style = CANVAS_WARNING;
-        snprintf(pieces[3].text, sizeof pieces[3].text, " lost %s", cells_count(number, lost_by(instance)));
+        pieces[PIECE_LOST].style = CANVAS_WARNING;
+        snprintf(pieces[PIECE_LOST].text, sizeof pieces->text, " lost %s", cells_count(number, lost_by(instance)));
     }
+    describe_windows(pieces, status, n);
 }
 
-/* False: there is no room for it. */
-static bool put_instance(const struct canvas *canvas, const struct top_status *status, uint32_t n, unsigned *column, unsigned end)
+/* count: of its pieces. */
+static unsigned width_of(const struct piece pieces[static PIECES], size_t count)
+{
+    unsigned width = 0;
+
+    for (size_t i = 0; i < count; i++)
+        width += canvas_columns(pieces[i].text);
+    return width;
+}
+
+/* Whether there is room for so many pieces of each instance. */
+static bool is_room_for(const struct canvas *canvas, const struct top_status *status, size_t count)
 {
     struct piece pieces[PIECES];
-    unsigned width = *column > 0 ? TOP_GAP : 0;
+    unsigned width = 0;
+
+    for (uint32_t n = 0; n < status->later->snapshot.instance_count; n++) {
+        describe_instance(pieces, status, n);
+        width += (n > 0 ? TOP_GAP : 0) + width_of(pieces, count);
+    }
+    return width <= canvas->width;
+}
+
+/* Where the instances stand. */
+struct place {
+    unsigned column, end;
+    size_t pieces; /* of each */
+};
+
+/* False: there is no room for it. The first is there anyway, without the pieces that would be cut. */
+static bool put_instance(const struct canvas *canvas, const struct top_status *status, uint32_t n, struct place *place)
+{
+    const unsigned gap = place->column > 0 ? TOP_GAP : 0;
+    struct piece pieces[PIECES];
 
     describe_instance(pieces, status, n);
-    for (size_t i = 0; i < PIECES; i++)
-        width += canvas_columns(pieces[i].text);
-    if (*column > 0 && *column + width > end)
+    if (place->column > 0 && place->column + gap + width_of(pieces, place->pieces) > place->end)
         return false;
-    *column += *column > 0 ? TOP_GAP : 0;
-    for (size_t i = 0; i < PIECES; i++)
-        *column = canvas_text(canvas, 1, *column, end, pieces[i].style, pieces[i].text);
+    place->column += gap;
+    for (size_t i = 0; i < place->pieces; i++)
+        if (i == PIECE_NAME || place->column + canvas_columns(pieces[i].text) <= place->end)
+            place->column = canvas_text(canvas, 1, place->column, place->end, pieces[i].style, pieces[i].text);
     return true;
 }
 
@@ -170,18 +219,20 @@ static bool put_instance(const struct canvas *canvas, const struct top_status *s
 static void put_instances(const struct canvas *canvas, const struct top_status *status)
 {
     const uint32_t count = status->later->snapshot.instance_count;
-    const unsigned end = count > 1 && canvas->width > MORE_WIDTH ? canvas->width - MORE_WIDTH : canvas->width;
-    unsigned column = 0, put = 0;
+    struct place place = { .end = canvas->width, .pieces = is_room_for(canvas, status, PIECES) ? PIECES : PIECE_WINDOWS };
+    unsigned put = 0;
     bool fits = true;
 
+    if (count > 1 && canvas->width > MORE_WIDTH && !is_room_for(canvas, status, place.pieces))
+        place.end -= MORE_WIDTH;
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t n = 0; n < count && fits; n++)
             if (is_in_trouble(&status->later->instances[n]) == (pass == 0)) {
-                fits = put_instance(canvas, status, n, &column, end);
+                fits = put_instance(canvas, status, n, &place);
                 put += fits;
             }
     if (put < count)
-        canvas_print(canvas, 1, column, canvas->width, CANVAS_PLAIN, "  +%u more", count - put);
+        canvas_print(canvas, 1, place.column, canvas->width, CANVAS_PLAIN, "  +%u more", count - put);
 }
 
 /* ---- what is wrong ---- */

@@ -332,6 +332,41 @@ static void an_instance_that_begins_anew_has_no_rate(void **state)
     expect_line(1, "eth0 500 packets/s  eth1 0.0 packets/s");
 }
 
+/* A pause is no dead interface. */
+static void in_a_window_or_between_two(void **state)
+{
+    struct seg_instance *eth0 = &after.instances[0];
+
+    (void)state;
+    eth0->sampling = SEG_SAMPLING_OPEN;
+    eth0->sample_open_s = 40;
+    eth0->sample_closed_s = 90;
+    eth0->sample_turn_boottime_ns = after.copy.snapshot.boottime_ns + 7 * TOP_S;
+    draw(80, 24);
+    expect_line(1, "eth0 in a window, 7 s left 2000 packets/s  eth1 0.0 packets/s");
+    draw(140, 24);
+    expect_line(1, "eth0 in a window, 7 s left 2000 packets/s (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+    eth0->sampling = SEG_SAMPLING_CLOSED;
+    draw(55, 24);
+    expect_line(1, "eth0 between windows, 7 s left  eth1 0.0 packets/s");
+    draw(120, 24);
+    expect_line(1, "eth0 between windows, 7 s left (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+    assert_int_equal(style_of("between windows"), CANVAS_BOLD);
+    eth0->dropped_kernel = 3;
+    status.age_ns = 3 * TOP_S / 2; /* it counts on between two publications */
+    draw(120, 24);
+    expect_line(1, "eth0 between windows, 6 s left lost 3 (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+    draw(40, 10);
+    expect_line(1, "eth0 between windows, 6 s left  +1 more"); /* nothing is cut */
+    status.age_ns = 30 * TOP_S;                                /* what a stale helper said is not so now */
+    draw(120, 24);
+    assert_int_equal(paper_find(&paper, "left"), -1);
+    status.age_ns = 0;
+    eth0->state = SEG_FAILED;
+    draw(120, 24);
+    expect_line(1, "eth0 failed 2000 packets/s lost 3 (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+}
+
 static void long_texts_are_wrapped_at_words(void **state)
 {
     (void)state;
@@ -512,6 +547,7 @@ int main(void)
         TEST(instances_in_trouble_come_first),
         TEST(a_file_that_was_read_is_no_trouble),
         TEST(an_instance_that_begins_anew_has_no_rate),
+        TEST(in_a_window_or_between_two),
         TEST(long_texts_are_wrapped_at_words),
         TEST(the_interval_beside_the_whole_life),
         TEST(handshakes_and_great_counts_are_whole),
