@@ -125,7 +125,7 @@ struct piece {
     char text[96];
 };
 
-enum pieces { PIECE_NAME, PIECE_STATE, PIECE_WINDOW, PIECE_PACKETS, PIECE_LOST, PIECE_WINDOWS, PIECES };
+enum pieces { PIECE_NAME, PIECE_STATE, PIECE_WINDOW, PIECE_LEFT, PIECE_PACKETS, PIECE_LOST, PIECE_WINDOWS, PIECES };
 
 /* Between two windows the kernel lets nothing pass: that no packet comes says nothing of the interface. */
 static void describe_windows(struct piece pieces[static PIECES], const struct top_status *status, uint32_t n)
@@ -139,8 +139,8 @@ static void describe_windows(struct piece pieces[static PIECES], const struct to
              instance->sample_open_s, instance->sample_closed_s);
     if (instance->state != SEG_CAPTURING || !top_header_is_live(status))
         return;
-    snprintf(pieces[PIECE_WINDOW].text, sizeof pieces->text, " %s, %" PRIu64 " s left",
-             is_closed ? "between windows" : "in a window",
+    snprintf(pieces[PIECE_WINDOW].text, sizeof pieces->text, is_closed ? " between windows" : " in a window");
+    snprintf(pieces[PIECE_LEFT].text, sizeof pieces->text, ", %" PRIu64 " s left",
              segment_sampling_left_s(instance, status->later->snapshot.boottime_ns + status->age_ns));
     pieces[PIECE_WINDOW].style = is_closed ? CANVAS_BOLD : CANVAS_PLAIN;
     if (is_closed)
@@ -213,7 +213,11 @@ static bool put_instance(const struct canvas *canvas, const struct top_status *s
     return true;
 }
 
-#define MORE_WIDTH 10 /* "  +63 more" */
+/* Of "  +7 more", or "  +63 more". */
+static unsigned more_width(uint32_t count)
+{
+    return count > 10 ? 10 : 9;
+}
 
 /* Those in trouble come first: there may be no room for all. */
 static void put_instances(const struct canvas *canvas, const struct top_status *status)
@@ -223,8 +227,8 @@ static void put_instances(const struct canvas *canvas, const struct top_status *
     unsigned put = 0;
     bool fits = true;
 
-    if (count > 1 && canvas->width > MORE_WIDTH && !is_room_for(canvas, status, place.pieces))
-        place.end -= MORE_WIDTH;
+    if (count > 1 && canvas->width > more_width(count) && !is_room_for(canvas, status, place.pieces))
+        place.end -= more_width(count);
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t n = 0; n < count && fits; n++)
             if (is_in_trouble(&status->later->instances[n]) == (pass == 0)) {

@@ -358,7 +358,15 @@ static void in_a_window_or_between_two(void **state)
     expect_line(1, "eth0 between windows, 6 s left lost 3 (40 s in windows, 90 s between)  eth1 0.0 packets/s");
     draw(40, 10);
     expect_line(1, "eth0 between windows, 6 s left  +1 more"); /* nothing is cut */
-    status.age_ns = 30 * TOP_S;                                /* what a stale helper said is not so now */
+    strcpy(eth0->interface, "enx001122334455");                /* the longest */
+    draw(40, 10);
+    expect_line(1, "enx001122334455 between windows  +1 more");
+    strcpy(eth0->interface, "eth0");
+    after.copy.snapshot.instance_count = before.copy.snapshot.instance_count = 1;
+    draw(33, 10);
+    expect_line(1, "eth0 between windows, 6 s left");
+    after.copy.snapshot.instance_count = before.copy.snapshot.instance_count = 2;
+    status.age_ns = 30 * TOP_S; /* what a stale helper said is not so now */
     draw(120, 24);
     assert_int_equal(paper_find(&paper, "left"), -1);
     status.age_ns = 0;
