@@ -205,8 +205,8 @@ struct plan {
 /* lines: of the whole detail. Where there are few the bars are what one can do without. */
 static struct plan make_plan(unsigned lines, unsigned count_lines)
 {
-    const unsigned above = LINES_ABOVE + count_lines;
-    struct plan plan = { .count_lines = count_lines, .skip_lines = lines > above ? lines - above : 0 };
+    const unsigned least = lines < LINES_ABOVE + count_lines ? 1 : count_lines, above = LINES_ABOVE + least;
+    struct plan plan = { .count_lines = least, .skip_lines = lines > above ? lines - above : 0 };
 
     if (plan.skip_lines < LINES_BARS)
         return plan;
