@@ -26,7 +26,7 @@ const struct top_column_form top_columns[TOP_COLUMNS] = {
     [TOP_COLUMN_P95] = { "P95", "95th percentile", '5', TOP_KIND_TIME, 7, 1, TOP_P95 },
     [TOP_COLUMN_P99] = { "P99", "99th percentile", '9', TOP_KIND_TIME, 7, 11, TOP_P99 },
     [TOP_COLUMN_MAX] = { "MAX", "greatest", 'X', TOP_KIND_TIME, 7, 7, TOP_MAX },
-    [TOP_COLUMN_RETX] = { "RETX", "segments again", 'E', TOP_KIND_COUNT, 6, 6, TOP_RETRANSMITS },
+    [TOP_COLUMN_RETX] = { "RETX", "segments again", 'E', TOP_KIND_COUNT, 7, 6, TOP_RETRANSMITS },
     [TOP_COLUMN_HISTOGRAM] = { "HISTOGRAM", "log scale", '\0', TOP_KIND_BARS, BARS_LEAST, .rank = 2 },
 };
 

@@ -2,14 +2,17 @@
 #include "top_view_private.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "peer.h"
 
-#define BOTH_WIDTH 76  /* from here on there is room for both */
-#define LINES_AROUND 7 /* the bars: all but what was skipped */
+#define BOTH_WIDTH 76 /* from here on there is room for both */
+#define LINES_ABOVE 5 /* the bars, and the counts' own: the two headings, what is now, and the quantiles */
+#define LINES_BARS 3  /* a line of bars, their scale, and what was skipped */
 #define TALL 12
+#define COUNT_LINES 2
 
 struct side {
     char heading[64];
@@ -38,6 +41,44 @@ static const char *time_text(char out[static CELLS_NUMBER_STRLEN], double ms)
     return ms < 0 ? strcpy(out, "-") : cells_time(out, (uint64_t)(ms * 1e6 + 0.5));
 }
 
+/* ---- one behind the other ---- */
+
+/* Where items stand that are never cut: what is left of a number would be another number. */
+struct lines {
+    const struct canvas *canvas;
+    unsigned start, end;  /* columns */
+    unsigned row, column; /* behind the newest */
+    unsigned last;        /* row */
+    const char *gap;
+};
+
+static void put_item(struct lines *at, enum canvas_style style, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* On the next line if this one has no room; left out where there is none, which is seen. */
+static void put_item(struct lines *at, enum canvas_style style, const char *format, ...)
+{
+    char text[64];
+    va_list arguments;
+    bool fits;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fits = at->column + strlen(at->gap) + canvas_columns(text) <= at->end;
+    if (at->column > at->start && !fits && at->row == at->last) {
+        canvas_text(at->canvas, at->row, at->column, at->end, CANVAS_PLAIN, " ...");
+        at->column = at->end;
+        return;
+    }
+    if (at->column > at->start)
+        at->column = canvas_text(at->canvas, at->row, at->column, at->end, CANVAS_PLAIN, at->gap);
+    if (at->column > at->start && !fits) {
+        at->row++;
+        at->column = at->start;
+    }
+    at->column = canvas_text(at->canvas, at->row, at->column, at->end, style, text);
+}
+
 struct item {
     const char *name;
     enum interval_measure measure;
@@ -49,37 +90,50 @@ static void draw_now(const struct canvas *canvas, unsigned row, const struct sid
                                          { "smoothed", INTERVAL_avg },
                                          { "jitter", INTERVAL_jitter },
                                          { "least of 5 min", INTERVAL_window_min } };
+    struct lines at = { canvas, 0, canvas->width, row, 0, row, "  " };
     char text[CELLS_NUMBER_STRLEN];
-    unsigned column = 0;
 
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
-        column = canvas_print(canvas, row, column, canvas->width, CANVAS_PLAIN, "%s%s %s", i > 0 ? "  " : "", items[i].name,
-                              time_text(text, life->ms[items[i].measure]));
+        put_item(&at, CANVAS_PLAIN, "%s %s", items[i].name, time_text(text, life->ms[items[i].measure]));
 }
 
 /* ---- one side ---- */
 
 /* "1 flow", "12 flows" */
-static unsigned put_count(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, const char *before,
-                          uint64_t count, const char *what)
+static void put_count(struct lines *at, uint64_t count, const char *what)
 {
     char text[CELLS_NUMBER_STRLEN];
 
-    return canvas_print(canvas, row, column, end, CANVAS_PLAIN, "%s%s %s%s", before, cells_count(text, count), what,
-                        count == 1 ? "" : "s");
+    put_item(at, CANVAS_PLAIN, "%s %s%s", cells_count(text, count), what, count == 1 ? "" : "s");
 }
 
-static void draw_counts(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, const struct side *side)
+static void put_counts(struct lines *at, const struct side *side)
 {
     const struct seg_row *now = side->interval.now, *then = interval_start(&side->interval);
+    const uint64_t retransmits = now->retransmits - then->retransmits;
     char text[CELLS_NUMBER_STRLEN];
 
-    column = put_count(canvas, row, column, end, "", now->samples - then->samples, "round trip");
-    column = put_count(canvas, row, column, end, ", ", now->flows - then->flows, "flow");
-    column = canvas_print(canvas, row, column, end, now->retransmits != then->retransmits ? CANVAS_WARNING : CANVAS_PLAIN,
-                          ", %s retx", cells_count(text, now->retransmits - then->retransmits));
+    put_count(at, now->samples - then->samples, "round trip");
+    put_count(at, now->flows - then->flows, "flow");
+    put_item(at, retransmits > 0 ? CANVAS_WARNING : CANVAS_PLAIN, "%s retx", cells_count(text, retransmits));
     if (side->ms[INTERVAL_handshake] >= 0)
-        canvas_print(canvas, row, column, end, CANVAS_PLAIN, ", handshakes %s", time_text(text, side->ms[INTERVAL_handshake]));
+        put_item(at, CANVAS_PLAIN, "handshakes %s", time_text(text, side->ms[INTERVAL_handshake]));
+}
+
+static struct lines lines_at(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, unsigned lines)
+{
+    return (struct lines){ canvas, column, end, row, column, row + lines - 1, ", " };
+}
+
+/* How many lines its counts need, of so many columns. */
+static unsigned count_lines(const struct canvas *canvas, unsigned columns, const struct side *side)
+{
+    const struct canvas nowhere = { .width = canvas->width };
+    struct lines at = lines_at(&nowhere, 0, 0, columns, COUNT_LINES);
+
+    if (side->is_known)
+        put_counts(&at, side);
+    return at.row + 1;
 }
 
 static void draw_quantiles(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, const struct side *side)
@@ -124,47 +178,64 @@ static void draw_bars(const struct canvas *canvas, unsigned row, unsigned column
     canvas_right(canvas, row + lines, column, column + cells, CANVAS_DIM, bars_label(high, scale.high_ns));
 }
 
-/* "skipped: 3 covered, 2 inexact", those that are 0 left out; on a second line what the first has no room for. */
-static void draw_skipped(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, unsigned lines,
-                         const struct side *side)
+/* "skipped: 3 covered, 2 inexact", those that are 0 left out. */
+static void put_skipped(struct lines *at, const struct side *side)
 {
     const struct seg_row *now = side->interval.now, *then = interval_start(&side->interval);
-    const unsigned start = column, last = row + lines;
     const char *before = "skipped: ";
-    char text[64], number[CELLS_NUMBER_STRLEN];
+    char number[CELLS_NUMBER_STRLEN];
 
-    for (int i = 0; i < SKIP_REASON_COUNT && row < last; i++) {
+    for (int i = 0; i < SKIP_REASON_COUNT; i++) {
         const uint64_t count = now->skipped[i] - then->skipped[i];
 
         if (count == 0)
             continue;
-        snprintf(text, sizeof text, "%s%s %s", before, cells_count(number, count), skip_reason_name((enum skip_reason)i));
-        if (column + canvas_columns(text) > end && column > start && row + 1 < last) {
-            row++;
-            column = start;
-        }
-        column = canvas_text(canvas, row, column, end, CANVAS_PLAIN, text);
-        before = ", ";
+        put_item(at, CANVAS_PLAIN, "%s%s %s", before, cells_count(number, count), skip_reason_name((enum skip_reason)i));
+        before = "";
     }
-    if (column == start)
-        canvas_text(canvas, row, column, end, CANVAS_DIM, "skipped: none");
+    if (*before != '\0')
+        put_item(at, CANVAS_DIM, "skipped: none");
 }
 
-static void draw_side(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, unsigned lines,
+/* The same for both sides, so that they can be compared. */
+struct plan {
+    unsigned count_lines, bars, skip_lines;
+};
+
+/* lines: of the whole detail. Where there are few the bars are what one can do without. */
+static struct plan make_plan(unsigned lines, unsigned count_lines)
+{
+    const unsigned least = lines < LINES_ABOVE + count_lines ? 1 : count_lines, above = LINES_ABOVE + least;
+    struct plan plan = { .count_lines = least, .skip_lines = lines > above ? lines - above : 0 };
+
+    if (plan.skip_lines < LINES_BARS)
+        return plan;
+    plan.bars = plan.skip_lines - (lines >= TALL ? 3 : 2);
+    if (plan.bars > BARS_MAX_LINES)
+        plan.bars = BARS_MAX_LINES;
+    plan.skip_lines = lines >= TALL ? 2 : 1;
+    return plan;
+}
+
+static void draw_side(const struct canvas *canvas, unsigned row, unsigned column, unsigned end, const struct plan *plan,
                       const struct side *side)
 {
-    const unsigned skip_lines = lines >= TALL ? 2 : 1;
-    unsigned bars = lines > LINES_AROUND + skip_lines ? lines - LINES_AROUND - skip_lines : 1;
+    struct lines at = lines_at(canvas, row + 1, column, end, plan->count_lines);
 
-    if (bars > BARS_MAX_LINES)
-        bars = BARS_MAX_LINES;
     canvas_text(canvas, row, column, end, CANVAS_BOLD, side->heading);
     if (!side->is_known)
         return;
-    draw_counts(canvas, row + 1, column, end, side);
-    draw_quantiles(canvas, row + 2, column, end, side);
-    draw_bars(canvas, row + 4, column, end, bars, side);
-    draw_skipped(canvas, row + 5 + bars, column, end, skip_lines, side);
+    put_counts(&at, side);
+    row += 1 + plan->count_lines;
+    draw_quantiles(canvas, row, column, end, side);
+    row += 2;
+    if (plan->bars > 0) {
+        draw_bars(canvas, row, column, end, plan->bars, side);
+        row += plan->bars + 1;
+    }
+    at = lines_at(canvas, row, column, end, plan->skip_lines);
+    if (plan->skip_lines > 0)
+        put_skipped(&at, side);
 }
 
 /* ---- both ---- */
@@ -204,10 +275,27 @@ static void measure_interval(struct side *side, struct interval_index *index, co
     }
 }
 
+static void draw_one(const struct canvas *canvas, unsigned row, unsigned lines, const struct side *side)
+{
+    const struct plan plan = make_plan(lines, count_lines(canvas, canvas->width, side));
+
+    draw_side(canvas, row, 0, canvas->width, &plan, side);
+}
+
+static void draw_both(const struct canvas *canvas, unsigned row, unsigned lines, const struct side *interval,
+                      const struct side *life)
+{
+    const unsigned middle = canvas->width / 2, columns = middle - 1;
+    const unsigned of_interval = count_lines(canvas, columns, interval), of_life = count_lines(canvas, columns, life);
+    const struct plan plan = make_plan(lines, of_interval > of_life ? of_interval : of_life);
+
+    draw_side(canvas, row, 0, columns, &plan, interval);
+    draw_side(canvas, row, middle + 1, canvas->width, &plan, life);
+}
+
 void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, const struct top_model *model)
 {
     const struct top_row *peer = top_model_selected(model);
-    const unsigned middle = canvas->width / 2;
     struct side life, interval;
     struct interval_index index;
 
@@ -217,11 +305,9 @@ void top_detail_draw(const struct canvas *canvas, unsigned row, unsigned lines, 
     measure_interval(&interval, &index, model, peer);
     draw_heading(canvas, row, peer);
     draw_now(canvas, row + 1, &life);
-    if (canvas->width < BOTH_WIDTH) {
-        draw_side(canvas, row + 2, 0, canvas->width, lines, model->shows_totals || !interval.is_known ? &life : &interval);
-    } else {
-        draw_side(canvas, row + 2, 0, middle - 1, lines, &interval);
-        draw_side(canvas, row + 2, middle + 1, canvas->width, lines, &life);
-    }
+    if (canvas->width < BOTH_WIDTH)
+        draw_one(canvas, row + 2, lines, model->shows_totals || !interval.is_known ? &life : &interval);
+    else
+        draw_both(canvas, row + 2, lines, &interval, &life);
     interval_index_free(&index);
 }

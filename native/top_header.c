@@ -74,21 +74,38 @@ static uint64_t lost_by(const struct seg_instance *instance)
     return instance->dropped_kernel + instance->dropped_interface;
 }
 
-static bool is_in_trouble(const struct seg_instance *instance)
+/* A capture file that was read to its end: what its `error` says is how much that was. */
+static bool is_at_its_end(const struct seg_instance *instance)
 {
-    return instance->state != SEG_CAPTURING || instance->error[0] != '\0' || instance->warning[0] != '\0'
-           || lost_by(instance) > 0;
+    return instance->state == SEG_STOPPED;
 }
 
-/* The same instance in the earlier copy; NULL: it was not there. */
+static bool has_error(const struct seg_instance *instance)
+{
+    return !is_at_its_end(instance) && (instance->state != SEG_CAPTURING || instance->error[0] != '\0');
+}
+
+static bool is_in_trouble(const struct seg_instance *instance)
+{
+    return has_error(instance) || instance->warning[0] != '\0' || lost_by(instance) > 0;
+}
+
+/* Nothing that is counted goes back: a file that was replaced, or a capture that was opened anew, is counted from 0. */
+static bool begins_anew(const struct seg_instance *then, const struct seg_instance *now)
+{
+    return now->received < then->received || now->tcp < then->tcp || now->flows < then->flows;
+}
+
+/* The same instance in the earlier copy; NULL: it was not there, or its counters began anew since. */
 static const struct seg_instance *instance_then(const struct top_status *status, uint32_t n)
 {
-    const struct segment_copy *then = status->earlier;
+    const struct segment_copy *earlier = status->earlier;
+    const struct seg_instance *now = &status->later->instances[n], *then;
 
-    if (then == NULL || n >= then->snapshot.instance_count
-        || then->instances[n].fingerprint != status->later->instances[n].fingerprint)
+    if (earlier == NULL || n >= earlier->snapshot.instance_count)
         return NULL;
-    return &then->instances[n];
+    then = &earlier->instances[n];
+    return then->fingerprint != now->fingerprint || begins_anew(then, now) ? NULL : then;
 }
 
 static void print_packets(char *out, size_t size, const struct top_status *status, uint32_t n)
@@ -108,9 +125,29 @@ struct piece {
     char text[96];
 };
 
-#define PIECES 4
+enum pieces { PIECE_NAME, PIECE_STATE, PIECE_WINDOW, PIECE_LEFT, PIECE_PACKETS, PIECE_LOST, PIECE_WINDOWS, PIECES };
 
-/* "eth0", " degraded", " 12.0 packets/s", " lost 3" */
+/* Between two windows the kernel lets nothing pass: that no packet comes says nothing of the interface. */
+static void describe_windows(struct piece pieces[static PIECES], const struct top_status *status, uint32_t n)
+{
+    const struct seg_instance *instance = &status->later->instances[n];
+    const bool is_closed = instance->sampling == SEG_SAMPLING_CLOSED;
+
+    if (instance->sampling == SEG_SAMPLING_NONE)
+        return;
+    snprintf(pieces[PIECE_WINDOWS].text, sizeof pieces->text, " (%" PRIu64 " s in windows, %" PRIu64 " s between)",
+             instance->sample_open_s, instance->sample_closed_s);
+    if (instance->state != SEG_CAPTURING || !top_header_is_live(status))
+        return;
+    snprintf(pieces[PIECE_WINDOW].text, sizeof pieces->text, is_closed ? " between windows" : " in a window");
+    snprintf(pieces[PIECE_LEFT].text, sizeof pieces->text, ", %" PRIu64 " s left",
+             segment_sampling_left_s(instance, status->later->snapshot.boottime_ns + status->age_ns));
+    pieces[PIECE_WINDOW].style = is_closed ? CANVAS_BOLD : CANVAS_PLAIN;
+    if (is_closed)
+        pieces[PIECE_PACKETS].text[0] = '\0';
+}
+
+/* "eth0", " degraded", " in a window, 7 s left", " 12.0 packets/s", " lost 3", " (10 s in windows, 20 s between)" */
 static void describe_instance(struct piece pieces[static PIECES], const struct top_status *status, uint32_t n)
 {
     const struct seg_instance *instance = &status->later->instances[n];
@@ -118,53 +155,88 @@ static void describe_instance(struct piece pieces[static PIECES], const struct t
     char number[CELLS_NUMBER_STRLEN];
 
     memset(pieces, 0, PIECES * sizeof *pieces);
-    snprintf(pieces[0].text, sizeof pieces[0].text, "%s", instance->interface);
+    snprintf(pieces[PIECE_NAME].text, sizeof pieces->text, "%s", instance->interface);
     if (instance->state != SEG_CAPTURING) {
-        pieces[1].style = style_of(state);
-        snprintf(pieces[1].text, sizeof pieces[1].text, " %s", state);
+        pieces[PIECE_STATE].style = is_at_its_end(instance) ? CANVAS_PLAIN : style_of(state);
+        snprintf(pieces[PIECE_STATE].text, sizeof pieces->text, " %s", state);
     }
-    print_packets(pieces[2].text, sizeof pieces[2].text, status, n);
+    print_packets(pieces[PIECE_PACKETS].text, sizeof pieces->text, status, n);
     if (lost_by(instance) > 0) {
-        pieces[3].style = CANVAS_WARNING;
-        snprintf(pieces[3].text, sizeof pieces[3].text, " lost %s", cells_count(number, lost_by(instance)));
+        pieces[PIECE_LOST].style = CANVAS_WARNING;
+        snprintf(pieces[PIECE_LOST].text, sizeof pieces->text, " lost %s", cells_count(number, lost_by(instance)));
     }
+    describe_windows(pieces, status, n);
 }
 
-/* False: there is no room for it. */
-static bool put_instance(const struct canvas *canvas, const struct top_status *status, uint32_t n, unsigned *column, unsigned end)
+/* count: of its pieces. */
+static unsigned width_of(const struct piece pieces[static PIECES], size_t count)
+{
+    unsigned width = 0;
+
+    for (size_t i = 0; i < count; i++)
+        width += canvas_columns(pieces[i].text);
+    return width;
+}
+
+/* Whether there is room for so many pieces of each instance. */
+static bool is_room_for(const struct canvas *canvas, const struct top_status *status, size_t count)
 {
     struct piece pieces[PIECES];
-    unsigned width = *column > 0 ? TOP_GAP : 0;
+    unsigned width = 0;
+
+    for (uint32_t n = 0; n < status->later->snapshot.instance_count; n++) {
+        describe_instance(pieces, status, n);
+        width += (n > 0 ? TOP_GAP : 0) + width_of(pieces, count);
+    }
+    return width <= canvas->width;
+}
+
+/* Where the instances stand. */
+struct place {
+    unsigned column, end;
+    size_t pieces; /* of each */
+};
+
+/* False: there is no room for it. The first is there anyway, without the pieces that would be cut. */
+static bool put_instance(const struct canvas *canvas, const struct top_status *status, uint32_t n, struct place *place)
+{
+    const unsigned gap = place->column > 0 ? TOP_GAP : 0;
+    struct piece pieces[PIECES];
 
     describe_instance(pieces, status, n);
-    for (size_t i = 0; i < PIECES; i++)
-        width += canvas_columns(pieces[i].text);
-    if (*column > 0 && *column + width > end)
+    if (place->column > 0 && place->column + gap + width_of(pieces, place->pieces) > place->end)
         return false;
-    *column += *column > 0 ? TOP_GAP : 0;
-    for (size_t i = 0; i < PIECES; i++)
-        *column = canvas_text(canvas, 1, *column, end, pieces[i].style, pieces[i].text);
+    place->column += gap;
+    for (size_t i = 0; i < place->pieces; i++)
+        if (i == PIECE_NAME || place->column + canvas_columns(pieces[i].text) <= place->end)
+            place->column = canvas_text(canvas, 1, place->column, place->end, pieces[i].style, pieces[i].text);
     return true;
 }
 
-#define MORE_WIDTH 10 /* "  +63 more" */
+/* Of "  +7 more", or "  +63 more". */
+static unsigned more_width(uint32_t count)
+{
+    return count > 10 ? 10 : 9;
+}
 
 /* Those in trouble come first: there may be no room for all. */
 static void put_instances(const struct canvas *canvas, const struct top_status *status)
 {
     const uint32_t count = status->later->snapshot.instance_count;
-    const unsigned end = count > 1 && canvas->width > MORE_WIDTH ? canvas->width - MORE_WIDTH : canvas->width;
-    unsigned column = 0, put = 0;
+    struct place place = { .end = canvas->width, .pieces = is_room_for(canvas, status, PIECES) ? PIECES : PIECE_WINDOWS };
+    unsigned put = 0;
     bool fits = true;
 
+    if (count > 1 && canvas->width > more_width(count) && !is_room_for(canvas, status, place.pieces))
+        place.end -= more_width(count);
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t n = 0; n < count && fits; n++)
             if (is_in_trouble(&status->later->instances[n]) == (pass == 0)) {
-                fits = put_instance(canvas, status, n, &column, end);
+                fits = put_instance(canvas, status, n, &place);
                 put += fits;
             }
     if (put < count)
-        canvas_print(canvas, 1, column, canvas->width, CANVAS_PLAIN, "  +%u more", count - put);
+        canvas_print(canvas, 1, place.column, canvas->width, CANVAS_PLAIN, "  +%u more", count - put);
 }
 
 /* ---- what is wrong ---- */
@@ -187,19 +259,57 @@ static void print_problem_of_helper(FILE *out, const struct top_status *status)
         fprintf(out, "%s\n", snapshot->error);
 }
 
+/* "1 packet turned away by max_flows, 12 flows summed up by max_peers", of which there is what is above 0. */
+static void print_bounds(FILE *out, const struct seg_instance *instance)
+{
+    const struct {
+        uint64_t count;
+        const char *what, *how;
+    } bounds[] = { { instance->refused_flows, "packet", "turned away by max_flows" },
+                   { instance->refused_peers, "flow", "summed up by max_peers" } };
+    const char *before = instance->interface, *between = ": ";
+
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        if (bounds[i].count == 0)
+            continue;
+        fprintf(out, "%s%s%" PRIu64 " %s%s %s", before, between, bounds[i].count, bounds[i].what, bounds[i].count == 1 ? "" : "s",
+                bounds[i].how);
+        before = "";
+        between = ", ";
+    }
+    if (*between == ',')
+        fputc('\n', out);
+}
+
 static void print_problems_of_instance(FILE *out, const struct seg_instance *instance, const char *said)
 {
-    if (instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
+    if (has_error(instance) && instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
         fprintf(out, "%s: %s\n", instance->interface, instance->error);
     if (instance->warning[0] != '\0' && strstr(said, instance->warning) == NULL)
         fprintf(out, "%s: %s\n", instance->interface, instance->warning);
-    if (instance->refused_flows > 0 || instance->refused_peers > 0)
-        fprintf(out, "%s: %" PRIu64 " packets turned away by max_flows, %" PRIu64 " flows summed up by max_peers\n",
-                instance->interface, instance->refused_flows, instance->refused_peers);
+    print_bounds(out, instance);
+}
+
+static void print_problems(FILE *out, const struct top_status *status)
+{
+    print_problem_of_helper(out, status);
+    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
+        print_problems_of_instance(out, &status->later->instances[n], status->later->snapshot.error);
+}
+
+/* What there is nothing to mend about. */
+static void print_notes(FILE *out, const struct top_status *status)
+{
+    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++) {
+        const struct seg_instance *instance = &status->later->instances[n];
+
+        if (is_at_its_end(instance) && instance->error[0] != '\0')
+            fprintf(out, "%s: %s\n", instance->interface, instance->error);
+    }
 }
 
 /* A line for each; NULL: out of memory. The caller's. */
-static char *describe_problems(const struct top_status *status)
+static char *describe(void (*print)(FILE *out, const struct top_status *status), const struct top_status *status)
 {
     char *text = NULL;
     size_t size;
@@ -207,14 +317,14 @@ static char *describe_problems(const struct top_status *status)
 
     if (out == NULL)
         return NULL;
-    print_problem_of_helper(out, status);
-    for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
-        print_problems_of_instance(out, &status->later->instances[n], status->later->snapshot.error);
+    print(out, status);
     if (fclose(out) == 0)
         return text;
     free(text);
     return NULL;
 }
+
+/* ---- lines ---- */
 
 /* The bytes of the line that fit, cut behind a word where there is one. */
 static size_t wrapped_length(const char *text, unsigned width)
@@ -229,8 +339,7 @@ static size_t wrapped_length(const char *text, unsigned width)
     return cut > 0 ? cut : width;
 }
 
-/* Returns the row behind it. What there is no room for is said to be there. */
-static unsigned put_wrapped(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style, const char *text)
+unsigned top_view_wrap(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style, const char *text)
 {
     while (*text != '\0' && row < end) {
         const size_t length = wrapped_length(text, canvas->width);
@@ -244,21 +353,33 @@ static unsigned put_wrapped(const struct canvas *canvas, unsigned row, unsigned 
     return row;
 }
 
+static unsigned put_texts(const struct canvas *canvas, unsigned row, unsigned end, enum canvas_style style,
+                          void (*print)(FILE *out, const struct top_status *status), const struct top_status *status)
+{
+    char *texts = describe(print, status);
+
+    if (texts != NULL)
+        row = top_view_wrap(canvas, row, end, style, texts);
+    free(texts);
+    return row;
+}
+
+#define NOTE_LINES 2 /* beside rows: they stay for as long as the helper runs */
+
 unsigned top_header_draw(const struct canvas *canvas, const struct top_model *model, const struct top_status *status)
 {
     const enum canvas_style style = style_of(state_of(status)) == CANVAS_BAD ? CANVAS_BAD : CANVAS_WARNING;
-    unsigned row = 1, most = 1 + canvas->height / 6;
-    char *problems = describe_problems(status);
+    const bool has_rows = model->all.count > 0;
+    unsigned row = 1, end;
 
     put_helper(canvas, status);
     if (status->later != NULL && status->later->snapshot.instance_count > 0) {
         put_instances(canvas, status);
         row++;
     }
-    if (model->all.count == 0)
-        most = canvas->height;
-    if (problems != NULL)
-        row = put_wrapped(canvas, row, row + most < canvas->height ? row + most : canvas->height, style, problems);
-    free(problems);
-    return row;
+    end = has_rows && row + 1 + canvas->height / 6 < canvas->height ? row + 1 + canvas->height / 6 : canvas->height;
+    row = put_texts(canvas, row, end, style, print_problems, status);
+    if (has_rows && row + NOTE_LINES < end)
+        end = row + NOTE_LINES;
+    return put_texts(canvas, row, end, CANVAS_DIM, print_notes, status);
 }

@@ -1,20 +1,24 @@
-/* top_help.c: the keys and the columns, in place of all else. */
+/* top_help.c: the keys and the columns, in place of all else; a window that is too low for them shows a part. */
 #include "top_view_private.h"
 
-#define KEYS_WIDTH 50 /* of the keys; the columns stand right of them where there is room, else below */
+#define KEY_WIDTH 15
+#define KEYS_WIDTH 44 /* of the keys; the columns stand right of them where there is room, else below */
 #define COLUMNS_WIDTH 30
+#define ABOVE_LINES 2 /* the title */
 
+/* Each fits into a window of 40 columns. */
 static const struct {
     const char *key, *what;
 } keys[] = {
-    { "Up Down PgUp PgDn", "select a peer" },
-    { "Home End", "select the first, the last" },
+    { "Up Down", "select a peer" },
+    { "PgUp PgDn", "select, a page further" },
+    { "Home End", "select the first, last" },
     { "Enter", "all of the selected peer" },
     { "< > Left Right", "sort by the next column" },
     { "r", "reverse the order" },
-    { "/", "show only what contains a text" },
-    { "Esc", "leave that, then the selection" },
-    { "t", "since birth, or the interval" },
+    { "/", "filter: what has a text" },
+    { "Esc", "one step back" },
+    { "t", "since birth, or interval" },
     { "i", "hide what is idle" },
     { "p Space", "pause" },
     { "h ?", "this help" },
@@ -22,41 +26,68 @@ static const struct {
 };
 
 #define KEYS (sizeof keys / sizeof keys[0])
-#define KEY_WIDTH 18
 
-static void draw_keys(const struct canvas *canvas, unsigned row)
+/* The window upon the help. */
+struct help {
+    const struct canvas *canvas;
+    unsigned first, lines; /* of the help: the uppermost, and how many there is room for */
+};
+
+/* Returns the column behind it, also of a line that is not in the window. */
+static unsigned put(const struct help *help, unsigned line, unsigned column, enum canvas_style style, const char *text)
+{
+    if (line < help->first || line - help->first >= help->lines)
+        return column + canvas_columns(text);
+    return canvas_text(help->canvas, line - help->first, column, help->canvas->width, style, text);
+}
+
+static void put_keys(const struct help *help, unsigned line)
 {
     for (size_t i = 0; i < KEYS; i++) {
-        canvas_text(canvas, row + (unsigned)i, 1, KEY_WIDTH, CANVAS_BOLD, keys[i].key);
-        canvas_text(canvas, row + (unsigned)i, 1 + KEY_WIDTH, canvas->width, CANVAS_PLAIN, keys[i].what);
+        (void)put(help, line + (unsigned)i, 1, CANVAS_BOLD, keys[i].key);
+        (void)put(help, line + (unsigned)i, 1 + KEY_WIDTH, CANVAS_PLAIN, keys[i].what);
     }
 }
 
 /* Each with the key that sorts by it. */
-static void draw_columns(const struct canvas *canvas, unsigned row, unsigned column)
+static void put_columns(const struct help *help, unsigned line, unsigned column)
 {
-    canvas_text(canvas, row, column, canvas->width, CANVAS_BOLD, "sort by (again: reverse)");
+    (void)put(help, line, column, CANVAS_BOLD, "sort by (again: reverse)");
     for (unsigned i = 0; i < TOP_COLUMNS; i++) {
         const struct top_column_form *form = &top_columns[i];
-        unsigned at = canvas_print(canvas, row + 1 + i, column, canvas->width, CANVAS_BOLD, "%c  ",
-                                   form->key == '\0' ? ' ' : form->key);
+        const char key[] = { form->key == '\0' ? ' ' : form->key, '\0' };
 
-        at = canvas_print(canvas, row + 1 + i, at, canvas->width, CANVAS_PLAIN, "%-9s ", form->title);
-        canvas_text(canvas, row + 1 + i, at, canvas->width, CANVAS_PLAIN, form->what);
+        line++;
+        (void)put(help, line, column, CANVAS_BOLD, key);
+        (void)put(help, line, column + 3, CANVAS_PLAIN, form->title);
+        (void)put(help, line, column + 3 + 10, CANVAS_PLAIN, form->what);
     }
 }
 
-void top_help_draw(const struct canvas *canvas)
+static void put_foot(const struct help *help, bool is_whole)
+{
+    const unsigned row = help->canvas->height - 1;
+
+    canvas_fill(help->canvas, row, CANVAS_PLAIN);
+    canvas_text(help->canvas, row, 1, help->canvas->width, CANVAS_DIM,
+                is_whole ? "any key goes back" : "Up Down: more, any other key: back");
+}
+
+void top_help_draw(const struct canvas *canvas, struct top_model *model)
 {
     const bool is_wide = canvas->width >= KEYS_WIDTH + COLUMNS_WIDTH;
-    const unsigned below = is_wide ? 2 : 3 + (unsigned)KEYS;
+    const unsigned columns_at = is_wide ? ABOVE_LINES : ABOVE_LINES + (unsigned)KEYS + 1;
+    const unsigned all = columns_at + 1 + TOP_COLUMNS;
+    struct help help = { .canvas = canvas, .lines = canvas->height > ABOVE_LINES ? canvas->height - 1 : canvas->height };
 
-    canvas_text(canvas, 0, 1, canvas->width, CANVAS_BOLD,
-                "go-metro top: round trips of TCP, as the running helper measures them");
-    draw_keys(canvas, 2);
-    draw_columns(canvas, below, is_wide ? KEYS_WIDTH : 1);
-    if (canvas->height > 2) {
-        canvas_fill(canvas, canvas->height - 1, CANVAS_PLAIN);
-        canvas_text(canvas, canvas->height - 1, 1, canvas->width, CANVAS_DIM, "any key goes back");
-    }
+    model->help_page = help.lines;
+    model->help_most = all > help.lines ? all - help.lines : 0;
+    if (model->help_first > model->help_most)
+        model->help_first = model->help_most;
+    help.first = model->help_first;
+    (void)put(&help, 0, 1, CANVAS_BOLD, "go-metro top: what the helper measures");
+    put_keys(&help, ABOVE_LINES);
+    put_columns(&help, columns_at, is_wide ? KEYS_WIDTH : 1);
+    if (help.lines < canvas->height)
+        put_foot(&help, model->help_most == 0);
 }

@@ -73,6 +73,7 @@ static enum top_outcome quit(struct top_model *model)
 static enum top_outcome help(struct top_model *model)
 {
     model->shows_help = true;
+    model->help_first = 0;
     return TOP_GO_ON;
 }
 
@@ -205,10 +206,40 @@ static const struct {
     { TOP_KEY_OTHER, do_nothing },
 };
 
+/* ---- the help ---- */
+
+/* False: the key does not move it, and there may be nothing to move. */
+static bool move_help(struct top_model *model, int key)
+{
+    const unsigned page = model->help_page > 1 ? model->help_page - 1 : 1, most = model->help_most, first = model->help_first;
+    const struct {
+        int key;
+        unsigned first;
+    } moves[] = {
+        { TOP_KEY_UP, first > 0 ? first - 1 : 0 },
+        { 'k', first > 0 ? first - 1 : 0 },
+        { TOP_KEY_DOWN, first + 1 },
+        { 'j', first + 1 },
+        { TOP_KEY_PAGE_UP, first > page ? first - page : 0 },
+        { TOP_KEY_PAGE_DOWN, first + page },
+        { TOP_KEY_HOME, 0 },
+        { TOP_KEY_END, most },
+    };
+
+    if (most == 0)
+        return false;
+    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
+        if (moves[i].key == key) {
+            model->help_first = moves[i].first < most ? moves[i].first : most;
+            return true;
+        }
+    return false;
+}
+
 enum top_outcome top_keys_press(struct top_model *model, int key)
 {
-    if (model->shows_help) { /* any key ends it; q does not mean the whole */
-        model->shows_help = key == TOP_KEY_OTHER;
+    if (model->shows_help) { /* any key that does not move it ends it; q does not mean the whole */
+        model->shows_help = move_help(model, key) || key == TOP_KEY_OTHER;
         return TOP_GO_ON;
     }
     if (model->is_typing && type(model, key))

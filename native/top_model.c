@@ -177,7 +177,8 @@ int top_model_again(struct top_model *model)
 {
     if (model->later == NULL)
         return 0;
-    if (top_rows_make(&model->all, model->shows_totals ? NULL : model->earlier, model->later) < 0 || reserve_shown(model) < 0) {
+    if (top_rows_make(&model->all, model->earlier, model->later, model->shows_totals ? TOP_SPAN_LIFE : TOP_SPAN_BETWEEN) < 0
+        || reserve_shown(model) < 0) {
         top_model_forget(model);
         return -1;
     }

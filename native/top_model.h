@@ -30,6 +30,9 @@ struct top_model {
     bool shows_detail, shows_help, is_paused;
     bool is_typing; /* the filter */
     char filter[TOP_FILTER_MAX];
+    unsigned help_first; /* the uppermost line of the help on the screen */
+    unsigned help_most;  /* which that may be at the most; 0: all of it is on the screen */
+    unsigned help_page;  /* lines of it that there is room for */
 
     const struct segment_copy *earlier, *later;
     struct top_rows all;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+
 #define NS_PER_S 1e9
 
 void top_rows_clear(struct top_rows *rows)
@@ -76,7 +78,6 @@ static void count(struct top_row *out, double seconds)
 {
     const struct seg_row *now = out->interval.now, *then = interval_start(&out->interval);
 
-    out->is_idle = !has_news(now, then);
     out->values[TOP_FLOWS] = (double)(now->flows - then->flows);
     out->values[TOP_SAMPLES] = (double)(now->samples - then->samples);
     out->values[TOP_RETRANSMITS] = (double)(now->retransmits - then->retransmits);
@@ -99,24 +100,44 @@ static void measure(struct top_row *out)
         out->values[measures[i].to] = ms[measures[i].from];
 }
 
+/* How long its numbers were counted, in s. A file is read in no time of its own: the time since then is none of its round trips'.
+ */
+static double span_s(const struct top_row *row, const struct segment_copy *copy, double interval_s)
+{
+    if (interval_s > 0)
+        return interval_s;
+    return strcmp(row->instance->interface, CONFIG_FILE_INTERFACE) == 0 ? TOP_NONE : top_row_life_s(row, copy);
+}
+
+static void forget_start(struct interval *interval)
+{
+    interval->then = NULL;
+    interval->then_buckets = (struct buckets){ 0 };
+}
+
+/* Whether it is idle is of now, whatever is shown. */
 static void make_row(struct top_row *out, const struct segment_copy *copy, double interval_s)
 {
     out->instance = &copy->instances[out->interval.now->instance];
+    out->is_idle = !has_news(out->interval.now, interval_start(&out->interval));
     name(out, out->interval.now);
-    count(out, interval_s > 0 ? interval_s : top_row_life_s(out, copy));
+    if (interval_s <= 0)
+        forget_start(&out->interval);
+    count(out, span_s(out, copy, interval_s));
     measure(out);
 }
 
-int top_rows_make(struct top_rows *rows, const struct segment_copy *earlier, const struct segment_copy *later)
+int top_rows_make(struct top_rows *rows, const struct segment_copy *earlier, const struct segment_copy *later, enum top_span span)
 {
     const uint32_t total = later->snapshot.row_count;
+    const double between_s = top_seconds_between(earlier, later);
     int rc = 0;
 
     top_rows_clear(rows);
     if (reserve(rows, total) < 0)
         return -1;
-    rows->interval_s = top_seconds_between(earlier, later);
-    interval_index_init(&rows->index, rows->interval_s > 0 ? earlier : NULL, later);
+    rows->interval_s = span == TOP_SPAN_LIFE ? 0 : between_s;
+    interval_index_init(&rows->index, between_s > 0 ? earlier : NULL, later);
     for (uint32_t n = 0; n < total && rc == 0; n++) {
         rc = interval_find(&rows->index, later, n, &rows->rows[n].interval);
         if (rc == 0)

@@ -14,7 +14,7 @@
 enum top_value {
     TOP_FLOWS, /* that were opened */
     TOP_SAMPLES,
-    TOP_RATE, /* samples a second */
+    TOP_RATE, /* samples a second; not of a file's whole life */
     TOP_RETRANSMITS,
     TOP_LAST, /* from here on ms, as interval.h has them */
     TOP_AVG,
@@ -35,7 +35,7 @@ struct top_row {
     const struct seg_instance *instance;
     char src[ADDRESS_STRLEN];  /* "": of several addresses, or the row `other` */
     char dst[TOP_PEER_STRLEN]; /* PEER, PEER:PORT or [PEER]:PORT */
-    bool is_idle;              /* nothing was counted in the interval */
+    bool is_idle;              /* nothing was counted between the copies, whichever span is shown */
     double values[TOP_VALUES];
 };
 
@@ -46,9 +46,16 @@ struct top_rows {
     double interval_s;           /* between the copies; 0: each row's whole life is its interval */
 };
 
+/* Of what the numbers are. */
+enum top_span {
+    TOP_SPAN_BETWEEN, /* of what was counted between the copies; where there is one only, as the other */
+    TOP_SPAN_LIFE     /* of each row's whole life */
+};
+
 /* earlier: NULL, or a copy of before; of another helper process it counts as none. 0; -1: out of memory, and there are no
  * rows. */
-int top_rows_make(struct top_rows *rows, const struct segment_copy *earlier, const struct segment_copy *later);
+int top_rows_make(struct top_rows *rows, const struct segment_copy *earlier, const struct segment_copy *later,
+                  enum top_span span);
 /* None. */
 void top_rows_clear(struct top_rows *rows);
 void top_rows_free(struct top_rows *rows);

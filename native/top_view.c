@@ -18,7 +18,7 @@ static unsigned put_which(const struct canvas *canvas, unsigned row, const struc
 
     if (last > model->shown_count)
         last = model->shown_count;
-    if (model->first == 0 && last == model->shown_count)
+    if (model->lines == 0 || (model->first == 0 && last == model->shown_count))
         return canvas_print(canvas, row, 0, canvas->width, CANVAS_BOLD, "%zu peer%s", model->shown_count,
                             model->shown_count == 1 ? "" : "s");
     return canvas_print(canvas, row, 0, canvas->width, CANVAS_BOLD, "%zu-%zu of %zu peers", model->first + 1, last,
@@ -173,9 +173,13 @@ static enum canvas_style style_of_row(const struct top_model *model, const struc
 
 static const char *why_empty(const struct top_model *model)
 {
-    if (model->all.count > 0)
-        return "No peer is shown with this filter; Esc clears it.";
-    return model->later != NULL ? "No peer has been measured yet." : "";
+    if (model->all.count == 0)
+        return model->later != NULL ? "No peer has been measured yet." : "";
+    if (model->filter[0] == '\0')
+        return "No peer but idle ones, which are hidden; i shows them.";
+    if (model->hides_idle)
+        return "No peer that is not idle is shown with this filter; Esc clears it, then i shows idle ones.";
+    return "No peer is shown with this filter; Esc clears it.";
 }
 
 static void draw_table(const struct canvas *canvas, unsigned row, unsigned lines, struct top_model *model,
@@ -191,7 +195,7 @@ static void draw_table(const struct canvas *canvas, unsigned row, unsigned lines
         scale = &scale_of_all;
     draw_listing(canvas, row, model);
     if (model->shown_count == 0) {
-        canvas_text(canvas, row + ABOVE_ROWS, 0, canvas->width, CANVAS_PLAIN, why_empty(model));
+        (void)top_view_wrap(canvas, row + ABOVE_ROWS, canvas->height, CANVAS_PLAIN, why_empty(model));
         return;
     }
     top_layout_make(&layout, model->shown, model->shown_count, model->sort, canvas->width);
@@ -267,7 +271,7 @@ void top_view_draw(const struct canvas *canvas, struct top_model *model, const s
     unsigned row, detail;
 
     if (model->shows_help) {
-        top_help_draw(canvas);
+        top_help_draw(canvas, model);
         return;
     }
     row = top_header_draw(&above_keys, model, status);

@@ -20,7 +20,7 @@ from stage import PROGRAM, SEGMENT, USER, Stage
 from terminal import OnTerminal
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "python"))
-from segment_builder import FAILED, STOPPED, Instance, Row, Segment  # noqa: E402
+from segment_builder import CLOSED, FAILED, OPEN, STOPPED, Instance, Row, Segment  # noqa: E402
 
 TOP = [BUILD / "go-metro", "top"]
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -382,6 +382,88 @@ def test_help(folder):
             assert "filter" in text or "contains a text" in text and "JITTER" in text
             screen.press("q")
             screen.wait_for("1 peer")
+
+
+def test_help_in_a_low_window(folder):
+    Publisher(folder / "s", "alpha")
+    with top_on(folder / "s", width=40, height=10) as screen:
+        screen.wait_for("1 peer")
+        screen.press("?")
+        seen = screen.wait_for("any other key: back")
+        for _ in range(4):
+            screen.press("PPage" if "HISTOGRAM" in seen else "NPage")
+            time.sleep(0.2)
+            seen += screen.text()
+        assert "sort by (again: reverse)" in seen and "q ^C" in seen and "h ?" in seen
+        screen.press("End")
+        screen.wait_for(lambda text: "HISTOGRAM log scale" in text and "go-metro top" not in text)
+        screen.press("Home")
+        screen.wait_for("go-metro top")
+        screen.press("q")
+        screen.wait_for("1 peer")
+
+
+def test_idle_ones_are_hidden_in_totals(folder):
+    publisher = Publisher(folder / "s", "alpha", "beta", "gamma")
+    with top_on(folder / "s") as screen:
+        screen.wait_for("3 peers")
+        publisher.publish(row1=5.0)
+        screen.wait_for("3 peers, last ")
+        screen.press("t", "i")
+        assert peers_of(screen.wait_for("1 peer, since birth")) == ["beta"]
+        publisher.publish()
+        text = screen.wait_for("0 peers")
+        assert "i shows them." in text and "filter;" not in text
+        screen.press("i")
+        assert len(peers_of(screen.wait_for("3 peers, since birth"))) == 3
+
+
+# --- instances ---
+
+def test_windows(folder):
+    """As long as there is a pause nothing comes, and that is said."""
+    eth0 = Instance(sampling=OPEN, sample_s=(30, 45), turn_in_s=9.0, received=1000)
+    publisher = Publisher(folder / "s", "alpha", instances=[eth0])
+    with top_on(folder / "s") as screen:
+        screen.wait_for(lambda text: re.search(r"^eth0 in a window, [89] s left 1000 packets \(30 s in windows, 45 s between\)$", text,
+                                               re.MULTILINE))
+        eth0.sampling = CLOSED
+        publisher.publish()
+        screen.wait_for(lambda text: re.search(r"^eth0 between windows, [89] s left \(30 s", text, re.MULTILINE))
+        screen.wait_for("eth0 between windows, 6 s left (30 s", what="it is counted down")
+        screen.resize(40, 10)
+        screen.wait_for(lambda text: re.search(r"^eth0 between windows, \d s left$", text, re.MULTILINE))
+
+
+def test_counters_that_begin_anew_have_no_rate(folder):
+    eth0 = Instance(received=100000)
+    publisher = Publisher(folder / "s", "alpha", instances=[eth0])
+    with top_on(folder / "s") as screen:
+        screen.wait_for("eth0 100000 packets")
+        eth0.counters["received"] = 10
+        publisher.publish()
+        screen.wait_for(lambda text: re.search(r"^eth0 10 packets$", text, re.MULTILINE))
+        eth0.counters["received"] = 20
+        publisher.publish()
+        screen.wait_for(lambda text: re.search(r"^eth0 \d+\.\d packets/s$", text, re.MULTILINE))
+
+
+def test_a_file_that_was_read_is_no_trouble(folder):
+    end = "/var/tmp/a.pcap: read to its end: 5000 packets of 2026-01-01 00:00:00 to 2026-01-01 00:01:00 UTC"
+    instances = [Instance(interface="file", state=STOPPED, error=end, received=5000),
+                 Instance(fingerprint=1, interface="eth1", warning="db.example does not resolve; correct it")]
+    publisher = Publisher(folder / "s", "alpha", instances=instances)
+    publisher.segment.rows[0].add(2.0, 2.0)
+    with top_on(folder / "s", width=200) as screen:
+        screen.wait_for("go-metro capturing")
+        publisher.publish()
+        lines = screen.wait_for("1 peer, last ").splitlines()
+        assert lines[1].startswith("eth1 ") and "  file stopped " in lines[1]
+        assert lines[2:4] == ["eth1: db.example does not resolve; correct it", "file: " + end]
+        assert not re.search(r"\033\[[0-9;]*31m[^\033]*stopped", screen.styled())
+        screen.press("t")
+        row = next(line for line in screen.wait_for("since birth").splitlines() if line.startswith("file   "))
+        assert row.split()[4:6] == ["3", "-"], "no rate since it was read"
 
 
 # --- what is wrong ---

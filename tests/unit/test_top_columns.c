@@ -18,7 +18,7 @@ static int begin(void **state)
     (void)state;
     top_scene_init(&scene, 3);
     top_scene_measure(&scene, 0, 2 * TOP_MS, 30);
-    if (top_rows_make(&rows, NULL, &scene.copy) < 0)
+    if (top_rows_make(&rows, NULL, &scene.copy, TOP_SPAN_BETWEEN) < 0)
         return -1;
     for (size_t i = 0; i < 3; i++)
         shown[i] = &rows.rows[i];
@@ -97,6 +97,26 @@ static void numbers(void **state)
         assert_true(strlen(top_column_number(text, (enum top_column)i, shown[1])) <= top_columns[i].width);
 }
 
+/* A number whose last digit is cut off is another number. */
+static void each_number_is_whole(void **state)
+{
+    static const double values[] = { 0, 9.994, 99.94, 999.94, 9999999, 99949999, 1e18, 1.8446744073709552e19 };
+    const double longest_ms = (double)SEG_RTT_MAX_NS / 1e6;
+    char text[CELLS_NUMBER_STRLEN];
+
+    (void)state;
+    for (size_t column = TOP_COLUMN_FLOWS; column < TOP_COLUMN_HISTOGRAM; column++)
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+            const bool is_longer = top_columns[column].kind == TOP_KIND_TIME && values[i] > longest_ms;
+
+            shown[0]->values[top_columns[column].value] = is_longer ? longest_ms : values[i];
+            assert_true(strlen(top_column_number(text, (enum top_column)column, shown[0])) <= top_columns[column].width);
+        }
+    assert_string_equal(cells_count(text, 9999999), "9999999"); /* the greatest in full */
+    shown[0]->values[TOP_RETRANSMITS] = 1234567;
+    assert_string_equal(top_column_number(text, TOP_COLUMN_RETX, shown[0]), "1234567");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -106,6 +126,7 @@ int main(void)
         TEST(it_never_is_wider_than_the_screen),
         TEST(a_wide_screen_has_them_all),
         TEST(numbers),
+        TEST(each_number_is_whole),
     };
 
     return cmocka_run_group_tests_name("top_columns", tests, NULL, NULL);

@@ -263,6 +263,39 @@ static void totals(void **state)
     assert_string_equal(peer(0), "peer9");
 }
 
+/* Its rows have no rate: they come last, whichever way. */
+static void a_file_in_totals(void **state)
+{
+    (void)state;
+    strcpy(after.instances[1].interface, "file");
+    model.shows_totals = true;
+    for (int reversed = 0; reversed < 2; reversed++) {
+        model.is_reversed = reversed != 0;
+        assert_int_equal(top_model_again(&model), 0);
+        for (size_t i = 0; i < ROWS; i++)
+            assert_int_equal(model.shown[i]->instance == &after.instances[1], i >= ROWS / 2);
+    }
+}
+
+/* What was idle between the last two looks, in either view. */
+static void idle_ones_are_hidden_in_totals_too(void **state)
+{
+    struct top_scene next;
+
+    (void)state;
+    top_scene_next(&next, &after);
+    top_scene_measure(&next, 4, TOP_MS, 1);
+    model.hides_idle = model.shows_totals = true;
+    assert_int_equal(top_model_take(&model, &after.copy, &next.copy), 0);
+    assert_int_equal(model.shown_count, 1);
+    assert_string_equal(peer(0), "peer4");
+    assert_float_equal(model.shown[0]->values[TOP_SAMPLES], 5, 0);
+    model.hides_idle = false;
+    top_model_arrange(&model);
+    assert_int_equal(model.shown_count, ROWS);
+    top_scene_free(&next);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -279,6 +312,8 @@ int main(void)
         TEST(what_is_gone_leaves_its_place),
         TEST(the_selection_is_on_the_screen),
         TEST(totals),
+        TEST(a_file_in_totals),
+        TEST(idle_ones_are_hidden_in_totals_too),
     };
 
     return cmocka_run_group_tests_name("top_model", tests, NULL, NULL);

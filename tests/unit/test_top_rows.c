@@ -43,7 +43,7 @@ static void of_the_interval(void **state)
     top_scene_measure(&after, 0, 8 * TOP_MS, 5);
     after.copy.rows[0].flows += 2;
     after.copy.rows[0].retransmits += 3;
-    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy), 0);
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_BETWEEN), 0);
     assert_int_equal(rows.count, 3);
     assert_float_equal(rows.interval_s, 2, 1e-9);
     assert_float_equal(values(0)[TOP_SAMPLES], 5, 0);
@@ -66,7 +66,7 @@ static void of_the_whole_life(void **state)
     top_scene_measure(&after, 0, 8 * TOP_MS, 3);
     after.copy.rows[1].birth_realtime_ns = 0;
     after.copy.rows[2].birth_realtime_ns = UINT64_MAX;
-    assert_int_equal(top_rows_make(&rows, NULL, &after.copy), 0);
+    assert_int_equal(top_rows_make(&rows, NULL, &after.copy, TOP_SPAN_BETWEEN), 0);
     assert_float_equal(rows.interval_s, 0, 0);
     assert_float_equal(values(0)[TOP_SAMPLES], 33, 0);
     assert_float_equal(values(0)[TOP_RATE], 3, 1e-6);
@@ -76,11 +76,40 @@ static void of_the_whole_life(void **state)
     assert_float_equal(values(2)[TOP_RATE], TOP_NONE, 0);
 }
 
+static void of_the_whole_life_beside_an_earlier_copy(void **state)
+{
+    (void)state;
+    top_scene_measure(&after, 0, 8 * TOP_MS, 3);
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_LIFE), 0);
+    assert_float_equal(rows.interval_s, 0, 0);
+    assert_float_equal(values(0)[TOP_SAMPLES], 33, 0);
+    assert_float_equal(values(0)[TOP_MIN], 2, 1e-9);
+    assert_float_equal(values(1)[TOP_SAMPLES], 10, 0);
+    assert_float_equal(values(1)[TOP_P50], 5, 0.2);
+    assert_false(rows.rows[0].is_idle);
+    assert_true(rows.rows[1].is_idle); /* now, whatever it did before */
+}
+
+static void a_file_has_no_rate_of_its_whole_life(void **state)
+{
+    (void)state;
+    strcpy(after.instances[0].interface, "file");
+    strcpy(after.instances[1].interface, "file1"); /* an interface */
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_LIFE), 0);
+    assert_float_equal(values(0)[TOP_RATE], TOP_NONE, 0);
+    assert_float_equal(values(0)[TOP_SAMPLES], 30, 0);
+    assert_true(values(1)[TOP_RATE] > 0);
+    assert_int_equal(top_rows_make(&rows, NULL, &after.copy, TOP_SPAN_BETWEEN), 0);
+    assert_float_equal(values(0)[TOP_RATE], TOP_NONE, 0);
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_BETWEEN), 0);
+    assert_float_equal(values(0)[TOP_RATE], 0, 0); /* so many became known since the last look */
+}
+
 static void another_helper_begins_anew(void **state)
 {
     (void)state;
     after.copy.header.pid++;
-    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy), 0);
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_BETWEEN), 0);
     assert_float_equal(rows.interval_s, 0, 0);
     assert_float_equal(values(0)[TOP_SAMPLES], 30, 0);
 }
@@ -106,7 +135,7 @@ static void names(void **state)
     row[2].local_family = SEG_FAMILY_NONE;
     row[2].flags = SEG_ROW_OTHER;
     top_scene_measure(&after, 2, TOP_MS, 1);
-    assert_int_equal(top_rows_make(&rows, NULL, &after.copy), 0);
+    assert_int_equal(top_rows_make(&rows, NULL, &after.copy, TOP_SPAN_BETWEEN), 0);
     assert_string_equal(rows.rows[0].src, "10.0.0.1");
     assert_string_equal(rows.rows[0].dst, "peer0:443");
     assert_string_equal(rows.rows[1].dst, "[2001:db8::1]:443");
@@ -116,7 +145,7 @@ static void names(void **state)
     assert_float_equal(values(2)[TOP_LAST], TOP_NONE, 0); /* counts only */
     memset(row[0].peer_name, 'x', SEG_NAME_MAX - 1);      /* the longest */
     row[0].peer_port = 65535;
-    assert_int_equal(top_rows_make(&rows, NULL, &after.copy), 0);
+    assert_int_equal(top_rows_make(&rows, NULL, &after.copy, TOP_SPAN_BETWEEN), 0);
     assert_int_equal(strlen(rows.rows[0].dst), SEG_NAME_MAX - 1 + 6);
 }
 
@@ -125,7 +154,7 @@ static void what_makes_a_row_busy(void **state)
     (void)state;
     after.copy.rows[0].timed++;
     after.copy.rows[1].skipped[SEG_SKIPS - 2]++;
-    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy), 0);
+    assert_int_equal(top_rows_make(&rows, &before.copy, &after.copy, TOP_SPAN_BETWEEN), 0);
     assert_false(rows.rows[0].is_idle);
     assert_false(rows.rows[1].is_idle);
     assert_true(rows.rows[2].is_idle);
@@ -138,6 +167,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(of_the_interval),
         TEST(of_the_whole_life),
+        TEST(of_the_whole_life_beside_an_earlier_copy),
+        TEST(a_file_has_no_rate_of_its_whole_life),
         TEST(another_helper_begins_anew),
         TEST(a_clock_that_stands_still_gives_no_rate),
         TEST(names),

@@ -133,6 +133,10 @@ static void a_low_window_shows_what_it_can(void **state)
     paper_expect(&paper, "peer39");
     assert_int_equal(paper_find(&paper, "peer34"), -1);
     assert_int_equal(strncmp(paper_line(&paper, 9), "? help  q quit", 14), 0);
+    draw(80, 5); /* the titles, and no row */
+    expect_line(2, "40 peers, last 1.0 s, by RTT/s, most first");
+    draw(80, 6);
+    expect_line(2, "1-1 of 40 peers, last 1.0 s, by RTT/s, most first");
 }
 
 static void ascii_where_there_is_no_utf8(void **state)
@@ -176,10 +180,31 @@ static void the_listing_says_what_is_shown(void **state)
     strcpy(model.filter, "nothing");
     top_model_arrange(&model);
     draw(80, 24);
-    paper_expect(&paper, "No peer is shown with this filter; Esc clears it.");
+    paper_expect(&paper, "is shown with this filter; Esc clears it, then i shows");
     model.is_typing = true;
     draw(80, 24);
     assert_int_equal(strncmp(paper_line(&paper, 23), "/nothing ", 9), 0);
+}
+
+static void why_no_peer_is_shown(void **state)
+{
+    (void)state;
+    strcpy(model.filter, "nothing");
+    model.hides_idle = false;
+    top_model_arrange(&model);
+    draw(80, 24);
+    expect_line(4, "No peer is shown with this filter; Esc clears it.");
+    model.hides_idle = true;
+    top_model_arrange(&model);
+    draw(100, 24);
+    expect_line(4, "No peer that is not idle is shown with this filter; Esc clears it, then i shows idle ones.");
+    model.filter[0] = '\0';
+    top_scene_next(&last, &after); /* nothing happens */
+    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
+    draw(40, 10); /* whole there too */
+    expect_line(4, "No peer but idle ones, which are hidden;");
+    expect_line(5, "i shows them.");
+    assert_int_equal(paper_find(&paper, "filter;"), -1);
 }
 
 static void one_peer(void **state)
@@ -252,11 +277,102 @@ static void instances_in_trouble_come_first(void **state)
     assert_int_equal(style_of("failed"), CANVAS_BAD);
     paper_expect(&paper, "eth1: no such interface");
     paper_expect(&paper, "eth0: a name does not resolve");
-    paper_expect(&paper, "eth0: 0 packets turned away by max_flows, 4 flows summed up by max_peers");
+    paper_expect(&paper, "eth0: 4 flows summed up by max_peers");
+    assert_int_equal(paper_find(&paper, "max_flows"), -1);
+    after.instances[0].refused_flows = 1;
+    draw(80, 24);
+    paper_expect(&paper, "eth0: 1 packet turned away by max_flows, 4 flows summed up by max_peers");
+    after.instances[0].refused_flows = 0;
     strcpy(after.copy.snapshot.error, "eth1: no such interface"); /* is not said twice */
     draw(80, 24);
     assert_int_equal(paper_find(&paper, "no such interface"), 2);
     expect_line(3, "eth0: a name does not resolve");
+}
+
+static void a_file_that_was_read_is_no_trouble(void **state)
+{
+    (void)state;
+    after.instances[0].state = SEG_STOPPED;
+    strcpy(after.instances[0].interface, "file");
+    strcpy(after.instances[0].error, "/x.pcap: read to its end: 3000 packets, none with a time");
+    strcpy(after.instances[1].warning, "a name does not resolve");
+    draw(80, 24);
+    expect_line(1, "eth1 0.0 packets/s  file stopped 2000 packets/s"); /* what has a warning comes first */
+    expect_line(2, "eth1: a name does not resolve");
+    expect_line(3, "file: /x.pcap: read to its end: 3000 packets, none with a time");
+    assert_int_equal(style_of("stopped"), CANVAS_PLAIN);
+    assert_int_equal(style_of("eth1: a name"), CANVAS_WARNING);
+    assert_int_equal(style_of("file: /x.pcap"), CANVAS_DIM);
+    memset(after.instances[1].warning, 'x', SEG_ERROR_MAX - 1); /* needs all the room that there is */
+    draw(40, 12);
+    assert_int_equal(paper_find(&paper, "/x.pcap"), -1);
+    after.instances[1].warning[0] = '\0';
+    memset(after.instances[0].error, 'y', SEG_ERROR_MAX - 1);
+    draw(80, 40); /* two lines, not four: the table is for rows */
+    assert_int_equal(paper_find(&paper, "40 peers"), 4);
+    strcpy(after.instances[0].warning, "it is cut off");
+    draw(80, 24);
+    assert_int_equal(strncmp(paper_line(&paper, 1), "file stopped", 12), 0);
+    expect_line(2, "file: it is cut off");
+    assert_int_equal(style_of("file: it is cut off"), CANVAS_WARNING);
+}
+
+static void an_instance_that_begins_anew_has_no_rate(void **state)
+{
+    (void)state;
+    after.instances[0].received = 999; /* it was 1000 */
+    draw(80, 24);
+    expect_line(1, "eth0 999 packets  eth1 0.0 packets/s");
+    after.instances[0].received = 1500; /* more than before, but not of the same capture */
+    before.instances[0].flows = 4;
+    draw(80, 24);
+    expect_line(1, "eth0 1500 packets  eth1 0.0 packets/s");
+    after.instances[0].flows = 4;
+    draw(80, 24);
+    expect_line(1, "eth0 500 packets/s  eth1 0.0 packets/s");
+}
+
+/* A pause is no dead interface. */
+static void in_a_window_or_between_two(void **state)
+{
+    struct seg_instance *eth0 = &after.instances[0];
+
+    (void)state;
+    eth0->sampling = SEG_SAMPLING_OPEN;
+    eth0->sample_open_s = 40;
+    eth0->sample_closed_s = 90;
+    eth0->sample_turn_boottime_ns = after.copy.snapshot.boottime_ns + 7 * TOP_S;
+    draw(80, 24);
+    expect_line(1, "eth0 in a window, 7 s left 2000 packets/s  eth1 0.0 packets/s");
+    draw(140, 24);
+    expect_line(1, "eth0 in a window, 7 s left 2000 packets/s (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+    eth0->sampling = SEG_SAMPLING_CLOSED;
+    draw(55, 24);
+    expect_line(1, "eth0 between windows, 7 s left  eth1 0.0 packets/s");
+    draw(120, 24);
+    expect_line(1, "eth0 between windows, 7 s left (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+    assert_int_equal(style_of("between windows"), CANVAS_BOLD);
+    eth0->dropped_kernel = 3;
+    status.age_ns = 3 * TOP_S / 2; /* it counts on between two publications */
+    draw(120, 24);
+    expect_line(1, "eth0 between windows, 6 s left lost 3 (40 s in windows, 90 s between)  eth1 0.0 packets/s");
+    draw(40, 10);
+    expect_line(1, "eth0 between windows, 6 s left  +1 more"); /* nothing is cut */
+    strcpy(eth0->interface, "enx001122334455");                /* the longest */
+    draw(40, 10);
+    expect_line(1, "enx001122334455 between windows  +1 more");
+    strcpy(eth0->interface, "eth0");
+    after.copy.snapshot.instance_count = before.copy.snapshot.instance_count = 1;
+    draw(33, 10);
+    expect_line(1, "eth0 between windows, 6 s left");
+    after.copy.snapshot.instance_count = before.copy.snapshot.instance_count = 2;
+    status.age_ns = 30 * TOP_S; /* what a stale helper said is not so now */
+    draw(120, 24);
+    assert_int_equal(paper_find(&paper, "left"), -1);
+    status.age_ns = 0;
+    eth0->state = SEG_FAILED;
+    draw(120, 24);
+    expect_line(1, "eth0 failed 2000 packets/s lost 3 (40 s in windows, 90 s between)  eth1 0.0 packets/s");
 }
 
 static void long_texts_are_wrapped_at_words(void **state)
@@ -311,6 +427,44 @@ static void the_interval_beside_the_whole_life(void **state)
     assert_int_equal(paper_find(&paper, "40 peers"), -1);
 }
 
+/* What has no room goes to the next line; no number is ever cut. */
+static void handshakes_and_great_counts_are_whole(void **state)
+{
+    struct seg_row *row;
+
+    (void)state;
+    top_scene_next(&last, &after);
+    row = &last.copy.rows[39];
+    top_scene_measure(&last, 39, 5 * TOP_MS, 7);
+    row->handshake_samples = 2;
+    row->handshake_sum_ns = 10 * TOP_MS;
+    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
+    status.earlier = &after.copy;
+    status.later = &last.copy;
+    top_model_move(&model, 1);
+    model.shows_detail = true;
+    draw(80, 24);
+    paper_expect(&paper, "7 round trips, 0 flows, 0 retx,          46 round trips, 0 flows, 0 retx,");
+    paper_expect(&paper, "handshakes 5.00 ms                       handshakes 5.00 ms");
+    paper_expect(&paper, "skipped: none");
+    row->samples = row->flows = row->retransmits = 8999999;
+    row->skipped[SKIP_COVERED] = row->skipped[SKIP_INEXACT] = row->skipped[SKIP_UNACKED] = 8999999;
+    draw(80, 24);
+    paper_expect(&paper, "8999960 round trips, 8999999 flows,      8999999 round trips, 8999999 flows,");
+    paper_expect(&paper, "8999999 retx, handshakes 5.00 ms         8999999 retx, handshakes 5.00 ms");
+    paper_expect(&paper, "skipped: 8999999 covered ...             skipped: 8999999 covered ...");
+    draw(200, 50);
+    paper_expect(&paper, "8999999 round trips, 8999999 flows, 8999999 retx, handshakes 5.00 ms");
+    paper_expect(&paper, "skipped: 8999999 covered, 8999999 inexact, 8999999 unacked");
+    draw(40, 10);
+    paper_expect(&paper, "last 5.00 ms  smoothed 5.00 ms ...");
+    paper_expect(&paper, "8999999 retx, handshakes 5.00 ms");
+    paper_expect(&paper, "mean");
+    draw(40, 9); /* the quantiles matter more than the second line of counts */
+    paper_expect(&paper, "mean");
+    paper_expect(&paper, "8999960 round trips, 8999999 flows ...");
+}
+
 static void a_peer_that_was_never_measured(void **state)
 {
     (void)state;
@@ -337,6 +491,53 @@ static void the_help_names_every_key_and_column(void **state)
     draw(50, 40);
     for (size_t i = 0; i < TOP_COLUMNS; i++)
         paper_expect(&paper, top_columns[i].title);
+    assert_int_equal(top_keys_press(&model, TOP_KEY_DOWN), TOP_GO_ON); /* any key */
+    assert_false(model.shows_help);
+}
+
+/* Every line of it, whole. */
+static void a_low_window_has_all_of_the_help(void **state)
+{
+    static const char *const texts[] = {
+        "select a peer", "all of the selected peer", "sort by the next column", "since birth, or interval", "this help", "quit"
+    };
+    const int down[] = { TOP_KEY_DOWN, TOP_KEY_PAGE_DOWN, TOP_KEY_END };
+    bool is_seen[TOP_COLUMNS] = { false }, is_text_seen[sizeof texts / sizeof texts[0]] = { false };
+
+    (void)state;
+    assert_int_equal(top_keys_press(&model, 'h'), TOP_GO_ON);
+    for (unsigned step = 0; step < 40; step++) {
+        draw(40, 10);
+        expect_line(9, " Up Down: more, any other key: back");
+        for (size_t i = 0; i < TOP_COLUMNS; i++)
+            is_seen[i] |= paper_find(&paper, top_columns[i].what) >= 0;
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+            is_text_seen[i] |= paper_find(&paper, texts[i]) >= 0;
+        assert_int_equal(top_keys_press(&model, TOP_KEY_DOWN), TOP_GO_ON);
+        assert_true(model.shows_help);
+    }
+    for (size_t i = 0; i < TOP_COLUMNS; i++)
+        assert_true(is_seen[i]);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_true(is_text_seen[i]);
+    paper_expect(&paper, "HISTOGRAM"); /* the last of all, and nothing below */
+    assert_int_equal(paper_find(&paper, "HISTOGRAM"), 8);
+    for (size_t i = 0; i < sizeof down / sizeof down[0]; i++) {
+        (void)top_keys_press(&model, TOP_KEY_HOME);
+        draw(40, 10);
+        paper_expect(&paper, "go-metro top");
+        (void)top_keys_press(&model, down[i]);
+        draw(40, 10);
+        assert_int_equal(paper_find(&paper, "go-metro top"), -1);
+    }
+    (void)top_keys_press(&model, TOP_KEY_PAGE_UP);
+    draw(40, 10);
+    assert_int_equal(paper_find(&paper, "HISTOGRAM"), -1);
+    draw(80, 24); /* the window grew: all of it is there */
+    paper_expect(&paper, "any key goes back");
+    paper_expect(&paper, "go-metro top");
+    (void)top_keys_press(&model, 'q');
+    assert_false(model.shows_help);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
@@ -351,13 +552,19 @@ int main(void)
         TEST(ascii_where_there_is_no_utf8),
         TEST(what_is_selected_and_what_is_idle),
         TEST(the_listing_says_what_is_shown),
+        TEST(why_no_peer_is_shown),
         TEST(one_peer),
         TEST(each_state_has_its_cure),
         TEST(instances_in_trouble_come_first),
+        TEST(a_file_that_was_read_is_no_trouble),
+        TEST(an_instance_that_begins_anew_has_no_rate),
+        TEST(in_a_window_or_between_two),
         TEST(long_texts_are_wrapped_at_words),
         TEST(the_interval_beside_the_whole_life),
+        TEST(handshakes_and_great_counts_are_whole),
         TEST(a_peer_that_was_never_measured),
         TEST(the_help_names_every_key_and_column),
+        TEST(a_low_window_has_all_of_the_help),
     };
 
     return cmocka_run_group_tests_name("top_view", tests, NULL, NULL);
