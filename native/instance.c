@@ -172,6 +172,8 @@ const char *instance_peer_name(const struct instance *instance, const struct met
         return "other";
     if (row->shared != 0)
         return targets_name(instance->targets, row->shared);
+    if (instance->config->group_by == METER_GROUP_SUBNET)
+        return NULL; /* a block of one address is no peer: a name has several */
     if (row->peer_bits != 128 || instance->whitelist == NULL || !netset_lookup(instance->whitelist, &row->peer, &value))
         return NULL;
     return targets_name(instance->targets, value);

@@ -250,7 +250,7 @@ static void add_row(const struct meter_row *row, void *arg)
     }
     name = instance_peer_name(source, row);
     if (row->shared != 0 && name == NULL)
-        return; /* of a host that the configuration does not name any more; it leaves when it is idle */
+        return; /* of a host that the configuration does not name any more */
     fill_row(publication, publication->count, row, index, name);
     publication->known[publication->count++] = now;
 }

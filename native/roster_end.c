@@ -3,9 +3,14 @@
 
 #define TURNS_MOST 65536 /* more than any ring holds */
 
-static void end_tap(struct shared_tap *shared)
+/* One that is lost on the way leaves a gap: nothing goes on over that. */
+static void end_tap(const struct roster *roster, struct shared_tap *shared)
 {
+    const bool was_open = tap_fd(shared->tap) >= 0;
+
     tap_reject(shared->tap);
+    if (was_open && tap_fd(shared->tap) < 0)
+        meter_finish(roster->meter, shared->instances);
     shared->is_ending = true;
 }
 
@@ -20,7 +25,7 @@ bool roster_end_changed(struct roster *roster, const struct config *config)
         const struct tap_settings settings = roster_tap_settings(roster, config, tap_interface(shared->tap));
 
         if (tap_differs(shared->tap, &settings)) {
-            end_tap(shared);
+            end_tap(roster, shared);
             is_ending = true;
         }
     }
@@ -30,7 +35,7 @@ bool roster_end_changed(struct roster *roster, const struct config *config)
 void roster_end_all(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++)
-        end_tap(&roster->taps[i]);
+        end_tap(roster, &roster->taps[i]);
 }
 
 bool roster_await(const struct roster *roster, int timeout_ms)
@@ -61,8 +66,10 @@ static void pass_over(const struct roster *roster, const struct shared_tap *shar
 
     since_note(&ended, shared->open, INT64_MAX);
     for (unsigned turn = 0; turn < TURNS_MOST && has_more(shared); turn++)
-        if (tap_dispatch(shared->tap, &sink))
+        if (tap_dispatch(shared->tap, &sink)) {
+            meter_finish(roster->meter, shared->instances);
             break;
+        }
 }
 
 void roster_ended(struct roster *roster)

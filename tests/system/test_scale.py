@@ -215,9 +215,10 @@ def path():
             yield network
 
 
-def grouped(network, group, ips):
-    """What a helper has measured of all the traffic, and the tags that the check gives it: (dst, dst_port or None) of the rows."""
+def grouped(network, group, ips, names=""):
+    """names: of /etc/hosts. What a helper has measured of all the traffic, and the tags that the check gives it: (dst, dst_port or None) of the rows."""
     with Stage(network.near) as stage:
+        stage.write("/etc/hosts", names)
         stage.configure("init_config: {resolve_names: false}\ninstances:\n  - {interface: near0, group_by: %s, %s, tags: [net:a]}\n"
                         % (group, ips))
         with stage.helper():
@@ -262,6 +263,14 @@ def test_group_by_subnet_of_other_sizes(path):
     # A block of one address is tagged as that is.
     found, _ = grouped(path, "subnet, subnet_v4: 32, subnet_v6: 16", "all_peers: true")
     assert found == {(address, None) for address, _ in WHERE if "." in address} | {("fd77::/16", None)}
+
+
+def test_blocks_of_one_address_have_no_name(path):
+    """Two rows of one name would be one series."""
+    two = [address for address, _ in WHERE if "." in address][:2]
+    names = "".join("%s far.example\n" % address for address in two)
+    found, _ = grouped(path, "subnet, subnet_v4: 32", "hosts: [far.example]", names)
+    assert found == {(address, None) for address in two}
 
 
 def test_other_sizes_of_subnets_come_into_force(stage):

@@ -133,6 +133,16 @@ static void it_ends_where_the_filter_cannot_follow(void **state)
     assert_false(goes_on());
 }
 
+static void it_ends_where_a_capture_that_ends_is_lost(void **state)
+{
+    (void)state;
+    set_up();
+    next.filter_fails = true;
+    roster_end_all(roster);
+    assert_int_equal(tap_fd(roster->taps[0].tap), -1);
+    assert_false(goes_on());
+}
+
 static void it_ends_where_the_filter_cannot_follow_another_configuration(void **state)
 {
     (void)state;
@@ -219,6 +229,7 @@ int main(void)
         CASE(it_ends_with_the_capture),
         CASE(it_ends_where_another_capture_follows_at_once),
         CASE(it_ends_where_the_filter_cannot_follow),
+        CASE(it_ends_where_a_capture_that_ends_is_lost),
         CASE(it_ends_where_the_filter_cannot_follow_another_configuration),
         CASE(what_is_captured_is_measured),
         CASE(only_in_its_windows),
