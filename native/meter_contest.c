@@ -7,8 +7,9 @@
  * and not packets, as a row is there to tell of them, and as nobody can have them under an address that is not his.
  *
  * An instance takes part in a round when it has been measured for ROUND_S since the last one in which it did. Between two
- * windows, or while its interface is away, it has no traffic, and that says nothing about who would have: its rows and its
- * contenders stay as they are, and what is held against each other was measured side by side. A row of an interface that does not
+ * windows, or while its interface is away, it has no traffic, and that says nothing about who would have: its rows stay as they
+ * are, and its contenders do not age, though others may take their counters. What is held against each other was measured side by
+ * side, if not for equally long. A row of an interface that does not
  * come back leaves as any idle one does, by its time to live.
  *
  * A row that gives way is added to `other`, so that no total over all rows ever goes back. The flows of both go where they belong
