@@ -9,8 +9,7 @@
  * An instance takes part in a round when it has been measured for ROUND_S since the last one in which it did. Between two
  * windows, or while its interface is away, it has no traffic, and that says nothing about who would have: its rows stay as they
  * are, and its contenders do not age, though others may take their counters. What is held against each other was measured side by
- * side, if not for equally long. A row of an interface that does not
- * come back leaves as any idle one does, by its time to live.
+ * side, if not for equally long. A row of an interface that does not come back leaves as any idle one does, by its time to live.
  *
  * A row that gives way is added to `other`, so that no total over all rows ever goes back. The flows of both go where they belong
  * in one pass over all flows. What was waiting for its ACK there becomes `unacked`: so each row adds up for itself, and none
