@@ -95,9 +95,14 @@ static const struct yaml_node *given(const struct source *source, const char *na
     return config_level_value(&config_level_instance, &source->found, name);
 }
 
+bool config_interface_is_file(const char *interface)
+{
+    return strcmp(interface, CONFIG_FILE_INTERFACE) == 0;
+}
+
 bool config_instance_is_file(const struct config_instance *instance)
 {
-    return instance->interface != NULL && strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
+    return instance->interface != NULL && config_interface_is_file(instance->interface);
 }
 
 static void check_capture(const struct source *source, const struct config_instance *instance)

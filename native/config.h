@@ -98,7 +98,8 @@ enum config_result config_parse(const char *path, const char *text, size_t size,
                                 struct config_report *report);
 void config_free(struct config *config);
 
-/* Whether it is of a capture file. */
+/* Whether it is a capture file. */
+bool config_interface_is_file(const char *interface);
 bool config_instance_is_file(const struct config_instance *instance);
 
 /* Prints each remark as "path:line:column: error: text". */

@@ -154,10 +154,15 @@ static struct netset *wanted_on(const struct roster *roster, const struct shared
     return wanted;
 }
 
-/* A capture that was open and is not, or is another one, leaves a gap: what was in flight gives no round trip any more. */
-static void end_flows(struct roster *roster, const struct shared_tap *shared)
+void roster_end_flows(const struct roster *roster, const struct shared_tap *shared)
 {
     meter_finish(roster->meter, shared->instances);
+}
+
+void roster_end_if_lost(const struct roster *roster, const struct shared_tap *shared, bool was_open)
+{
+    if (was_open && tap_fd(shared->tap) < 0)
+        roster_end_flows(roster, shared);
 }
 
 /* What any open instance of the tap wants goes to its kernel filter, and who we are. One that cannot be given its filter closes.
@@ -172,8 +177,7 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
         tap_reject(shared->tap);
     else
         tap_wanted(shared->tap, wanted_on(roster, shared), ours_make(shared->own, roster->host));
-    if (was_open && tap_fd(shared->tap) < 0)
-        end_flows(roster, shared);
+    roster_end_if_lost(roster, shared, was_open);
     if (tap_fd(shared->tap) >= 0)
         since_note(&shared->fresh, shared->open & ~before, (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS);
 }
@@ -263,7 +267,7 @@ static void check_tap(struct roster *roster, struct shared_tap *shared, uint32_t
     if (!tap_check(shared->tap, now_s))
         return;
     if (was_open) /* and was closed, if only to be opened on another interface of that name */
-        end_flows(roster, shared);
+        roster_end_flows(roster, shared);
     if (tap_fd(shared->tap) >= 0)
         refresh_own(roster, shared);
 }
@@ -357,7 +361,7 @@ void roster_dispatch(struct roster *roster, const struct pollfd *polled, uint32_
         if (polled != NULL && polled[i].revents == 0)
             continue;
         if (tap_dispatch(shared->tap, &sink))
-            end_flows(roster, shared);
+            roster_end_flows(roster, shared);
     }
     if (file != NULL)
         replay_read(file, is_any_ready(roster, polled) ? LEAST_READ_NS : READ_NS);

@@ -3,14 +3,12 @@
 
 #define TURNS_MOST 65536 /* more than any ring holds */
 
-/* One that is lost on the way leaves a gap: nothing goes on over that. */
 static void end_tap(const struct roster *roster, struct shared_tap *shared)
 {
     const bool was_open = tap_fd(shared->tap) >= 0;
 
     tap_reject(shared->tap);
-    if (was_open && tap_fd(shared->tap) < 0)
-        meter_finish(roster->meter, shared->instances);
+    roster_end_if_lost(roster, shared, was_open);
     shared->is_ending = true;
 }
 
@@ -49,13 +47,6 @@ bool roster_await(const struct roster *roster, int timeout_ms)
     return count > 0 && poll(fds, count, timeout_ms) > 0;
 }
 
-static bool has_more(const struct shared_tap *shared)
-{
-    struct pollfd fd = { .fd = tap_fd(shared->tap), .events = POLLIN };
-
-    return fd.fd >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) != 0;
-}
-
 /* Of a ring that nothing comes into any more. */
 static void pass_over(const struct roster *roster, const struct shared_tap *shared)
 {
@@ -65,9 +56,9 @@ static void pass_over(const struct roster *roster, const struct shared_tap *shar
     };
 
     since_note(&ended, shared->open, INT64_MAX);
-    for (unsigned turn = 0; turn < TURNS_MOST && has_more(shared); turn++)
+    for (unsigned turn = 0; turn < TURNS_MOST && tap_has_frames(shared->tap); turn++)
         if (tap_dispatch(shared->tap, &sink)) {
-            meter_finish(roster->meter, shared->instances);
+            roster_end_flows(roster, shared);
             break;
         }
 }

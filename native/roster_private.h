@@ -34,6 +34,10 @@ struct roster {
 /* What is the same in both configurations, the settings of a tap apart, can go on. */
 bool roster_is_meter_kept(const struct roster *roster, const struct config *config);
 struct tap_settings roster_tap_settings(const struct roster *roster, const struct config *config, const char *interface);
+/* A capture that was open and is not, or is another one, leaves a gap: what was in flight gives no round trip any more. */
+void roster_end_flows(const struct roster *roster, const struct shared_tap *shared);
+/* The same, if what was open is not any more. */
+void roster_end_if_lost(const struct roster *roster, const struct shared_tap *shared, bool was_open);
 /* Where the tap's frames go. */
 struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap *shared, uint32_t now_s, bool skip);
 

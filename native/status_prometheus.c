@@ -95,17 +95,12 @@ static bool is_first_of_its_interface(const struct segment_copy *copy, uint32_t 
     return true;
 }
 
-static bool is_file(const struct seg_instance *instance)
-{
-    return strcmp(instance->interface, CONFIG_FILE_INTERFACE) == 0;
-}
-
 /* Files share nothing. */
 static uint64_t join(const struct seg_instance *instance, const struct counter *counter, uint64_t a, uint64_t b)
 {
     if (counter == NULL)
         return greatest(a, b);
-    return (is_file(instance) ? sum : counter->join)(a, b);
+    return (config_interface_is_file(instance->interface) ? sum : counter->join)(a, b);
 }
 
 static uint64_t value_of(const struct seg_instance *instance, const struct counter *counter)
@@ -125,7 +120,7 @@ static void put_captures(FILE *stream, const struct segment_copy *copy, const ch
     for (uint32_t i = 0; i < copy->snapshot.instance_count; i++) {
         uint64_t value = value_of(&copy->instances[i], counter);
 
-        if (!is_first_of_its_interface(copy, i) || (counter == NULL && is_file(&copy->instances[i])))
+        if (!is_first_of_its_interface(copy, i) || (counter == NULL && config_interface_is_file(copy->instances[i].interface)))
             continue;
         for (uint32_t j = i + 1; j < copy->snapshot.instance_count; j++)
             if (are_on_one_interface(&copy->instances[i], &copy->instances[j]))

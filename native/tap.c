@@ -146,11 +146,16 @@ static void begin_draining(struct tap *tap, const char *message)
     fail(tap, message);
 }
 
-static bool is_drained(const struct tap *tap)
+bool tap_has_frames(const struct tap *tap)
 {
     struct pollfd fd = { .fd = tap_fd(tap), .events = POLLIN };
 
-    return clock_ns(CLOCK_MONOTONIC) - tap->down_ns >= TAP_LAST_BLOCK_NS && (poll(&fd, 1, 0) <= 0 || (fd.revents & POLLIN) == 0);
+    return fd.fd >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) != 0;
+}
+
+static bool is_drained(const struct tap *tap)
+{
+    return clock_ns(CLOCK_MONOTONIC) - tap->down_ns >= TAP_LAST_BLOCK_NS && !tap_has_frames(tap);
 }
 
 /* Down and up again before it was closed: the kernel goes on with the same capture. */

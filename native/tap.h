@@ -78,6 +78,8 @@ struct tap_sink {
 
 /* Hands over the frames that are ready. True: the capture was lost and is closed. */
 bool tap_dispatch(struct tap *tap, const struct tap_sink *sink);
+/* Whether the kernel has handed over what was not dispatched yet. */
+bool tap_has_frames(const struct tap *tap);
 
 /* For how long nobody need look whether tap_fd() is readable, as the ring was emptied just now: milliseconds, rounded up; 0:
  * look. */

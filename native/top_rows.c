@@ -106,7 +106,7 @@ static double span_s(const struct top_row *row, const struct segment_copy *copy,
 {
     if (interval_s > 0)
         return interval_s;
-    return strcmp(row->instance->interface, CONFIG_FILE_INTERFACE) == 0 ? TOP_NONE : top_row_life_s(row, copy);
+    return config_interface_is_file(row->instance->interface) ? TOP_NONE : top_row_life_s(row, copy);
 }
 
 static void forget_start(struct interval *interval)

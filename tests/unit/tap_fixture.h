@@ -123,6 +123,12 @@ bool tap_dispatch(struct tap *tap, const struct tap_sink *sink)
     return false;
 }
 
+bool tap_has_frames(const struct tap *tap)
+{
+    (void)tap;
+    return false;
+}
+
 unsigned tap_rest_ms(struct tap *tap)
 {
     (void)tap;

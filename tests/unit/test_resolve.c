@@ -342,6 +342,18 @@ static void let_names_hang(struct resolver *resolver, unsigned count)
         pause_ms(1);
 }
 
+/* One that looks up by `lookup`, in which so many names hang. */
+static struct resolver *resolver_that_hangs(resolve_name_fn lookup, unsigned names)
+{
+    struct resolver *resolver;
+
+    atomic_store(&gate_open, false);
+    lookup_name = lookup;
+    resolver = resolver_new();
+    let_names_hang(resolver, names);
+    return resolver;
+}
+
 static void submit_addresses(struct resolver *resolver, uint8_t count)
 {
     struct ip_address address = { { 0 } };
@@ -373,10 +385,7 @@ static void test_hanging(void **state)
     unsigned taken = 0;
 
     (void)state;
-    atomic_store(&gate_open, false);
-    lookup_name = fake_hang;
-    resolver = resolver_new();
-    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
+    resolver = resolver_that_hangs(fake_hang, RESOLVE_SIDE_BY_SIDE);
     for (unsigned i = 0; i < 2 * WAITING_MAX; i++) {
         snprintf(name, sizeof name, "1 %u", i / 2);
         errno = 0;
@@ -404,10 +413,7 @@ static void test_merging(void **state)
     char name[16];
 
     (void)state;
-    atomic_store(&gate_open, false);
-    lookup_name = fake_hang;
-    resolver = resolver_new();
-    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
+    resolver = resolver_that_hangs(fake_hang, RESOLVE_SIDE_BY_SIDE);
     for (unsigned i = 0; i < 3000; i++) {
         snprintf(name, sizeof name, "1 %u", i % 1000);
         assert_int_equal(resolver_submit_name(resolver, name), 0);
@@ -428,10 +434,7 @@ static void test_what_is_looked_up_is_not_asked_twice(void **state)
     struct resolver *resolver;
 
     (void)state;
-    atomic_store(&gate_open, false);
-    lookup_name = fake_hang;
-    resolver = resolver_new();
-    let_names_hang(resolver, 1);
+    resolver = resolver_that_hangs(fake_hang, 1);
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(resolver_submit_name(resolver, "1 hangs 0"), 0);
     pause_ms(20);
@@ -450,10 +453,7 @@ static void test_names_beside_names_that_hang(void **state)
     char name[16];
 
     (void)state;
-    atomic_store(&gate_open, false);
-    lookup_name = fake_hang_of_some;
-    resolver = resolver_new();
-    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE - 1);
+    resolver = resolver_that_hangs(fake_hang_of_some, RESOLVE_SIDE_BY_SIDE - 1);
     for (unsigned i = 0; i < 100; i++) {
         struct resolve_answer answer;
 
@@ -476,10 +476,7 @@ static void test_questions_in_their_order(void **state)
     char name[16];
 
     (void)state;
-    atomic_store(&gate_open, false);
-    lookup_name = fake_hang_of_some;
-    resolver = resolver_new();
-    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE - 1); /* which leaves one thread */
+    resolver = resolver_that_hangs(fake_hang_of_some, RESOLVE_SIDE_BY_SIDE - 1); /* which leaves one thread */
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "1 %u", i);
         assert_int_equal(resolver_submit_name(resolver, name), 0);

@@ -395,6 +395,16 @@ static void long_texts_are_wrapped_at_words(void **state)
 
 /* ---- the detail ---- */
 
+/* Of the first peer, between `after` and `last`. */
+static void open_detail(void)
+{
+    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
+    status.earlier = &after.copy;
+    status.later = &last.copy;
+    top_model_move(&model, 1);
+    model.shows_detail = true;
+}
+
 static void the_interval_beside_the_whole_life(void **state)
 {
     (void)state;
@@ -402,11 +412,7 @@ static void the_interval_beside_the_whole_life(void **state)
     top_scene_measure(&last, 39, 5 * TOP_MS, 7);
     last.copy.rows[39].retransmits = 2;
     last.copy.rows[39].skipped[SKIP_COVERED] = 3;
-    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
-    status.earlier = &after.copy;
-    status.later = &last.copy;
-    top_model_move(&model, 1);
-    model.shows_detail = true;
+    open_detail();
     draw(80, 24);
     paper_expect(&paper, "── 10.0.0.1 → peer39 on eth1 ──");
     paper_expect(&paper, "of the last 1.0 s                        since birth, 0:00:12 ago");
@@ -438,11 +444,7 @@ static void handshakes_and_great_counts_are_whole(void **state)
     top_scene_measure(&last, 39, 5 * TOP_MS, 7);
     row->handshake_samples = 2;
     row->handshake_sum_ns = 10 * TOP_MS;
-    assert_int_equal(top_model_take(&model, &after.copy, &last.copy), 0);
-    status.earlier = &after.copy;
-    status.later = &last.copy;
-    top_model_move(&model, 1);
-    model.shows_detail = true;
+    open_detail();
     draw(80, 24);
     paper_expect(&paper, "7 round trips, 0 flows, 0 retx,          46 round trips, 0 flows, 0 retx,");
     paper_expect(&paper, "handshakes 5.00 ms                       handshakes 5.00 ms");
