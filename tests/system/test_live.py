@@ -439,7 +439,7 @@ def test_an_interface_that_is_down_on_the_screen(network):
 
 def test_stopped_and_continued(network):
     """^Z gives the terminal back to the shell, and fg takes it again."""
-    script = 'set -m; "$@"; echo it is stopped; stty -a >"$0"; read line; fg >/dev/null; echo status $?'
+    script = 'set -m; "$@"; stty -a >"$0"; echo it is stopped; read line; fg >/dev/null; echo status $?'
     said = network.folder / "modes"
     command = network.near.enter("bash", "-c", script, said, *LIVE, "-i", "near0")
     with OnTerminal(command) as process:

@@ -114,7 +114,7 @@ def test_the_terminal_that_is_gone_ends_it(folder):
 
 def test_stopped_and_continued(folder):
     """^Z gives the terminal back to the shell, and fg takes it again; so it is when somebody else stops it."""
-    shell = 'set -m; "$@"; echo it is stopped; stty -a >"$0/modes"; read line; fg >/dev/null; echo status $?; sleep 3600'
+    shell = 'set -m; "$@"; stty -a >"$0/modes"; echo it is stopped; read line; fg >/dev/null; echo status $?; sleep 3600'
     Publisher(folder / "s", "a")
     for stop in ("C-z", signal.SIGSTOP):
         with top_on(folder / "s", shell=shell) as screen:
