@@ -96,6 +96,8 @@ int instance_change(struct instance *instance, const struct config *whole, const
         .whole = whole, .config = config, .tap = old.tap, .replay = old.replay, .number = old.number, .window = window_of(config)
     };
 
+    changed.is_behind = old.is_behind;
+    changed.is_found = old.is_found;
     if (window_is_alike(&old.window, &changed.window))
         changed.window = old.window;
     if (fill(&changed, old.targets) < 0) {
@@ -125,13 +127,27 @@ void instance_refresh(const struct instance *instance, struct meter *meter, cons
     meter_instance_change(meter, instance->number, &description);
 }
 
-bool instance_answer(struct instance *instance, const struct resolve_answer *answer, struct meter *meter,
-                     const struct instance_host *host)
+bool instance_answer(struct instance *instance, const struct resolve_answer *answer)
+{
+    const size_t unknown = targets_unknown(instance->targets);
+
+    if (targets_answer(instance->targets, answer) && instance->whitelist != NULL)
+        instance->is_behind = true;
+    instance->is_found |= targets_unknown(instance->targets) < unknown;
+    return instance->is_behind;
+}
+
+bool instance_follow(struct instance *instance, struct meter *meter, const struct instance_host *host)
 {
     struct netset *old = instance->whitelist, *set;
 
-    if (!targets_answer(instance->targets, answer) || old == NULL)
+    if (!instance->is_behind)
         return false;
+    instance->is_behind = false;
+    /* Whose name could not be resolved before was passed over in a file. */
+    if (instance->replay != NULL && instance->is_found)
+        replay_repeat(instance->replay);
+    instance->is_found = false;
     set = targets_whitelist(instance->targets);
     if (set == NULL) {
         log_errorx("instance", "%s: out of memory for the whitelist; the old one stays", instance->config->interface);
@@ -156,7 +172,7 @@ void instance_warning(const struct instance *instance, uint32_t now_s, char out[
 
 bool instance_is_resolved(const struct instance *instance)
 {
-    return targets_are_answered(instance->targets);
+    return !instance->is_behind && targets_are_answered(instance->targets);
 }
 
 uint64_t instance_revision(const struct instance *instance)

@@ -1,7 +1,7 @@
 /* instance.h: one instance of the YAML at work: whom it wants, where it captures, its number in the meter.
  *
- * instance_start(); instance_answer() for each answer of the resolver; instance_refresh() when addresses changed;
- * instance_stop(). The tap, the replay and the meter are the monitor's. */
+ * instance_start(); instance_answer() for each answer of the resolver, and instance_follow() once behind as many as there are;
+ * instance_refresh() when addresses changed; instance_stop(). The tap, the replay and the meter are the monitor's. */
 #ifndef GO_METRO_INSTANCE_H
 #define GO_METRO_INSTANCE_H
 
@@ -21,6 +21,8 @@ struct instance {
     const struct config_instance *config; /* its own part */
     struct targets *targets;
     struct netset *whitelist;  /* NULL: all peers */
+    bool is_behind;            /* an answer made the whitelist another one, and it was not made anew yet */
+    bool is_found;             /* in one of them a host got its first addresses */
     struct netset *local_nets; /* NULL: none */
     struct tap *tap;           /* NULL: none, as for a file */
     struct replay *replay;     /* of a file; NULL: none */
@@ -45,14 +47,16 @@ void instance_stop(struct instance *instance, struct meter *meter);
  * instance is as before). */
 int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
                     struct meter *meter, const struct instance_host *host);
-/* Whether each of its names has had an answer, good or bad. */
+/* Whether each of its names has had an answer, good or bad, and what came is in force. */
 bool instance_is_resolved(const struct instance *instance);
 /* Tells the meter of the sets as they are now (addresses that changed). */
 void instance_refresh(const struct instance *instance, struct meter *meter, const struct instance_host *host);
 
-/* Takes in an answer. True: the whitelist changed (the meter knows it already), so the tap's filter must follow. */
-bool instance_answer(struct instance *instance, const struct resolve_answer *answer, struct meter *meter,
-                     const struct instance_host *host);
+/* Takes in an answer: cheap, however many targets and flows there are. True: instance_follow() has something to do. */
+bool instance_answer(struct instance *instance, const struct resolve_answer *answer);
+/* Puts in force what answers changed; as long as a walk over all targets, flows and rows. True: the whitelist is another one (the
+ * meter knows it already), so the tap's filter must follow. */
+bool instance_follow(struct instance *instance, struct meter *meter, const struct instance_host *host);
 
 /* "" or what its owner should know although it measures: names that do not resolve, what this version does not do. */
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX]);

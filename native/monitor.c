@@ -31,6 +31,7 @@
 #include "version.h"
 
 #define DRAIN_MOST_NS (250 * UINT64_C(1000000))
+#define ANSWERS_A_TURN 64
 #define NOT_ENABLED_WAIT_MS 5000 /* supervisord calls an exit within its startsecs a failure, even with status 0 */
 
 enum { POLL_SIGNAL, POLL_TIMER, POLL_LINKS, POLL_RESOLVER, POLL_STATSD, POLL_FIXED };
@@ -349,11 +350,12 @@ static void on_signal(struct monitor *monitor)
         }
 }
 
+/* What is left is there in the next turn, behind the frames that came meanwhile. */
 static void on_answers(struct monitor *monitor)
 {
     struct resolve_answer answer;
 
-    while (resolver_next(monitor->resolver, &answer)) {
+    for (int n = 0; n < ANSWERS_A_TURN && resolver_next(monitor->resolver, &answer); n++) {
         roster_answer(monitor->roster, &answer);
         statsd_answer(monitor->statsd, &answer);
         resolver_answer_free(&answer);
@@ -394,6 +396,7 @@ static void turn(struct monitor *monitor)
     }
     if (fds[POLL_RESOLVER].revents != 0)
         on_answers(monitor);
+    roster_follow(monitor->roster);
     if (fds[POLL_STATSD].revents != 0)
         statsd_step(monitor->statsd);
     if (fds[POLL_TIMER].revents != 0)

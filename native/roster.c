@@ -13,6 +13,7 @@
 /* Of reading a file in a turn in which the interfaces have nothing to say; and in one in which they have. */
 #define READ_NS UINT64_C(1000000)
 #define LEAST_READ_NS 1
+#define FOLLOW_SHARE 16 /* that part of the time at most goes into following the resolver's answers */
 
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2])
 {
@@ -299,18 +300,46 @@ void roster_links_changed(struct roster *roster)
 
 void roster_answer(struct roster *roster, const struct resolve_answer *answer)
 {
+    for (size_t i = 0; i < roster->count; i++)
+        roster->is_behind |= instance_answer(&roster->instances[i], answer);
+}
+
+static void follow_answers(struct roster *roster)
+{
+    uint64_t followed = 0; /* the meter's bits */
+
     for (size_t i = 0; i < roster->count; i++) {
         struct instance *instance = &roster->instances[i];
         struct instance_host host = roster_host(roster, instance->tap);
-        struct shared_tap *shared = find_tap(roster, instance->tap);
-        const size_t unknown = targets_unknown(instance->targets);
 
-        if (instance_answer(instance, answer, meter_of(roster, instance), &host) && shared != NULL)
-            roster_refilter(roster, shared);
-        /* Whose name could not be resolved before was passed over in a file. */
-        if (instance->replay != NULL && targets_unknown(instance->targets) < unknown)
-            replay_repeat(instance->replay);
+        if (instance_follow(instance, meter_of(roster, instance), &host) && instance->replay == NULL)
+            followed |= UINT64_C(1) << instance->number;
     }
+    for (size_t i = 0; i < roster->tap_count; i++)
+        if ((roster->taps[i].instances & followed) != 0)
+            roster_refilter(roster, &roster->taps[i]);
+}
+
+void roster_follow(struct roster *roster)
+{
+    uint64_t begun_ns, ended_ns;
+
+    if (!roster->is_behind || (begun_ns = clock_ns(CLOCK_MONOTONIC)) < roster->follow_from_ns)
+        return;
+    follow_answers(roster);
+    ended_ns = clock_ns(CLOCK_MONOTONIC);
+    roster->is_behind = false;
+    roster->follow_from_ns = ended_ns + FOLLOW_SHARE * (ended_ns - begun_ns);
+}
+
+/* -1: nothing is waiting for that. */
+static int until_followed_ms(const struct roster *roster)
+{
+    const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+    if (!roster->is_behind)
+        return -1;
+    return now_ns >= roster->follow_from_ns ? 0 : (int)((roster->follow_from_ns - now_ns) / 1000000) + 1;
 }
 
 void roster_clock_step(struct roster *roster)
@@ -323,7 +352,7 @@ void roster_clock_step(struct roster *roster)
 
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms)
 {
-    *timeout_ms = current_file(roster) == NULL ? -1 : 0;
+    *timeout_ms = current_file(roster) == NULL ? until_followed_ms(roster) : 0;
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct tap *tap = roster->taps[i].tap;
         const int rest_ms = (int)tap_rest_ms(tap);

@@ -3,7 +3,7 @@
  *
  * roster_new(); roster_apply() with each good configuration; roster_turn_windows() and roster_check() about once a second and
  * roster_links_changed() when links.h says so; roster_answer() for each answer of the resolver; roster_poll() and
- * roster_dispatch() around poll(2); roster_free().
+ * roster_dispatch() around poll(2), and roster_follow() behind them; roster_free().
  *
  * What ends (a window, a capture that another one is to follow, the program) ends in the kernel first: when
  * roster_turn_windows(), roster_end_changed() or roster_end_all() have said so, what was captured until then is dispatched as
@@ -65,11 +65,15 @@ void roster_ended(struct roster *roster);
  * no tap may be opened: each says so, and the files are read all the same. */
 void roster_check(struct roster *roster, struct resolver *resolver, const char *forbidden, uint32_t now_s);
 void roster_links_changed(struct roster *roster);
+/* Takes in an answer, which comes into force with roster_follow(). */
 void roster_answer(struct roster *roster, const struct resolve_answer *answer);
+/* Whitelists and filters follow the answers that came: at once; but that it costs at most a sixteenth of the time while answers
+ * come and come, not before sixteen times as long has passed as it took the last time. */
+void roster_follow(struct roster *roster);
 void roster_clock_step(struct roster *roster);
 
 /* One entry a tap (fd -1 while it is closed or left alone); the number of them. *timeout_ms: for how long poll(2) may wait, as
- * one is left alone until then; -1: for ever; 0: not at all, as there is a file to be read. */
+ * one is left alone or answers are not followed until then; -1: for ever; 0: not at all, as there is a file to be read. */
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms);
 /* Dispatches what poll() found, or everything when polled is NULL, and reads a file on for a moment. skip: frames of interfaces
  * are counted as ignored (`clock_step`) and not measured. */

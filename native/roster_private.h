@@ -28,7 +28,9 @@ struct roster {
     size_t tap_count;
     struct instance instances[ROSTER_MAX];
     size_t count;
-    uint64_t replays; /* that there have been */
+    uint64_t replays;        /* that there have been */
+    bool is_behind;          /* instances have to follow answers of the resolver, */
+    uint64_t follow_from_ns; /* but not before that, by CLOCK_MONOTONIC */
 };
 
 /* What is the same in both configurations, the settings of a tap apart, can go on. */

@@ -30,8 +30,10 @@ struct target {
 
 struct targets {
     struct target *items;
-    struct target **sorted; /* by kind and what an answer names: 100,000 targets are found without a walk */
+    struct target **sorted; /* by kind and what an answer names: 100,000 targets are found without a walk, */
+    struct target **by_id;  /* and so they are by their ids */
     size_t count;
+    size_t unknown; /* hosts without an address */
     uint32_t next_id;
     uint64_t revision;
     bool resolve_names;
@@ -66,6 +68,18 @@ static size_t find_first(const struct targets *targets, const struct target *key
             high = middle;
     }
     return low < targets->count && compare(targets->sorted[low], key) == 0 ? low : targets->count;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const uint32_t one = (*(struct target *const *)a)->id, two = (*(struct target *const *)b)->id;
+
+    return (one > two) - (one < two);
+}
+
+static void sort_ids(struct targets *targets)
+{
+    qsort(targets->by_id, targets->count, sizeof *targets->by_id, compare_ids);
 }
 
 static bool is_like(const struct targets *targets, size_t place, const struct target *key)
@@ -105,7 +119,8 @@ static int fill_all(struct targets *targets, const struct config_instance *insta
             return -1;
     }
     for (size_t i = 0; i < targets->count; i++) {
-        targets->sorted[i] = &targets->items[i];
+        targets->sorted[i] = targets->by_id[i] = &targets->items[i];
+        targets->unknown += targets->items[i].kind == TARGET_HOST;
         targets->items[i].id = targets->next_id++;
     }
     qsort(targets->sorted, targets->count, sizeof *targets->sorted, compare_items);
@@ -122,7 +137,8 @@ struct targets *targets_new(const struct config_instance *instance, bool resolve
     targets->resolve_names = resolve_names;
     targets->items = calloc(most, sizeof *targets->items);
     targets->sorted = calloc(most, sizeof *targets->sorted);
-    if (targets->items == NULL || targets->sorted == NULL || fill_all(targets, instance) < 0) {
+    targets->by_id = calloc(most, sizeof *targets->by_id);
+    if (targets->items == NULL || targets->sorted == NULL || targets->by_id == NULL || fill_all(targets, instance) < 0) {
         targets_free(targets);
         return NULL;
     }
@@ -139,6 +155,7 @@ void targets_free(struct targets *targets)
     }
     free(targets->items);
     free(targets->sorted);
+    free(targets->by_id);
     free(targets);
 }
 
@@ -210,7 +227,7 @@ static bool has_addresses(const struct target *target, const struct ip_address *
     return target->address_count == count && (count == 0 || memcmp(target->addresses, addresses, count * sizeof *addresses) == 0);
 }
 
-static int set_addresses(struct target *target, const struct ip_address *addresses, size_t count)
+static int set_addresses(struct targets *targets, struct target *target, const struct ip_address *addresses, size_t count)
 {
     struct ip_address *copy = malloc((count > 0 ? count : 1) * sizeof *copy);
 
@@ -218,6 +235,10 @@ static int set_addresses(struct target *target, const struct ip_address *address
         return -1;
     if (count > 0)
         memcpy(copy, addresses, count * sizeof *copy);
+    if (count > 0 && target->address_count == 0)
+        targets->unknown--;
+    else if (count == 0 && target->address_count > 0)
+        targets->unknown++;
     free(target->addresses);
     target->addresses = copy;
     target->address_count = count;
@@ -234,7 +255,7 @@ static void say_left_out(const struct target *target, size_t left_out)
         log_info("target", "all addresses of the host '%s' are measured now", target->text);
 }
 
-static bool take_addresses(struct target *target, const struct resolve_answer *answer)
+static bool take_addresses(struct targets *targets, struct target *target, const struct resolve_answer *answer)
 {
     if (target->error == NULL && answer->error != NULL)
         log_warnx("target", "the host '%s' does not resolve: %s (asking again every %d s)", target->text, answer->error,
@@ -248,7 +269,7 @@ static bool take_addresses(struct target *target, const struct resolve_answer *a
     }
     if (answer->error != NULL || has_addresses(target, answer->addresses, answer->count))
         return false;
-    if (set_addresses(target, answer->addresses, answer->count) == 0)
+    if (set_addresses(targets, target, answer->addresses, answer->count) == 0)
         return true;
     target->error = "out of memory";
     return false;
@@ -275,9 +296,10 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         target->was_answered = same->was_answered;
         target->error = same->error;
         target->left_out = same->left_out;
-        if (set_addresses(target, same->addresses, same->address_count) < 0)
+        if (set_addresses(targets, target, same->addresses, same->address_count) < 0)
             complete = false;
     }
+    sort_ids(targets);
     targets->are_names_new = true;
     find_shared_names(targets);
     return complete;
@@ -308,7 +330,7 @@ bool targets_answer(struct targets *targets, const struct resolve_answer *answer
     for (size_t place = find_first(targets, &key); is_like(targets, place, &key); place++) {
         targets->sorted[place]->was_answered = true;
         if (answer->kind == RESOLVE_FORWARD)
-            changed |= take_addresses(targets->sorted[place], answer);
+            changed |= take_addresses(targets, targets->sorted[place], answer);
         else
             take_name(targets, targets->sorted[place], answer);
     }
@@ -353,10 +375,12 @@ uint64_t targets_revision(const struct targets *targets)
 
 static const char *host_name(const struct targets *targets, uint32_t id)
 {
-    for (size_t i = 0; i < targets->count; i++)
-        if (targets->items[i].kind == TARGET_HOST && targets->items[i].id == id)
-            return targets->items[i].text;
-    return NULL;
+    const struct target key = { .id = id }, *const place = &key;
+    struct target *const *found = targets->count == 0
+                                      ? NULL
+                                      : bsearch(&place, targets->by_id, targets->count, sizeof place, compare_ids);
+
+    return found != NULL && (*found)->kind == TARGET_HOST ? (*found)->text : NULL;
 }
 
 const char *targets_name(const struct targets *targets, uint32_t value)
@@ -440,9 +464,5 @@ bool targets_are_answered(const struct targets *targets)
 
 size_t targets_unknown(const struct targets *targets)
 {
-    size_t unknown = 0;
-
-    for (size_t i = 0; i < targets->count; i++)
-        unknown += targets->items[i].kind == TARGET_HOST && targets->items[i].address_count == 0;
-    return unknown;
+    return targets->unknown;
 }

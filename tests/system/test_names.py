@@ -284,3 +284,23 @@ def test_a_resolver_that_hangs_stops_nothing(stage):
             assert (helper["state"], helper["error"]) == ("stopped", "stopped on request")
             assert supervisor.state()[0] == "STOPPED" and "SIGTERM: stopping" in stage.read(LOG)
     assert_no_gap(seen, HANG_S - 8)
+
+
+THOUSANDS = 4000
+CROWD = {"host%d.example" % n: "127.%d.%d.9" % (20 + n // 250, n % 250) for n in range(THOUSANDS)}
+
+
+def own_cpu_s(stage, pid):
+    """CPU time of the helper's first thread, which does all but looking up."""
+    return int(stage.read("/proc/%d/task/%d/schedstat" % (pid, pid)).split()[0]) / 1e9
+
+
+def test_thousands_of_names(stage):
+    """Their answers come one by one for a second or more, and each makes the whitelist another one: following them costs little."""
+    stage.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
+    stage.write("/etc/hosts", "127.0.0.1 localhost\n" + "".join("%s %s\n" % (at, name) for name, at in CROWD.items()))
+    with supervised(stage, CONFIGURATION.replace("resolve_interval: 1", "resolve_interval: 600") % ", ".join(CROWD)):
+        pid = stage.wait_for_state("capturing")["helper"]["pid"]
+        name, at = list(CROWD.items())[-1]
+        call_until_measured(stage, at, name)
+        assert own_cpu_s(stage, pid) < 1

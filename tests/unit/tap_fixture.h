@@ -19,7 +19,7 @@ struct tap {
 static struct {
     enum fate check;
     bool filter_fails;
-    unsigned opened;
+    unsigned opened, filtered;
 } next;
 
 struct tap *tap_new(const char *interface, const struct tap_settings *settings)
@@ -95,6 +95,7 @@ void tap_wanted(struct tap *tap, struct netset *wanted, struct netset *ours)
     netset_free(tap->ours);
     tap->wanted = wanted;
     tap->ours = ours;
+    next.filtered++;
     set_filter(tap);
 }
 

@@ -196,6 +196,13 @@ static void answer(const char *name, const char *address)
     roster_answer(roster, &answer);
 }
 
+/* As if it had been long ago that answers were followed. */
+static void follow(void)
+{
+    roster->follow_from_ns = 0;
+    roster_follow(roster);
+}
+
 #define NAMED(hosts) "interface: lo, local_nets: [10.0.0.1], hosts: [" hosts "]"
 
 /* Nobody is shown the row of a host that is not named any more. */
@@ -209,15 +216,78 @@ static void the_row_of_a_host_leaves_with_its_name(void **state)
     check(OPENS);
     answer("one.example", "10.0.0.2");
     answer("two.example", "10.0.0.3");
+    follow();
     send_segment();
     apply(NAMED("one.example"));
     assert_true(goes_on());
     apply(NAMED("three.example, one.example"));
     assert_true(goes_on());
     answer("one.example", "10.0.0.9"); /* it has another address now, and its row stays */
+    follow();
     assert_int_equal(meter_row_count(roster->meter), 1);
     apply(NAMED("three.example"));
     assert_int_equal(meter_row_count(roster->meter), 0);
+}
+
+static int wait_ms(void)
+{
+    struct pollfd fds[ROSTER_MAX];
+    int timeout_ms;
+
+    roster_poll(roster, fds, &timeout_ms);
+    return timeout_ms;
+}
+
+static size_t wanted_count(void)
+{
+    return netset_count(roster->taps[0].tap->wanted);
+}
+
+/* However many there are, whitelist and filter are made anew once behind them, and then not for a while. */
+static void answers_are_followed_together(void **state)
+{
+    (void)state;
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply(NAMED("one.example, two.example, three.example"));
+    check(OPENS);
+    next.filtered = 0;
+    assert_int_equal(wait_ms(), -1);
+    answer("one.example", "10.0.0.2");
+    answer("two.example", "10.0.0.3");
+    assert_int_equal(next.filtered, 0);
+    assert_int_equal(wait_ms(), 0);
+    roster_follow(roster);
+    assert_int_equal(next.filtered, 1);
+    assert_int_equal(wanted_count(), 2);
+    assert_int_equal(wait_ms(), -1);
+    answer("one.example", "10.0.0.2"); /* as before */
+    assert_int_equal(wait_ms(), -1);
+    answer("three.example", "10.0.0.4");
+    roster->follow_from_ns = UINT64_MAX / 2; /* it took very long the last time */
+    assert_true(wait_ms() > 0);
+    roster_follow(roster);
+    assert_int_equal(next.filtered, 1);
+    follow();
+    assert_int_equal(next.filtered, 2);
+    assert_int_equal(wanted_count(), 3);
+}
+
+/* Who reads the configuration anew meanwhile has them too. */
+static void answers_outlive_another_configuration(void **state)
+{
+    (void)state;
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply(NAMED("one.example"));
+    check(OPENS);
+    answer("one.example", "10.0.0.2");
+    apply(NAMED("one.example") ", tags: [a]");
+    assert_int_equal(wanted_count(), 1);
+    follow();
+    assert_int_equal(wanted_count(), 1);
 }
 
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
@@ -234,6 +304,8 @@ int main(void)
         CASE(what_is_captured_is_measured),
         CASE(only_in_its_windows),
         CASE(the_row_of_a_host_leaves_with_its_name),
+        CASE(answers_are_followed_together),
+        CASE(answers_outlive_another_configuration),
     };
 
     return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
