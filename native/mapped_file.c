@@ -49,7 +49,8 @@ static bool is_ours(const char *line, size_t at, uintptr_t *from, uintptr_t *to)
 {
     uint64_t offset;
 
-    return sscanf(line, "%" SCNxPTR "-%" SCNxPTR " r--s %" SCNx64, from, to, &offset) == 3 && offset == 0 && *to - *from >= at;
+    return strstr(line, " r--s 00000000 ") != NULL
+           && sscanf(line, "%" SCNxPTR "-%" SCNxPTR " r--s %" SCNx64, from, to, &offset) == 3 && offset == 0 && *to - *from >= at;
 }
 
 /* stdio does not say where it is, and the name and number that are there are not on all file systems those that fstat() knows. So

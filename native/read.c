@@ -73,7 +73,7 @@ static int read_file(struct reading *reading, struct capture *capture, const cha
         progress_start(&progress, STDERR_FILENO, name, size);
     while (result == CAPTURE_OK) {
         result = capture_dispatch(capture, FRAMES_A_LOOK, on_frame, reading, message);
-        if (capture_file_progress(capture, &done, &size))
+        if (progress.fd >= 0 && capture_file_progress(capture, &done, &size))
             progress_show(&progress, done);
     }
     progress_clear(&progress);

@@ -76,7 +76,7 @@ static void it_grows_and_keeps_all(void **state)
     for (uint32_t n = 0; n < count; n++) {
         hashes[n] = draw_word();
         assert_true(flow_slots_put(&slots, hashes[n], n));
-        assert_true((uint64_t)slots.used * 4 <= ((uint64_t)slots.mask + 1) * 3);
+        assert_true((uint64_t)slots.used * 16 <= ((uint64_t)slots.mask + 1) * 13);
     }
     for (uint32_t n = 0; n < count; n++) {
         assert_int_equal(times_found(&slots, hashes[n], n), 1);
