@@ -131,10 +131,11 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
 {
     const size_t unknown = targets_unknown(instance->targets);
 
-    if (targets_answer(instance->targets, answer) && instance->whitelist != NULL)
-        instance->is_behind = true;
+    if (!targets_answer(instance->targets, answer) || instance->whitelist == NULL)
+        return false;
+    instance->is_behind = true;
     instance->is_found |= targets_unknown(instance->targets) < unknown;
-    return instance->is_behind;
+    return true;
 }
 
 bool instance_follow(struct instance *instance, struct meter *meter, const struct instance_host *host)

@@ -52,7 +52,8 @@ bool instance_is_resolved(const struct instance *instance);
 /* Tells the meter of the sets as they are now (addresses that changed). */
 void instance_refresh(const struct instance *instance, struct meter *meter, const struct instance_host *host);
 
-/* Takes in an answer: cheap, however many targets and flows there are. True: instance_follow() has something to do. */
+/* Takes in an answer: cheap, however many targets and flows there are. True: the whitelist is another one, for
+ * instance_follow() to make. */
 bool instance_answer(struct instance *instance, const struct resolve_answer *answer);
 /* Puts in force what answers changed; as long as a walk over all targets, flows and rows. True: the whitelist is another one (the
  * meter knows it already), so the tap's filter must follow. */
