@@ -52,7 +52,8 @@ static bool end_on(struct shared_tap *shared, uint64_t closed)
         return false;
     since_note(&shared->ended, ended, (int64_t)clock_ns(CLOCK_REALTIME));
     shared->late &= ~ended;
-    shared->is_ending = true;
+    shared->ending = ENDING_WINDOWS;
+    shared->ending_windows |= ended;
     return true;
 }
 

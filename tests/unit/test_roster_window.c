@@ -60,7 +60,7 @@ static void expect(uint32_t after_s, uint64_t open)
     assert_int_equal(roster->tap_count, 1);
     assert_int_equal(roster->taps[0].open, open);
     assert_int_equal(ends, (before & ~open) != 0);
-    assert_int_equal(roster->taps[0].is_ending, ends);
+    assert_int_equal(roster->taps[0].ending, ends ? ENDING_WINDOWS : ENDING_NOTHING);
     sink = roster_sink(roster, &roster->taps[0], 0, false);
     if (ends) { /* they get what was captured before, until they have had their time */
         assert_int_equal(sink.ended & ~sink.late, before & ~open);
@@ -71,7 +71,8 @@ static void expect(uint32_t after_s, uint64_t open)
     assert_int_equal(sink.ended & ~sink.late, 0);
     assert_int_equal(sink.ended & open, 0);
     assert_int_equal(sink.instances, open);
-    assert_false(roster->taps[0].is_ending);
+    assert_int_equal(roster->taps[0].ending, ENDING_NOTHING);
+    assert_int_equal(roster->taps[0].ending_windows, 0);
 }
 
 #define ONE "  - {interface: lo, ips: [127.0.0.1], sample: true, sample_duration: 3, sample_interval: 5}\n"
