@@ -351,7 +351,7 @@ struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap
         .skip = skip,
         .fresh = shared->open & shared->fresh.instances,
         .fresh_from = &shared->fresh,
-        .ended = shared->ended.instances & ~shared->open,
+        .ended = shared->ended.instances & (shared->late | ~shared->open),
         .late = shared->late,
         .ended_at = &shared->ended,
     };

@@ -174,6 +174,43 @@ static void what_a_window_had_no_time_for_is_counted(void **state)
     expect(0, FRAMES);
 }
 
+/* Found there while the next window is open already. */
+static void what_a_window_had_no_time_for_is_counted_in_the_next_one(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    send_frames(10);
+    roster_ended(roster);
+    assert_false(roster_turn_windows(roster, BEGUN_S + 8));
+    usleep(2000);
+    send_frames(5);
+    empty_rings(false);
+    expect(5, FRAMES);
+}
+
+/* Stopped (SIGSTOP, say) over the whole of a pause: what was captured until somebody looked is of the window that was open. */
+static void a_window_whose_pause_was_slept_through_has_what_was_captured_until_then(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 8));
+    send_frames(10);
+    drain();
+    expect(FRAMES, 0);
+    assert_int_equal(counters()->open_flows, 0);
+    assert_false(roster_turn_windows(roster, BEGUN_S + 9));
+    usleep(2000);
+    send_frames(5);
+    empty_rings(false);
+    expect(FRAMES + 5, 0);
+    assert_int_equal(counters()->open_flows, 1);
+}
+
 static void what_a_window_had_no_time_for_is_counted_when_all_ends(void **state)
 {
     (void)state;
@@ -364,6 +401,8 @@ int main(void)
         CASE(what_nobody_had_the_time_for_is_counted),
         CASE(a_window_has_what_was_captured_in_it),
         CASE(what_a_window_had_no_time_for_is_counted),
+        CASE(what_a_window_had_no_time_for_is_counted_in_the_next_one),
+        CASE(a_window_whose_pause_was_slept_through_has_what_was_captured_until_then),
         CASE(what_a_window_had_no_time_for_is_counted_when_all_ends),
         CASE(a_capture_that_another_one_follows_is_emptied_first),
         CASE(a_window_that_begins_takes_nothing_from_one_that_has_just_begun),
