@@ -30,7 +30,10 @@ enum capture_result {
     CAPTURE_DOWN,          /* it is down or went away */
     CAPTURE_NO_PERMISSION, /* CAP_NET_RAW */
     CAPTURE_BAD_FILTER,    /* -f does not compile, or the kernel would not take the filter */
-    CAPTURE_COMPRESSED,    /* the file is; what to do depends on who reads it, and is his to say */
+    /* What to do about these depends on who reads the file, and is his to say. */
+    CAPTURE_COMPRESSED, /* the file is */
+    CAPTURE_MIXED, /* it goes on with another link type or snapshot length, where libpcap does not; what stood before was handed
+                      over */
     CAPTURE_FAILED
 };
 
@@ -60,8 +63,8 @@ void capture_free(struct capture *capture);
 enum capture_result capture_open_live(struct capture *capture, const struct capture_live_options *options,
                                       char message[static CAPTURE_ERROR_MAX]);
 /* path "-": standard input. pcap and pcapng, micro- and nanoseconds, either byte order. user_filter: NULL or a pcap expression.
- * The message does not name the path. What libpcap cannot read to the end (pcapng with interfaces of different link types) ends
- * with CAPTURE_FAILED. With a budget capture_dispatch() comes back after so many frames, be they passed by user_filter or not. */
+ * The message does not name the path. With a budget capture_dispatch() comes back after so many frames, be they passed by
+ * user_filter or not. */
 enum capture_result capture_open_file(struct capture *capture, const char *path, const char *user_filter,
                                       char message[static CAPTURE_ERROR_MAX]);
 /* The same of what is open for reading already, and is the capture's from then on, also when this fails. */

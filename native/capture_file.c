@@ -174,9 +174,7 @@ static enum capture_result explain_file(const struct capture *capture, char mess
     if (feof(pcap_file(capture->pcap)))
         return capture_say(message, CAPTURE_CUT, "the capture is cut off: %s", error);
     if (strstr(error, " different from the ") != NULL)
-        return capture_say(message, CAPTURE_FAILED,
-                           "%s, which cannot be read further; split the capture by interface (tshark -Y frame.interface_id==0)",
-                           error);
+        return capture_say(message, CAPTURE_MIXED, "%s", error);
     return capture_say(message, CAPTURE_FAILED, "the capture is broken: %s", error);
 }
 

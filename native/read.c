@@ -60,6 +60,18 @@ static bool may_show_progress(const struct options *options)
     return !options->samples || !isatty(STDOUT_FILENO);
 }
 
+static const char *advice_on(enum capture_result result)
+{
+    switch (result) {
+    case CAPTURE_COMPRESSED:
+        return "; zcat FILE | go-metro read -";
+    case CAPTURE_MIXED:
+        return ", which cannot be read further; split the capture by interface (tshark -Y frame.interface_id==0)";
+    default:
+        return "";
+    }
+}
+
 /* One file, wholly. 0, or -1 after a line on stderr. */
 static int read_file(struct reading *reading, struct capture *capture, const char *path, const struct options *options)
 {
@@ -80,7 +92,7 @@ static int read_file(struct reading *reading, struct capture *capture, const cha
     capture_close(capture);
     if (result == CAPTURE_END)
         return 0;
-    fprintf(stderr, "go-metro: %s: %s%s\n", name, message, result == CAPTURE_COMPRESSED ? "; zcat FILE | go-metro read -" : "");
+    fprintf(stderr, "go-metro: %s: %s%s\n", name, message, advice_on(result));
     return -1;
 }
 

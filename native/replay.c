@@ -20,6 +20,7 @@
 
 /* Between two looks at the clock; the largest frames are a quarter of a MiB, and may come off a disk. */
 #define FRAMES_A_LOOK 128U
+#define CAUSE_MOST 100 /* bytes of it, which leave a long path room for what to do */
 #define REST_S 2U      /* a file that changes may still be being written, or copied there */
 #define PATIENCE_S 30U /* so long names may take; a resolver that hangs does not hold up the file for ever */
 #define NS_PER_S INT64_C(1000000000)
@@ -143,7 +144,7 @@ static void fail_open(struct replay *replay, int error)
                      "(trying again)");
         return;
     default:
-        snprintf(cause, sizeof cause, "%.100s; see to the file, or correct `pcap` (trying again)", strerror(error));
+        snprintf(cause, sizeof cause, "%.*s; see to the file, or correct `pcap` (trying again)", CAUSE_MOST, strerror(error));
         fail(replay, cause);
     }
 }
@@ -192,16 +193,16 @@ static void begin(struct replay *replay)
     log_info("replay", "%s: reading", replay->path);
 }
 
-/* What to do, or when it is tried again. */
+/* What to do, and when it is tried again. */
 static const char *advice_on(enum capture_result result)
 {
     switch (result) {
     case CAPTURE_BAD_FILTER:
-        return ""; /* the message says it, and the file is not in the way */
+        return "; correct it where go-metro is started"; /* the file is not in the way */
     case CAPTURE_COMPRESSED:
         return "; unpack it (gunzip), or correct `pcap` (looking again when it changes)";
     default:
-        return " (looking again when it changes)";
+        return "; put a whole capture there, or correct `pcap` (looking again when it changes)";
     }
 }
 
@@ -221,7 +222,7 @@ static void try_open(struct replay *replay)
         begin(replay);
         return;
     }
-    snprintf(cause, sizeof cause, "%.150s%s", message, advice_on(result));
+    snprintf(cause, sizeof cause, "%.*s%s", CAUSE_MOST, message, advice_on(result));
     fail(replay, cause);
 }
 
@@ -359,8 +360,8 @@ static void end(struct replay *replay, enum capture_result result, const char *m
     say_end(replay);
     if (result == CAPTURE_END)
         return;
-    segment_message(replay->warning, replay->path, "%.100s; what stands before is measured; put the whole capture there",
-                    message);
+    segment_message(replay->warning, replay->path, "%.*s; what stands before is measured; %s", CAUSE_MOST, message,
+                    result == CAPTURE_MIXED ? "put one capture an interface there" : "put the whole capture there");
     log_warnx("replay", "%s", replay->warning);
 }
 

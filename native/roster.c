@@ -364,16 +364,23 @@ size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_
     return roster->tap_count;
 }
 
+/* While frames are skipped their stamps say nothing. Where nobody else's come into the ring, what is in it is of the windows that
+ * end; where they do, it cannot be told apart, and is the others'. */
+static uint64_t ending_unstamped(const struct shared_tap *shared, bool skip)
+{
+    return skip && shared->open == 0 ? shared->ending_windows : 0;
+}
+
 struct tap_sink roster_sink(const struct roster *roster, const struct shared_tap *shared, uint32_t now_s, bool skip)
 {
     return (struct tap_sink){
         .meter = roster->meter,
-        .instances = shared->open,
+        .instances = shared->open | ending_unstamped(shared, skip),
         .now_s = now_s,
         .skip = skip,
         .fresh = shared->open & shared->fresh.instances,
         .fresh_from = &shared->fresh,
-        .ended = shared->ended.instances & ~shared->open,
+        .ended = shared->ended.instances & (shared->late | ~shared->open),
         .late = shared->late,
         .ended_at = &shared->ended,
     };

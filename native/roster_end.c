@@ -9,7 +9,7 @@ static void end_tap(const struct roster *roster, struct shared_tap *shared)
 
     tap_reject(shared->tap);
     roster_end_if_lost(roster, shared, was_open);
-    shared->is_ending = true;
+    shared->ending = ENDING_CAPTURE;
 }
 
 bool roster_end_changed(struct roster *roster, const struct config *config)
@@ -42,20 +42,19 @@ bool roster_await(const struct roster *roster, int timeout_ms)
     nfds_t count = 0;
 
     for (size_t i = 0; i < roster->tap_count; i++)
-        if (roster->taps[i].is_ending && tap_fd(roster->taps[i].tap) >= 0)
+        if (roster->taps[i].ending != ENDING_NOTHING && tap_fd(roster->taps[i].tap) >= 0)
             fds[count++] = (struct pollfd){ .fd = tap_fd(roster->taps[i].tap), .events = POLLIN };
     return count > 0 && poll(fds, count, timeout_ms) > 0;
 }
 
-/* Of a ring that nothing comes into any more. */
+/* Of a ring that nothing comes into any more: it is of those that are open, and of windows that ended just before. */
 static void pass_over(const struct roster *roster, const struct shared_tap *shared)
 {
-    struct since ended = { 0 };
-    const struct tap_sink sink = {
-        .meter = roster->meter, .skip = true, .ended = shared->open, .late = shared->open, .ended_at = &ended
-    };
+    struct since ended = shared->ended;
+    struct tap_sink sink = { .meter = roster->meter, .skip = true, .ended_at = &ended };
 
     since_note(&ended, shared->open, INT64_MAX);
+    sink.ended = sink.late = ended.instances;
     for (unsigned turn = 0; turn < TURNS_MOST && tap_has_frames(shared->tap); turn++)
         if (tap_dispatch(shared->tap, &sink)) {
             roster_end_flows(roster, shared);
@@ -67,15 +66,19 @@ void roster_ended(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
-        const uint64_t in_time = shared->ended.instances & ~shared->late;
 
-        if (!shared->is_ending)
+        switch (shared->ending) {
+        case ENDING_NOTHING:
             continue;
-        if (in_time != 0)
-            meter_finish(roster->meter, in_time);
-        else
+        case ENDING_WINDOWS:
+            meter_finish(roster->meter, shared->ending_windows);
+            break;
+        case ENDING_CAPTURE:
             pass_over(roster, shared);
+            break;
+        }
         shared->late = shared->ended.instances;
-        shared->is_ending = false;
+        shared->ending = ENDING_NOTHING;
+        shared->ending_windows = 0;
     }
 }

@@ -5,6 +5,13 @@
 
 #include "roster.h"
 
+/* Why a tap's ring is to be emptied: roster_end.c. */
+enum ending {
+    ENDING_NOTHING,
+    ENDING_WINDOWS, /* of some instances; the others go on */
+    ENDING_CAPTURE  /* nothing comes into the ring any more */
+};
+
 struct shared_tap {
     struct tap *tap;
     struct netset *own; /* addresses of the interface */
@@ -13,7 +20,8 @@ struct shared_tap {
     struct since fresh; /* those of them that opened just now, and when: see tap.h */
     struct since ended; /* those whose window ended just now, and when: see tap.h */
     uint64_t late;      /* of them those that have had their time */
-    bool is_ending;     /* its ring is to be emptied; roster_end.c */
+    enum ending ending;
+    uint64_t ending_windows; /* whose, whatever becomes of `ended` meanwhile */
 };
 
 struct roster {

@@ -6,20 +6,16 @@
 
 #define RING_AGE_NS INT64_C(10000000000) /* more than a frame ever waits in the ring */
 
-/* Instances whose window opened, ended, or ended while the next one had begun, as the meter's bits. */
+/* Instances whose window opened or ended, as the meter's bits. */
 struct turns {
-    uint64_t opened, closed, passed;
+    uint64_t opened, closed;
 };
 
 static struct turns look_at_windows(struct roster *roster, uint32_t now_s)
 {
-    static const char *const texts[] = {
-        [WINDOW_OPENED] = "a window opens", [WINDOW_CLOSED] = "the window ends", [WINDOW_PASSED] = "this is another window"
-    };
-    struct turns turns = { 0, 0, 0 };
-    uint64_t *const bits[] = {
-        [WINDOW_OPENED] = &turns.opened, [WINDOW_CLOSED] = &turns.closed, [WINDOW_PASSED] = &turns.passed
-    };
+    static const char *const texts[] = { [WINDOW_OPENED] = "a window opens", [WINDOW_CLOSED] = "the window ends" };
+    struct turns turns = { 0, 0 };
+    uint64_t *const bits[] = { [WINDOW_OPENED] = &turns.opened, [WINDOW_CLOSED] = &turns.closed };
 
     for (size_t i = 0; i < roster->count; i++) {
         struct instance *instance = &roster->instances[i];
@@ -52,7 +48,8 @@ static bool end_on(struct shared_tap *shared, uint64_t closed)
         return false;
     since_note(&shared->ended, ended, (int64_t)clock_ns(CLOCK_REALTIME));
     shared->late &= ~ended;
-    shared->is_ending = true;
+    shared->ending = ENDING_WINDOWS;
+    shared->ending_windows |= ended;
     return true;
 }
 
@@ -62,13 +59,11 @@ bool roster_turn_windows(struct roster *roster, uint32_t now_s)
     const struct turns turns = look_at_windows(roster, now_s);
     bool is_ending = false;
 
-    if (turns.passed != 0)
-        meter_finish(roster->meter, turns.passed);
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct shared_tap *shared = &roster->taps[i];
 
         forget_old_turns(shared);
-        if (((turns.opened | turns.closed | turns.passed) & shared->instances) != 0)
+        if (((turns.opened | turns.closed) & shared->instances) != 0)
             roster_refilter(roster, shared);
         is_ending |= end_on(shared, turns.closed);
     }

@@ -192,14 +192,19 @@ static void print_people(const struct status_view *view)
 
 static void print_prometheus(const struct status_view *view)
 {
-    const bool measures = status_is_measuring(&view->copy, view->state);
-    const uint32_t instances = measures ? view->copy.snapshot.instance_count : 0;
-    const uint32_t rows = measures ? view->copy.snapshot.row_count : 0;
+    const uint32_t instances = status_is_running(view->state) ? view->copy.snapshot.instance_count : 0;
+    uint32_t rows = 0;
 
     status_prometheus(stdout, &view->copy, view->state);
     status_sampling_prometheus(view->copy.instances, instances);
-    for (uint32_t i = 0; i < rows; i++)
-        status_prometheus_own(&view->rows[i], &view->copy.instances[view->copy.rows[i].instance]);
+    for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++) {
+        const struct seg_instance *instance = &view->copy.instances[view->copy.rows[i].instance];
+
+        if (!status_has_rows(instance, view->state))
+            continue;
+        view->rows[rows] = view->rows[i];
+        status_prometheus_own(&view->rows[rows++], instance);
+    }
     report_prometheus(stdout, view->rows, rows);
 }
 

@@ -11,10 +11,15 @@
 
 #define STALE "stale"
 
-/* Whether what is published is of now. */
-static bool is_running(const char *state)
+bool status_is_running(const char *state)
 {
     return strcmp(state, STALE) != 0 && strcmp(state, segment_state_name(SEG_STOPPED)) != 0;
+}
+
+/* Whether instances can be other than failed. */
+static bool is_at_work(const char *state)
+{
+    return status_is_running(state) && strcmp(state, segment_state_name(SEG_FAILED)) != 0;
 }
 
 bool status_is_measuring(const struct segment_copy *copy, const char *state)
@@ -23,7 +28,12 @@ bool status_is_measuring(const struct segment_copy *copy, const char *state)
 
     for (uint32_t i = 0; i < copy->snapshot.instance_count; i++)
         any = any || copy->instances[i].state == SEG_CAPTURING || copy->instances[i].state == SEG_STOPPED;
-    return any && is_running(state) && strcmp(state, segment_state_name(SEG_FAILED)) != 0;
+    return any && is_at_work(state);
+}
+
+bool status_has_rows(const struct seg_instance *instance, const char *state)
+{
+    return instance->state != SEG_FAILED && is_at_work(state);
 }
 
 static void put_state(FILE *stream, const char *name, const char *state)
@@ -131,6 +141,28 @@ static void put_captures(FILE *stream, const struct segment_copy *copy, const ch
     }
 }
 
+/* The index tells two instances on one interface, and files, apart. */
+static void put_instance_state(FILE *stream, const char *name, const struct seg_instance *instance, uint32_t index,
+                               enum seg_state state)
+{
+    fputs(name, stream);
+    report_prometheus_label(stream, "{", "iface", instance->interface);
+    fprintf(stream, ",index=\"%" PRIu32 "\"", index);
+    report_prometheus_label(stream, ",", "state", segment_state_name(state));
+    fprintf(stream, "} %d\n", instance->state == state);
+}
+
+static void put_instances(FILE *stream, const struct segment_copy *copy)
+{
+    static const char name[] = "go_metro_instance_state";
+    static const enum seg_state states[] = { SEG_STARTING, SEG_CAPTURING, SEG_FAILED, SEG_STOPPED };
+
+    report_prometheus_head(stream, name, "gauge", "1 for the state that the instance is in; a file read to its end is stopped.");
+    for (uint32_t i = 0; i < copy->snapshot.instance_count; i++)
+        for (size_t s = 0; s < sizeof states / sizeof states[0]; s++)
+            put_instance_state(stream, name, &copy->instances[i], i, states[s]);
+}
+
 static void put_all_captures(FILE *stream, const struct segment_copy *copy)
 {
     static const char up[] = "go_metro_capture_up";
@@ -170,6 +202,8 @@ void status_prometheus(FILE *stream, const struct segment_copy *copy, const char
         return;
     put_helper(stream, copy, state);
     /* A scrape has no time of its own: what a helper counted before it ended would be taken for now. */
-    if (is_running(state))
-        put_all_captures(stream, copy);
+    if (!status_is_running(state))
+        return;
+    put_instances(stream, copy);
+    put_all_captures(stream, copy);
 }

@@ -70,8 +70,8 @@ struct tap_sink {
      * may still hold something of before their pause. */
     uint64_t fresh;
     const struct since *fresh_from; /* may be NULL where there are none */
-    /* These others end: they get the frames from before their time (CLOCK_REALTIME) still; for those of them that are late such
-     * frames are only counted, as `too_late`. */
+    /* These end: they get the frames from before their time (CLOCK_REALTIME) still; for those of them that are late such frames
+     * are only counted, as `too_late`. Only these may have begun again meanwhile, and be fresh. */
     uint64_t ended, late;
     const struct since *ended_at; /* may be NULL where there are none */
 };

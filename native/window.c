@@ -53,15 +53,17 @@ enum window_turn window_look(struct window *window, uint32_t now_s)
     *(was_open ? &window->open_s : &window->closed_s) += now_s - window->looked_s;
     before = number_of(window);
     window->looked_s = now_s;
-    window->is_open = is_in_window(window);
-    if (window->is_open != was_open)
-        return window->is_open ? WINDOW_OPENED : WINDOW_CLOSED;
-    return window->is_open && number_of(window) != before ? WINDOW_PASSED : WINDOW_SAME;
+    window->is_open = is_in_window(window) && !(was_open && number_of(window) != before);
+    if (window->is_open == was_open)
+        return WINDOW_SAME;
+    return window->is_open ? WINDOW_OPENED : WINDOW_CLOSED;
 }
 
 uint64_t window_turn_s(const struct window *window)
 {
     if (!window_is_sampling(window) || !window->is_begun)
         return 0;
+    if (!window->is_open && is_in_window(window))
+        return (uint64_t)window->looked_s + 1; /* the next look opens it */
     return window->begun_s + number_of(window) * period_s(window) + (window->is_open ? window->duration_s : period_s(window));
 }

@@ -24,12 +24,7 @@ struct window {
     uint64_t open_s, closed_s; /* seconds of each since the first look, up to the last one */
 };
 
-enum window_turn {
-    WINDOW_SAME,
-    WINDOW_OPENED,
-    WINDOW_CLOSED,
-    WINDOW_PASSED /* it was open and is open, but another one: the pause between them was slept through */
-};
+enum window_turn { WINDOW_SAME, WINDOW_OPENED, WINDOW_CLOSED };
 
 /* It is open until a look says otherwise. */
 struct window window_make(bool sample, uint32_t duration_s, uint32_t interval_s);
@@ -40,10 +35,12 @@ bool window_is_sampling(const struct window *window);
 /* Whether both were made of the same keys, as far as these mean anything. */
 bool window_is_alike(const struct window *a, const struct window *b);
 
-/* The seconds since the last look count for what was in force meanwhile. now_s never goes back. */
+/* The seconds since the last look count for what was in force meanwhile. now_s never goes back. Where the pause was slept through
+ * and the next window has begun, this look still ends the one that was in force, and the next look begins the other: so each has
+ * what was captured in it, and there is a pause between the two. */
 enum window_turn window_look(struct window *window, uint32_t now_s);
 
-/* The second in which what is now ends; 0 where there are no pauses, or before the first look. */
+/* The second in which what is now ends, if somebody looks in each; 0 where there are no pauses, or before the first look. */
 uint64_t window_turn_s(const struct window *window);
 
 #endif

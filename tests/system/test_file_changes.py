@@ -105,7 +105,8 @@ def test_what_stands_in_the_way_is_named_and_waited_for(stage):
         stage.run("chmod", "644", FILE)
         wait_until_read(stage, 2)
         for obstacle, text in (('mkdir "$1"', "a folder, not a capture file"), ('mkfifo "$1"', "a FIFO, not a capture file"),
-                               ('echo "no capture" >"$1"', "not a pcap or pcapng capture"), (': >"$1"', "the file is empty"),
+                               ('echo "no capture" >"$1"', "put a whole capture there, or correct `pcap`"),
+                               (': >"$1"', "not even a capture's header is in it; put a whole capture there, or correct `pcap`"),
                                ('echo capture | gzip >"$1"', "the file is compressed; unpack it (gunzip), or correct `pcap`")):
             stage.script('rm -rf "$1"; ' + obstacle, FILE)
             wait_for_trouble(stage, text)

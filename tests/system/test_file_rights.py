@@ -10,10 +10,12 @@ from stage import LOG, PROGRAM, USER, Stage
 from supervision import supervised
 from test_file import FILE, ONE, put, samples, trips, wait_until_read
 from test_read import LOCAL, PEER
+from test_status import scrape, value
 
 BY_NAME = ONE.replace("ips: [%s]" % PEER, "hosts: [db.example]")
 AND_LO = "  - {interface: lo, all_peers: true}\n"
 NO_RIGHT = "no right to capture: sudo setcap cap_net_raw+ep " + PROGRAM
+ITS_ROW = {"iface": "file", "src": LOCAL, "dst": "db.example"}
 
 
 @pytest.fixture
@@ -23,6 +25,12 @@ def incapable():
         stage.write("/etc/hosts", "127.0.0.1 localhost\n%s db.example\n" % PEER)
         put(stage, trips(10))
         yield stage
+
+
+def instance_states(values):
+    """By their indexes, as the Prometheus text has them."""
+    found = (dict(labels) for (name, labels), at in values.items() if name == "go_metro_instance_state" and at == 1)
+    return {labels["index"]: (labels["iface"], labels["state"]) for labels in found}
 
 
 def capabilities_of_threads(stage, pid):
@@ -44,6 +52,10 @@ def test_files_alone_are_read_without_it(incapable):
             check = stage.check(python)
             assert (check.status, check.service_status) == ("OK", "OK"), check
             assert check.gauges(dst="db.example")["system.net.tcp.rtt"] == pytest.approx(30)
+        values = scrape(stage)
+        assert value(values, "go_metro_up") == value(values, "go_metro_state", state="capturing") == 1
+        assert value(values, "go_metro_round_trips_total", **ITS_ROW) == 10
+        assert instance_states(values) == {"0": ("file", "stopped")}
         # It is not executed anew for a right that it has no use for: that would read the file once more.
         stage.grant()
         stage.wait_for_publications(3)
@@ -70,6 +82,12 @@ def test_beside_an_interface_each_says_what_is_its_own(incapable):
             of_file, of_lo = stage.checks(python)
             assert (of_file.status, of_file.service_status) == ("OK", "OK"), of_file
             assert (of_lo.status, of_lo.service_status) == ("ERROR", "CRITICAL") and NO_RIGHT in of_lo.service_message
+        values = scrape(stage)
+        assert value(values, "go_metro_up") == value(values, "go_metro_state", state="degraded") == 1
+        assert value(values, "go_metro_round_trips_total", **ITS_ROW) == 10
+        assert value(values, "go_metro_rtt_last_seconds", **ITS_ROW) == pytest.approx(0.03)
+        assert value(values, "go_metro_capture_up", iface="lo") == 0
+        assert instance_states(values) == {"0": ("file", "stopped"), "1": ("lo", "failed")}
         stage.grant()
         stage.wait_for_status(lambda s: [i["state"] for i in s["instances"]] == ["stopped", "capturing"] and samples(s) == 10)
         assert [check.service_status for check in stage.checks()] == ["OK", "OK"]
@@ -88,6 +106,9 @@ def test_interfaces_alone_measure_nothing_as_ever(incapable):
         status = incapable.wait_for_state("failed", NO_RIGHT)
         assert [i["state"] for i in status["instances"]] == ["failed"]
         assert incapable.check().service_status == "CRITICAL"
+        values = scrape(incapable)
+        assert value(values, "go_metro_up") == 0 and value(values, "go_metro_state", state="failed") == 1
+        assert instance_states(values) == {"0": ("lo", "failed")}
 
 
 def test_roots_rights_are_not_used_to_read_a_file(incapable):

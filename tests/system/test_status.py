@@ -130,6 +130,26 @@ def test_what_is_not_up(measuring):
     assert scrape(stage, status=1) == {("go_metro_up", frozenset()): 0}
 
 
+def test_one_that_failed_has_no_rows_whatever_others_measure(measuring):
+    """As the Agent's check, which submits nothing of it. People and programs that ask for all still see them."""
+    stage, _ = measuring
+
+    def interfaces():
+        return {dict(labels)["iface"] for name, labels in scrape(stage) if name == "go_metro_round_trips_total"}
+
+    assert interfaces() == {"lo"}
+    stage.run("ip", "link", "set", "lo", "down")
+    status = stage.wait_for_status(lambda s: [i["state"] for i in s["instances"]] == ["failed", "failed", "capturing"])
+    assert status["peers"] and interfaces() == set()
+    values = scrape(stage)
+    assert value(values, "go_metro_up") == 1
+    assert value(values, "go_metro_instance_state", iface="lo", index="1", state="failed") == 1
+    assert value(values, "go_metro_instance_state", iface=ODD, index="2", state="capturing") == 1
+    stage.run("ip", "link", "set", "lo", "up")
+    stage.wait_for_state("capturing")
+    assert interfaces() == {"lo"}
+
+
 def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(stage):
     """A peer with more traffic takes its place. `status --json` says that `other` has it now; as a series it would jump, and
     increase() would count twice what the row's own series said."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 
 import usage
 from network import Network
@@ -93,6 +94,26 @@ instances:
     assert 400 <= peer["rtt_ms"]["min"] <= peer["rtt_ms"]["max"] < 1500, "not a pause's two seconds"
     assert peer["skipped"]["unacked"] >= 5, "something was on its way at the ends"
     assert peer["retransmits"] == 0
+
+
+def test_a_pause_that_was_slept_through_still_takes_place(stage):
+    """Stopped before the window's end and going on in the next one: first that end, with all that the ring holds, then the other."""
+    stage.configure((ON_LO % (4, 2)).replace("init_config: {", "init_config: {log_level: debug, "))
+    with stage.helper() as helper, traffic(stage.start):
+        before, = stage.wait_for_status(lambda s: [(i["sampling"], i["sample_left_s"] >= 2, i["open_flows"])
+                                                   for i in s["instances"]] == [("open", True, 1)])["instances"]
+        helper.signal(signal.SIGSTOP)
+        turns = stage.read(LOG).count("window ends") + stage.read(LOG).count("window opens")
+        time.sleep(6)  # into the next window, and not to its end
+        helper.signal(signal.SIGCONT)
+        status = stage.wait_for_status(lambda s: s["instances"][0]["flows"] > before["flows"], what="the next window")
+        after, = status["instances"]
+        assert_balanced(status)
+        assert after["sampling"] == "open" and after["flows"] == before["flows"] + 1
+        lines = [line for line in stage.read(LOG).splitlines() if "window ends" in line or "window opens" in line][turns:]
+        assert [line.rsplit(": ", 1)[1] for line in lines] == ["the window ends", "a window opens"]
+        assert after["sample_open_s"] - before["sample_open_s"] >= 6 > 1 >= after["sample_closed_s"] - before["sample_closed_s"]
+        assert after["tcp"] - before["tcp"] > 6 * 50 and "too_late" not in after["ignored"], "nothing of the ring is missing"
 
 
 def test_two_instances_on_one_interface_have_their_own_windows(stage):

@@ -1044,10 +1044,10 @@ static void test_pcapng(void **state)
     write_file(data, length - 5);
     assert_int_equal(read_all(path, NULL, &seen), CAPTURE_CUT);
     write_file(data, make_pcapng(data, true));
-    assert_int_equal(read_all(path, NULL, &mixed), CAPTURE_FAILED);
+    assert_int_equal(read_all(path, NULL, &mixed), CAPTURE_MIXED);
     assert_int_equal(mixed.count, 1);
     assert_non_null(strstr(message, "type 101"));
-    assert_non_null(strstr(message, "split"));
+    assert_null(strstr(message, "split")); /* how depends on who reads it */
 }
 
 /* A simple packet has no time; libpcap says 0, and the round trip between two of them would be 0 as well. */

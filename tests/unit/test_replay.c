@@ -289,8 +289,8 @@ static void test_what_is_no_capture(void **state)
 {
     static const struct {
         const char *content, *said;
-    } cases[] = { { "", "the file is empty" },
-                  { "This is no capture at all, but a text.", "not a pcap or pcapng capture" },
+    } cases[] = { { "", "the file is empty, not even a capture's header is in it; put a whole capture there, or correct `pcap`" },
+                  { "This is no capture at all, but a text.", "not a pcap or pcapng capture: unknown file format; put a whole" },
                   { "\x1f\x8b and so on", "the file is compressed; unpack it (gunzip), or correct `pcap` (looking" } };
 
     (void)state;
@@ -305,6 +305,58 @@ static void test_what_is_no_capture(void **state)
     pass(REST_S + 1);
     replay_read(replay, ALL);
     assert_int_equal(replay_state(replay), SEG_STOPPED);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), end_length = strlen(end);
+
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* pcapng, of which only the first interface can be read. */
+static void write_mixed(void)
+{
+    static const uint32_t blocks[] = { 0x0a0d0d0a, 28,    0x1a2b3c4d, 1, UINT32_MAX, UINT32_MAX,       28,    1, 20,
+                                       DLT_EN10MB, 65535, 20,         1, 20,         101 /* raw IP */, 65535, 20 };
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(blocks, sizeof blocks, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_another_link_type(void **state)
+{
+    (void)state;
+    write_mixed();
+    pass(1);
+    replay_read(replay, ALL);
+    assert_int_equal(replay_state(replay), SEG_STOPPED);
+    assert_non_null(
+        strstr(replay_warning(replay), "an interface has a type 101 different from the type of the first interface; "));
+    assert_true(ends_with(replay_warning(replay), "; what stands before is measured; put one capture an interface there"));
+}
+
+/* However long the path is, and whatever libpcap says. */
+static void test_what_to_do_is_never_cut_off(void **state)
+{
+    char whole[512], slashes[200];
+
+    (void)state;
+    memset(slashes, '/', sizeof slashes - 1);
+    slashes[sizeof slashes - 1] = '\0';
+    snprintf(whole, sizeof whole, "%s%s%s", folder, slashes, strrchr(path, '/') + 1);
+    free(replay->path);
+    replay->path = strdup(whole);
+    write_text("\xd4\xc3\xb2\xa1\x02"); /* half a header */
+    pass(1);
+    assert_non_null(strstr(replay_text(replay), "not a pcap or pcapng capture: "));
+    assert_true(ends_with(replay_text(replay), "; put a whole capture there, or correct `pcap` (looking again when it changes)"));
+    write_mixed();
+    pass(REST_S + 1);
+    replay_read(replay, ALL);
+    assert_true(ends_with(replay_warning(replay), "; what stands before is measured; put one capture an interface there"));
 }
 
 /* A FIFO that nobody writes to must not hold up anything, and one with a writer is left alone. */
@@ -509,10 +561,12 @@ static void test_a_filter_holds(void **state)
         assert_int_equal(meter_instance_add(replay_meter(replay), &all), REPLAY_NUMBER);
         pass(1);
         replay_read(replay, ALL);
-        if (i == 0)
+        if (i == 0) {
             assert_int_equal(meter_counters(replay_meter(replay), REPLAY_NUMBER)->packets, 500);
-        else
+        } else {
             assert_non_null(strstr(replay_text(replay), "-f: "));
+            assert_true(ends_with(replay_text(replay), "; correct it where go-metro is started"));
+        }
     }
 }
 
@@ -549,6 +603,8 @@ int main(void)
         TEST(test_cut_off),
         TEST(test_cut_off_while_it_is_read),
         TEST(test_what_is_no_capture),
+        TEST(test_another_link_type),
+        TEST(test_what_to_do_is_never_cut_off),
         TEST(test_what_is_no_file),
         TEST(test_what_may_not_be_read),
         TEST(test_waits_for_names_and_not_for_ever),

@@ -90,13 +90,18 @@ static int tear_down(void **state)
 }
 
 /* As monitor.c does it. */
-static void drain(void)
+static void empty_rings(bool skip)
 {
     const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + TAP_LAST_BLOCK_NS;
 
     do {
-        roster_dispatch(roster, NULL, BEGUN_S, false);
+        roster_dispatch(roster, NULL, BEGUN_S, skip);
     } while (roster_await(roster, 10) || clock_ns(CLOCK_MONOTONIC) < end_ns);
+}
+
+static void drain(void)
+{
+    empty_rings(false);
     roster_ended(roster);
 }
 
@@ -166,6 +171,57 @@ static void what_a_window_had_no_time_for_is_counted(void **state)
     usleep((useconds_t)(TAP_LAST_BLOCK_NS / 1000));
     while (roster_await(roster, 0) || counters()->packets < FRAMES)
         roster_dispatch(roster, NULL, BEGUN_S, false);
+    expect(0, FRAMES);
+}
+
+/* Found there while the next window is open already. */
+static void what_a_window_had_no_time_for_is_counted_in_the_next_one(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    send_frames(10);
+    roster_ended(roster);
+    assert_false(roster_turn_windows(roster, BEGUN_S + 8));
+    usleep(2000);
+    send_frames(5);
+    empty_rings(false);
+    expect(5, FRAMES);
+}
+
+/* Stopped (SIGSTOP, say) over the whole of a pause: what was captured until somebody looked is of the window that was open. */
+static void a_window_whose_pause_was_slept_through_has_what_was_captured_until_then(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 8));
+    send_frames(10);
+    drain();
+    expect(FRAMES, 0);
+    assert_int_equal(counters()->open_flows, 0);
+    assert_false(roster_turn_windows(roster, BEGUN_S + 9));
+    usleep(2000);
+    send_frames(5);
+    empty_rings(false);
+    expect(FRAMES + 5, 0);
+    assert_int_equal(counters()->open_flows, 1);
+}
+
+static void what_a_window_had_no_time_for_is_counted_when_all_ends(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    roster_ended(roster);
+    roster_end_all(roster);
+    usleep((useconds_t)(TAP_LAST_BLOCK_NS / 1000));
+    roster_ended(roster);
     expect(0, FRAMES);
 }
 
@@ -281,6 +337,44 @@ static void a_window_that_ends_takes_nothing_from_one_that_has_just_ended(void *
     assert_int_equal(counters_of(2)->ignored[PACKET_TOO_LATE], 15);
 }
 
+/* --- the wall clock is set while a ring is emptied --- */
+
+/* The others' windows go on: what there was no time for is looked at later on, as if nothing had ended. */
+static void a_clock_step_ends_a_window_and_nothing_else(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin_all(ALWAYS ", {" WANTED ", sample: true, sample_duration: 3, sample_interval: 50}");
+    send_frames(10);
+    dispatch_until(10);
+    assert_int_equal(counters_of(1)->open_flows, 1);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    roster_clock_step(roster);
+    send_frames(5);
+    usleep((useconds_t)(TAP_LAST_BLOCK_NS / 1000));
+    roster_ended(roster);
+    assert_int_equal(counters_of(1)->open_flows, 0); /* nothing is known of the pause */
+    assert_int_equal(counters_of(0)->open_flows, 1);
+    dispatch_until(15);
+    assert_int_equal(counters_of(0)->ignored[PACKET_TOO_LATE], 0);
+    assert_int_equal(counters_of(1)->packets, 10);
+}
+
+/* Which clock a frame was stamped by cannot be told, but whose it was. */
+static void what_is_skipped_of_a_window_that_ends_is_counted(void **state)
+{
+    (void)state;
+    NEED_NAMESPACE();
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    roster_clock_step(roster);
+    empty_rings(true);
+    roster_ended(roster);
+    assert_int_equal(counters()->packets, FRAMES);
+    assert_int_equal(counters()->ignored[PACKET_CLOCK_STEP], FRAMES);
+}
+
 /* It has the same number, and nothing of what was captured before it was there. */
 static void one_that_takes_anothers_place_begins_then(void **state)
 {
@@ -307,9 +401,14 @@ int main(void)
         CASE(what_nobody_had_the_time_for_is_counted),
         CASE(a_window_has_what_was_captured_in_it),
         CASE(what_a_window_had_no_time_for_is_counted),
+        CASE(what_a_window_had_no_time_for_is_counted_in_the_next_one),
+        CASE(a_window_whose_pause_was_slept_through_has_what_was_captured_until_then),
+        CASE(what_a_window_had_no_time_for_is_counted_when_all_ends),
         CASE(a_capture_that_another_one_follows_is_emptied_first),
         CASE(a_window_that_begins_takes_nothing_from_one_that_has_just_begun),
         CASE(a_window_that_ends_takes_nothing_from_one_that_has_just_ended),
+        CASE(a_clock_step_ends_a_window_and_nothing_else),
+        CASE(what_is_skipped_of_a_window_that_ends_is_counted),
         CASE(one_that_takes_anothers_place_begins_then),
     };
 

@@ -88,6 +88,45 @@ static void what_is_not_of_now_is_not_measured(void **state)
     }
 }
 
+/* Files need no right to capture, an interface does: what the file gave is there, and nothing of the interface. */
+static void rows_are_of_instances_that_did_not_fail(void **state)
+{
+    static const char *const running[] = { "starting", "capturing", "degraded" };
+    static const char *const others[] = { "failed", "stopped", "stale" };
+    const struct seg_instance failed = { .state = SEG_FAILED }, starting = { .state = SEG_STARTING },
+                              capturing = { .state = SEG_CAPTURING }, read = { .state = SEG_STOPPED };
+
+    (void)state;
+    for (size_t n = 0; n < sizeof running / sizeof running[0]; n++) {
+        assert_false(status_has_rows(&failed, running[n]));
+        assert_true(status_has_rows(&starting, running[n]));
+        assert_true(status_has_rows(&capturing, running[n]));
+        assert_true(status_has_rows(&read, running[n]));
+        assert_false(status_has_rows(&capturing, others[n]));
+        assert_false(status_has_rows(&read, others[n]));
+    }
+}
+
+static void each_instance_has_its_state(void **state)
+{
+    (void)state;
+    add("file", SEG_STOPPED);
+    add("file", SEG_FAILED);
+    add("lo", SEG_CAPTURING);
+    add("lo", SEG_STARTING);
+    print("degraded");
+    expect("go_metro_instance_state{iface=\"file\",index=\"0\",state=\"starting\"} 0\n"
+           "go_metro_instance_state{iface=\"file\",index=\"0\",state=\"capturing\"} 0\n"
+           "go_metro_instance_state{iface=\"file\",index=\"0\",state=\"failed\"} 0\n"
+           "go_metro_instance_state{iface=\"file\",index=\"0\",state=\"stopped\"} 1\n");
+    expect("go_metro_instance_state{iface=\"file\",index=\"1\",state=\"failed\"} 1\n");
+    expect("go_metro_instance_state{iface=\"lo\",index=\"2\",state=\"capturing\"} 1\n");
+    expect("go_metro_instance_state{iface=\"lo\",index=\"3\",state=\"starting\"} 1\n");
+    let_go(NULL);
+    print("stopped");
+    assert_null(strstr(printed, "go_metro_instance_state{"));
+}
+
 /* ---- captures ---- */
 
 /* It would be 0 for ever, and an alert with it. */
@@ -163,6 +202,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(one_that_measures_is_enough),
         CASE(what_is_not_of_now_is_not_measured),
+        CASE(rows_are_of_instances_that_did_not_fail),
+        CASE(each_instance_has_its_state),
         CASE(a_file_that_was_read_to_its_end_is_not_down),
         CASE(packets_of_files_are_added_up),
         cmocka_unit_test(a_row_of_others_says_what_it_counted_itself),

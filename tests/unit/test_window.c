@@ -113,8 +113,8 @@ static void the_clock_jumps_forward(void **state)
     } cases[] = {
         { 1, 2, WINDOW_SAME, true, 3 },                                           /* within a window */
         { 1, 7, WINDOW_CLOSED, false, 8 },                                        /* into its pause */
-        { 1, 9, WINDOW_PASSED, true, 11 },                                        /* over it, into the next window */
-        { 1, 8001, WINDOW_PASSED, true, 8003 },                                   /* into the thousandth */
+        { 1, 9, WINDOW_CLOSED, false, 10 },                                       /* over it, into the next window */
+        { 1, 8001, WINDOW_CLOSED, false, 8002 },                                  /* into the thousandth */
         { 1, 8004, WINDOW_CLOSED, false, 8008 }, { 3, 7, WINDOW_SAME, false, 8 }, /* within a pause */
         { 3, 12, WINDOW_SAME, false, 16 }, /* into the next pause: the window between them did not take place */
         { 3, 10, WINDOW_OPENED, true, 11 },      { 3, 4000000000U, WINDOW_OPENED, true, 4000000003U },
@@ -131,6 +131,31 @@ static void the_clock_jumps_forward(void **state)
         const bool was_open = window.is_open;
         expect(&window, cases[i].to_s, cases[i].turn, cases[i].is_open, cases[i].turn_s);
         assert_int_equal((was_open ? window.open_s - open_s : window.closed_s - closed_s), cases[i].to_s - cases[i].from_s);
+    }
+}
+
+/* The window that was in force lasts until the first look after it, the next one begins with the second look. */
+static void a_pause_that_was_slept_through_is_made_up_for(void **state)
+{
+    static const struct {
+        uint32_t first_s, second_s;
+        enum window_turn turn;
+        uint32_t turn_s;
+    } cases[] = {
+        { 8, 8, WINDOW_OPENED, 11 },
+        { 8, 9, WINDOW_OPENED, 11 },
+        { 10, 11, WINDOW_SAME, 16 },  /* that was its last second */
+        { 8, 17, WINDOW_OPENED, 19 }, /* so it did not take place */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct window window = begun(3, 5);
+
+        expect(&window, cases[i].first_s, WINDOW_CLOSED, false, cases[i].first_s + 1);
+        assert_int_equal(window.open_s, cases[i].first_s);
+        expect(&window, cases[i].second_s, cases[i].turn, cases[i].turn == WINDOW_OPENED, cases[i].turn_s);
+        assert_int_equal(window.open_s, cases[i].first_s);
     }
 }
 
@@ -183,6 +208,7 @@ int main(void)
         cmocka_unit_test(without_windows_it_is_always_open),
         cmocka_unit_test(before_the_first_look_it_is_open),
         cmocka_unit_test(the_clock_jumps_forward),
+        cmocka_unit_test(a_pause_that_was_slept_through_is_made_up_for),
         cmocka_unit_test(two_looks_in_one_second_are_one),
         cmocka_unit_test(the_longest_do_not_wrap),
         cmocka_unit_test(keys_that_mean_the_same_are_alike),
