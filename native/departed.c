@@ -112,19 +112,21 @@ static uint64_t counted_since(const struct search *search, const struct heir *he
                  then == NULL ? 0 : *(const uint64_t *)(const void *)(then + counter));
 }
 
+/* What of the growth of a counter it was given, at most. */
+static uint64_t given_of(const struct search *search, const struct heir *heir, size_t n, uint64_t grown)
+{
+    if (counters[n].own != 0)
+        return minus(grown, counted_since(search, heir, counters[n].own));
+    return least(grown, counters[n].given != 0 ? counted_since(search, heir, counters[n].given) : heir->left_skipped);
+}
+
 static void find_what_it_got(const struct search *search, struct heir *heir)
 {
     heir->left_skipped = minus(counted_since(search, heir, offsetof(struct seg_instance, given_timed)),
                                counted_since(search, heir, offsetof(struct seg_instance, given_samples)));
     for (size_t n = 0; n < COUNTERS; n++) {
-        const uint64_t grown = minus(value_of(heir->now, n), heir->then == NULL ? 0 : value_of(heir->then, n));
-
-        if (counters[n].own != 0)
-            heir->left[n] = minus(grown, counted_since(search, heir, counters[n].own));
-        else if (counters[n].given != 0)
-            heir->left[n] = least(grown, counted_since(search, heir, counters[n].given));
-        else
-            heir->left[n] = least(grown, heir->left_skipped);
+        heir->left[n] = given_of(search, heir, n,
+                                 minus(value_of(heir->now, n), heir->then == NULL ? 0 : value_of(heir->then, n)));
         heir->has_got |= heir->left[n] != 0;
     }
 }
@@ -215,17 +217,14 @@ static uint64_t heirs_of(const struct search *search, uint32_t number, uint64_t 
 
 /* --- the rows that left --- */
 
-/* Of those that were not there then the ones that were before the row was born: what began since has got nothing of it. */
+/* Those of them that were there before the row was born, as the `other` of its instance was. */
 static uint64_t heirs_of_row(const struct search *search, const struct seg_row *row)
 {
     uint64_t heirs = 0;
 
-    for (uint64_t left = search->heirs_of[row->instance]; left != 0; left &= left - 1) {
-        const struct heir *heir = &search->heirs[__builtin_ctzll(left)];
-
-        if (heir->then != NULL || heir->now->birth < row->birth)
+    for (uint64_t left = search->heirs_of[row->instance]; left != 0; left &= left - 1)
+        if (search->heirs[__builtin_ctzll(left)].now->birth < row->birth)
             heirs |= left & -left;
-    }
     return heirs;
 }
 
@@ -275,7 +274,7 @@ static int take_rows(struct search *search, struct seg_row *starts, bool named)
 {
     for (uint32_t at = 0; at < search->earlier->snapshot.row_count; at++) {
         const struct seg_row *row = &search->earlier->rows[at], *now;
-        const uint64_t heirs = (row->flags & SEG_ROW_OTHER) != 0 ? 0 : heirs_of_row(search, row);
+        const uint64_t heirs = heirs_of_row(search, row); /* none of a row `other`: it is not younger than itself */
 
         if (heirs == 0)
             continue;

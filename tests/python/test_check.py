@@ -188,8 +188,8 @@ def test_the_row_other_gives_nothing_twice(run_after, is_there):
         other.timed += leaves.timed + 3
         other.flows += leaves.flows
         segment.instances[0].counters.update(given_samples=leaves.samples, given_timed=leaves.timed)
-        segment.rows = [Row(dst='new', birth=9, first_birth=1 if is_there else 9, samples_ms=[5.0] * 4), other]
-    result = run_after(change, rows=[Row(samples_ms=[1.0] * 50, birth=1), Row(dst='other', other=True, birth=2, samples=70)],
+        segment.rows = [Row(dst='new', birth=9, first_birth=2 if is_there else 9, samples_ms=[5.0] * 4), other]
+    result = run_after(change, rows=[Row(samples_ms=[1.0] * 50, birth=2), Row(dst='other', other=True, birth=1, samples=70)],
                        extended_metrics=True)
     assert result.values(RTT + '.samples', 'dst:other') == [1 + 3]
     assert result.values(RTT + '.samples', 'dst:new') == [4]

@@ -285,14 +285,15 @@ def make_room(segment, row, *samples_ms):
 
 
 def test_what_a_row_had_that_made_room_is_not_new_in_other(read):
-    stays, leaves, other = Row(samples_ms=[1.0] * 5), Row(birth=2, samples_ms=[2.0] * 100), Row(birth=3, other=True, samples=40, timed=50)
+    other, stays = Row(other=True, samples=40, timed=50), Row(birth=2, samples_ms=[1.0] * 5)
+    leaves = Row(birth=3, samples_ms=[2.0] * 100)
     segment = Segment([stays, leaves, other])
     earlier = read(segment)
     make_room(segment, leaves, 2.0, 2.0)
     other.samples += 7
     other.timed += 9
     stays.add(1.0)
-    segment.rows = [stays, Row(dst='new', birth=4, first_birth=2, samples_ms=[3.0] * 11), other]
+    segment.rows = [stays, Row(dst='new', birth=4, first_birth=3, samples_ms=[3.0] * 11), other]
     later = read(segment)
     assert [row['samples'] for row in later.rows()] == [6, 11, 149]
     got = later.rows(since=earlier)
@@ -306,7 +307,8 @@ def test_what_a_row_had_that_made_room_is_not_new_in_other(read):
 @pytest.mark.parametrize('rows', [[], [Row(dst='new', birth=5, samples_ms=[3.0] * 11)]])
 def test_nor_if_who_made_it_leave_is_gone_as_well(read, rows):
     """By a new configuration, say: who has the place then, if anybody, came when it was free."""
-    leaves, idle, other = Row(samples_ms=[2.0] * 100), Row(birth=2, samples_ms=[2.0] * 99), Row(birth=3, other=True, samples=40, timed=50)
+    other, leaves = Row(other=True, samples=40, timed=50), Row(birth=2, samples_ms=[2.0] * 100)
+    idle = Row(birth=3, samples_ms=[2.0] * 99)
     segment = Segment([leaves, idle, other])
     earlier = read(segment)
     make_room(segment, leaves, 2.0, 2.0)

@@ -61,6 +61,13 @@ static void count_all(struct seg_row *row, uint64_t more)
     row->timed += SEG_SKIPS * more;
 }
 
+static void set_all(struct seg_row *row, uint64_t to)
+{
+    for (size_t counter = 0; counter < COUNTERS; counter++)
+        *counter_of(row, counter) = 0;
+    count_all(row, to);
+}
+
 /* Rows 0 to 3 are peers of the instances 0, 1, 0, 1; row 4 and 5 the others of both. Each has counted its birth times ten. */
 static void scene_init(struct scene *scene)
 {
@@ -271,6 +278,44 @@ static void the_reasons_are_known_as_a_sum(void **state)
         assert_int_equal(grown(&then, &now, 4, counter), counter == TIMED         ? 9 * (SEG_SKIPS + 1) + 5
                                                          : counter == SKIPPED + 1 ? 9 + 5
                                                                                   : 9);
+}
+
+/* Of one reason alone there is not enough: no more than `other` grew by. */
+static void no_reason_was_given_more_than_there_is(void **state)
+{
+    struct scene then, now;
+
+    (void)state;
+    scene_init(&then);
+    then.rows[0] = (struct seg_row){ .birth = BIRTHS, .first_birth = BIRTHS, .timed = 6, .skipped = { [2] = 6 } };
+    scene_copy(&now, &then);
+    now.rows[2].timed += 10;
+    now.rows[2].skipped[1] += 10;
+    replace(&now, 2, 17, 0);
+    begin_anew(&now, 0, 18);
+    for (size_t counter = 0; counter < COUNTERS; counter++)
+        assert_int_equal(grown(&then, &now, 4, counter), counter == TIMED || counter == SKIPPED + 1 ? 10 : 0);
+}
+
+/* Two that may have made room had four of a reason each, and five are left of all reasons. */
+static void no_reason_was_given_more_than_all_together(void **state)
+{
+    struct scene then, now;
+
+    (void)state;
+    scene_init(&then);
+    for (uint32_t n = 0; n < 2; n++) {
+        then.rows[n] = (struct seg_row){ .birth = BIRTHS + n, .first_birth = BIRTHS + n, .timed = 4, .skipped = { [2] = 4 } };
+    }
+    scene_copy(&now, &then);
+    now.rows[2].timed += 5;
+    now.rows[2].skipped[1] += 5;
+    replace(&now, 2, 17, 0);
+    count_own(&now, 0, 20);
+    begin_anew(&now, 0, 18);
+    begin_anew(&now, 1, 19);
+    assert_int_equal(grown(&then, &now, 4, SKIPPED + 1), 20 + 5);
+    assert_int_equal(grown(&then, &now, 4, SKIPPED + 2), 20 - 5);
 }
 
 static void who_took_a_place_may_be_gone_as_well(void **state)
@@ -491,6 +536,25 @@ static void of_two_alike_neither_shows_a_life(void **state)
     assert_about_counted(&then, &now, 5, 1, 1 + 3);
 }
 
+/* One of the two has got nothing: what made room was the other's. */
+static void of_two_alike_who_got_nothing_is_none(void **state)
+{
+    struct scene then, now;
+
+    (void)state;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        scene_init(&then);
+        then.instances[1].fingerprint = then.instances[0].fingerprint;
+        set_all(&then.rows[2], 5);
+        scene_copy(&now, &then);
+        forget_others(&then, &now);
+        replace(&now, 0, 17, 2);
+        begin_anew(&now, 2, 18);             /* it had more than is left of the 12 */
+        now.copy.snapshot.row_count -= turn; /* there is no row of it either */
+        assert_counted(&then, &now, 4, 2);
+    }
+}
+
 /* --- what a segment may say --- */
 
 /* A copy that says what cannot be gives no number that could not be. */
@@ -512,6 +576,12 @@ static void it_never_goes_below_nothing(void **state)
     assert_int_equal(grown(&then, &now, 4, 2), 12);
     then.rows[4].flows = UINT64_MAX;
     assert_int_equal(grown(&then, &now, 4, 0), 0);
+    scene_init(&then);
+    scene_copy(&now, &then);
+    begin_anew(&now, 0, 17); /* or more than it has grown by */
+    count_all(&now.rows[4], 2);
+    now.instances[0].given_samples = UINT64_MAX;
+    assert_int_equal(grown(&then, &now, 4, 2), 2);
 }
 
 static void a_helper_that_does_not_say_is_believed(void **state)
@@ -559,6 +629,8 @@ int main(void)
         cmocka_unit_test(an_idle_row_that_expired_is_none_that_made_room),
         cmocka_unit_test(what_expired_had_too_much),
         cmocka_unit_test(the_reasons_are_known_as_a_sum),
+        cmocka_unit_test(no_reason_was_given_more_than_there_is),
+        cmocka_unit_test(no_reason_was_given_more_than_all_together),
         cmocka_unit_test(who_took_a_place_may_be_gone_as_well),
         cmocka_unit_test(what_cannot_be_told_apart_is_too_little_rather_than_too_much),
         cmocka_unit_test(places_are_found_wherever_they_are),
@@ -569,6 +641,7 @@ int main(void)
         cmocka_unit_test(an_instance_that_goes_leaves_nothing_to_another),
         cmocka_unit_test(an_instance_that_begins_anew_has_got_nothing_of_before),
         cmocka_unit_test(of_two_alike_neither_shows_a_life),
+        cmocka_unit_test(of_two_alike_who_got_nothing_is_none),
         cmocka_unit_test(it_never_goes_below_nothing),
         cmocka_unit_test(a_helper_that_does_not_say_is_believed),
         cmocka_unit_test(no_memory_is_an_error),
