@@ -142,8 +142,9 @@ struct seg_row {
     uint64_t window_min_ns;       /* of the last 300 s, 0: none */
     char peer_name[SEG_NAME_MAX]; /* what the tag dst: says */
     /* Birth of the row that came here when there was room; each that follows it with the same first_birth made the one before it
-     * leave, whose counters went into the row `other` of its instance. So a reader of two snapshots knows what `other` was given,
-     * and did not count meanwhile, as long as less time is between them than an idle row lives. 0: not known (ABI 1.0). */
+     * leave, whose counters went into the row `other` of its instance. So a reader of two snapshots knows whose counters `other`
+     * was given meanwhile, as long as who took the place is still there; how much it was is in given_*, whoever left. departed.h
+     * puts both together. 0: not known (ABI 1.0). */
     uint64_t first_birth;
     uint8_t reserved[24];
 };

@@ -177,14 +177,19 @@ def test_the_row_other_gives_counts_only(run_after):
     assert set(result.metrics[0][2]) == {'dst:other', 'iface:lo', 'role:db'}
 
 
-def test_the_row_other_gives_nothing_twice(run_after):
-    """What a row had counted is in `other` once it made room for a busier peer; it was submitted before."""
+@pytest.mark.parametrize('is_there', [True, False])
+def test_the_row_other_gives_nothing_twice(run_after, is_there):
+    """What a row had counted is in `other` once it made room for a busier peer, whether that is still there or not; it was submitted
+    before."""
     def change(segment):
         leaves, other = segment.rows
         leaves.add(2.0)
         other.samples += leaves.samples + 3
-        segment.rows = [Row(dst='new', birth=9, first_birth=1, samples_ms=[5.0] * 4), other]
-    result = run_after(change, rows=[Row(samples_ms=[1.0] * 50, birth=1), Row(dst='other', other=True, birth=2, samples=70)],
+        other.timed += leaves.timed + 3
+        other.flows += leaves.flows
+        segment.instances[0].counters.update(given_samples=leaves.samples, given_timed=leaves.timed)
+        segment.rows = [Row(dst='new', birth=9, first_birth=2 if is_there else 9, samples_ms=[5.0] * 4), other]
+    result = run_after(change, rows=[Row(samples_ms=[1.0] * 50, birth=2), Row(dst='other', other=True, birth=1, samples=70)],
                        extended_metrics=True)
     assert result.values(RTT + '.samples', 'dst:other') == [1 + 3]
     assert result.values(RTT + '.samples', 'dst:new') == [4]

@@ -273,18 +273,27 @@ def test_a_row_stays_the_same_when_instances_come_before_its_own(read):
     assert only(read(segment).rows(since=earlier))['samples'] == 5
 
 
+def make_room(segment, row, *samples_ms):
+    """max_peers: the row `other` takes over what a row had counted that leaves for a busier one; seen by nobody before it left are
+    these."""
+    row.add(*samples_ms)
+    other, instance = segment.rows[-1], segment.instances[0]
+    for name in ('samples', 'timed', 'flows'):
+        setattr(other, name, getattr(other, name) + getattr(row, name))
+    for name in ('samples', 'timed'):
+        instance.counters['given_' + name] += getattr(row, name)
+
+
 def test_what_a_row_had_that_made_room_is_not_new_in_other(read):
-    """max_peers: the row `other` takes over what a row had counted that leaves for a busier one."""
-    stays, leaves, other = Row(samples_ms=[1.0] * 5), Row(birth=2, samples_ms=[2.0] * 100), Row(birth=3, other=True, samples=40, timed=50)
+    other, stays = Row(other=True, samples=40, timed=50), Row(birth=2, samples_ms=[1.0] * 5)
+    leaves = Row(birth=3, samples_ms=[2.0] * 100)
     segment = Segment([stays, leaves, other])
     earlier = read(segment)
-    leaves.add(2.0, 2.0)  # seen by nobody before it left
-    for name in ('samples', 'timed', 'flows'):
-        setattr(other, name, getattr(other, name) + getattr(leaves, name))
+    make_room(segment, leaves, 2.0, 2.0)
     other.samples += 7
     other.timed += 9
     stays.add(1.0)
-    segment.rows = [stays, Row(dst='new', birth=4, first_birth=2, samples_ms=[3.0] * 11), other]
+    segment.rows = [stays, Row(dst='new', birth=4, first_birth=3, samples_ms=[3.0] * 11), other]
     later = read(segment)
     assert [row['samples'] for row in later.rows()] == [6, 11, 149]
     got = later.rows(since=earlier)
@@ -293,6 +302,24 @@ def test_what_a_row_had_that_made_room_is_not_new_in_other(read):
     assert [row['samples'] for row in later.rows(since=earlier, counted=True)] == [1, 11, 9]
     other.samples += 1
     assert [row['samples'] for row in read(segment).rows(since=later)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize('rows', [[], [Row(dst='new', birth=5, samples_ms=[3.0] * 11)]])
+def test_nor_if_who_made_it_leave_is_gone_as_well(read, rows):
+    """By a new configuration, say: who has the place then, if anybody, came when it was free."""
+    other, leaves = Row(other=True, samples=40, timed=50), Row(birth=2, samples_ms=[2.0] * 100)
+    idle = Row(birth=3, samples_ms=[2.0] * 99)
+    segment = Segment([leaves, idle, other])
+    earlier = read(segment)
+    make_room(segment, leaves, 2.0, 2.0)
+    other.samples += 7
+    other.timed += 9
+    segment.rows = rows + [idle, other]
+    got = read(segment).rows(since=earlier)[-1]
+    assert (got['samples'], got['timed'], got['flows']) == (2 + 7, 2 + 9, 0)
+    segment.rows = rows + [other]  # the other one may have made room, or it was idle
+    got = read(segment).rows(since=earlier)[-1]
+    assert (got['samples'], got['timed'], got['flows']) == (7, 9, 0)
 
 
 @pytest.mark.parametrize('field, value', [('pid', 77), ('pid_start_ticks', 78), ('start_boottime_ns', 2),

@@ -184,6 +184,29 @@ def test_all_rows_together_are_what_was_sent(stage):
         assert total(status["peers"], "handshake_samples") == sent.connections
 
 
+def test_who_took_the_rows_is_gone_before_the_check_comes(stage):
+    """Rows give way to peers of another instance, which a new configuration ends, all between two runs of the check: nobody has their
+    places by then who came after them. What they had counted was submitted before, and is not once more as `other`."""
+    text = ("init_config: {max_peers: 2, extended_metrics: true, resolve_names: false}\n"
+            "instances:\n  - {interface: lo, ips: [127.9.0.0/16]}\n")
+    steady, busy = addresses_of(0, 2), ["127.8.0.1", "127.8.0.2"]
+    with supervised(stage, text + "  - {interface: lo, ips: [127.8.0.0/16]}\n"), collecting(stage, 2) as collector:
+        stage.wait_for_state("capturing")
+        collector.wait_for_runs(1)
+        with talk(stage, *("%s=0.1" % address for address in steady)):
+            stage.wait_for_status(lambda s: total(s["peers"], "samples") > 100)
+            with collector.paused():
+                with talk(stage, *("%s=0.01" % address for address in busy)):
+                    stage.wait_for_status(lambda s: destinations(s) == {"other", *busy}, 60)
+                stage.configure(text)
+                wait_until(lambda: stage.read(LOG).count("is in force") == 2, what=lambda: stage.read(LOG))
+                stage.wait_for_status(lambda s: len(s["instances"]) == 1 and not destinations(s) & set(busy))
+        stage.wait_for_publications(2)
+        status = stage.wait_for_status(are_all_answered)
+        assert "other" in destinations(status)
+        collector.wait_for_samples(total(status["peers"], "samples"))
+
+
 def are_all_answered(status):
     """Whether nothing waits for its ACK."""
     return all(peer["timed"] == peer["samples"] + sum(peer["skipped"].values()) for peer in status["peers"])

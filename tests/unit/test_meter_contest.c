@@ -35,6 +35,9 @@ static struct departure {
 } departures[4];
 static size_t departure_count;
 static struct sent_rows *sent; /* NULL: nobody sends */
+/* All of them since a reader's last copy. */
+static struct departure since_copy[4096];
+static size_t since_copy_count;
 
 static void note_departure(void *arg, uint64_t birth, uint64_t other_birth)
 {
@@ -42,6 +45,8 @@ static void note_departure(void *arg, uint64_t birth, uint64_t other_birth)
     if (departure_count < sizeof departures / sizeof departures[0])
         departures[departure_count] = (struct departure){ birth, other_birth };
     departure_count++;
+    if (since_copy_count < sizeof since_copy / sizeof since_copy[0])
+        since_copy[since_copy_count++] = (struct departure){ birth, other_birth };
     if (sent != NULL)
         sent_rows_hand_over(sent, birth, other_birth);
 }
@@ -1016,6 +1021,182 @@ static void totals_add_up_whoever_has_a_row(void **state)
     publication_free(publication);
 }
 
+/* --- what a reader is told of `other`, whoever is gone --- */
+
+static void counts_of(const struct seg_row *row, uint64_t counter[static COUNTERS])
+{
+    const uint64_t first[SERIES] = { row->timed, row->flows, row->retransmits, row->samples, row->handshake_samples };
+
+    memcpy(counter, first, sizeof first);
+    memcpy(counter + SERIES, row->skipped, SKIP_REASON_COUNT * sizeof *counter);
+}
+
+/* What the row `other` counted since, without what rows that gave way had counted by then. */
+static void true_counts(const struct copy *then, const struct seg_row *other, uint64_t counter[static COUNTERS])
+{
+    const struct seg_row *was = row_born(then, other->birth);
+    uint64_t had[COUNTERS] = { 0 };
+
+    counts_of(other, counter);
+    if (was != NULL)
+        counts_of(was, had);
+    for (size_t n = 0; n < COUNTERS; n++)
+        counter[n] -= had[n];
+    assert_true(since_copy_count < sizeof since_copy / sizeof since_copy[0]);
+    for (size_t at = 0; at < since_copy_count; at++) {
+        const struct seg_row *row = since_copy[at].other != other->birth ? NULL : row_born(then, since_copy[at].birth);
+
+        if (row == NULL)
+            continue;
+        counts_of(row, had);
+        for (size_t n = 0; n < COUNTERS; n++)
+            counter[n] -= had[n];
+    }
+}
+
+/* Whether each row that is gone is known to have given way, by who has its place. */
+static bool is_each_named(const struct copy *then, const struct copy *now, uint64_t *hidden)
+{
+    bool is_each = true;
+
+    for (uint32_t n = 0; n < then->copy.snapshot.row_count; n++) {
+        const struct seg_row *row = &then->rows[n];
+        bool is_named = (row->flags & SEG_ROW_OTHER) != 0;
+
+        for (uint32_t at = 0; at < now->copy.snapshot.row_count && !is_named; at++)
+            is_named = now->rows[at].first_birth == row->first_birth;
+        for (size_t at = 0; at < since_copy_count && !is_named; at++)
+            *hidden += since_copy[at].birth == row->birth;
+        is_each &= is_named;
+    }
+    return is_each;
+}
+
+static size_t given_since(const struct seg_row *other)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < since_copy_count; n++)
+        count += since_copy[n].other == other->birth;
+    return count;
+}
+
+struct outcome {
+    uint64_t hidden, exact, all; /* rows that gave way unnamed; intervals with something given */
+};
+
+static void check_other(const struct copy *then, const struct copy *now, const struct seg_row *other, bool is_sure,
+                        struct outcome *outcome)
+{
+    struct interval_index index;
+    struct interval interval;
+    uint64_t truth[COUNTERS], shown[COUNTERS], start[COUNTERS], counted[SERIES], counted_then[SERIES] = { 0 };
+    const struct seg_row *was = row_born(then, other->birth);
+    bool is_exact = true;
+
+    interval_index_init(&index, &then->copy, &now->copy);
+    assert_int_equal(interval_find(&index, &now->copy, (uint32_t)(other - now->rows), &interval), 0);
+    counts_of(interval.now, shown);
+    counts_of(interval_start(&interval), start);
+    interval_index_free(&index);
+    true_counts(then, other, truth);
+    own_counts(now, other, counted);
+    if (was != NULL)
+        own_counts(then, was, counted_then);
+    for (size_t n = 0; n < COUNTERS; n++) {
+        shown[n] -= start[n];
+        assert_true(shown[n] <= truth[n]);
+        if (n < SERIES)
+            assert_true(shown[n] >= counted[n] - counted_then[n]);
+        is_exact &= shown[n] == truth[n];
+    }
+    assert_true(is_exact || !is_sure);
+    if (given_since(other) > 0) {
+        outcome->exact += is_exact;
+        outcome->all++;
+    }
+}
+
+static void check_others(const struct copy *then, const struct copy *now, struct outcome *outcome)
+{
+    const bool is_sure = is_each_named(then, now, &outcome->hidden);
+
+    for (uint32_t n = 0; n < now->copy.snapshot.row_count; n++)
+        if ((now->rows[n].flags & SEG_ROW_OTHER) != 0)
+            check_other(then, now, &now->rows[n], is_sure, outcome);
+}
+
+/* A few are busy, for a while, and some of those before them not quite idle. */
+static struct talk *another_talk(struct talk talks[static TALKS])
+{
+    const uint32_t busy = (uint32_t)(now_ns / (12 * S)) * 6;
+
+    return &talks[(busy + (draw(8) == 0 ? TALKS - draw(30) : draw(6))) % TALKS];
+}
+
+/* Rows expire, an instance goes and one like it comes, peers are not wanted for a moment: in the same interval in which rows give
+ * way, and so that who took a place may be gone again. */
+static void a_reader_is_never_told_a_life_for_growth(void **state)
+{
+    static const struct config whole;
+    static const struct config_instance configs[2] = { { .interface = (char *)"eth0", .fingerprint = 1, .all_peers = true },
+                                                       { .interface = (char *)"eth0", .fingerprint = 2, .all_peers = true } };
+    const struct instance_host host = { .own = (set_up_for(12, IDLE_S, false), own) };
+    struct publication *publication = publication_new();
+    struct meter *reference = make(100000, IDLE_S, false);
+    struct netset *some = netset_new();
+    struct ip_prefix prefix;
+    struct instance instances[2];
+    static struct talk talks[TALKS];
+    static struct copy then, now;
+    struct outcome outcome = { 0 };
+
+    (void)state;
+    random_state = 20261127;
+    assert_true(prefix_parse("20.0.0.0/25", &prefix, NULL));
+    assert_int_equal(netset_add(some, &prefix, 0), 0);
+    meter_instance_remove(meter, number);
+    for (unsigned n = 0; n < 2; n++)
+        assert_int_equal(instance_start(&instances[n], &whole, &configs[n], NULL, NULL, meter, &host), 0);
+    for (uint32_t n = 0; n < TALKS; n++)
+        talks[n] = (struct talk){ .peer = PEER(n / 2), .port = (uint16_t)(4000 + n), .seq = draw_word() & UINT32_MAX };
+    take_copy(&then, publication, instances);
+    since_copy_count = 0;
+    for (unsigned step = 0; step < 20000; step++) {
+        struct instance *changed = &instances[draw(2)];
+        const size_t before = since_copy_count;
+
+        for (unsigned n = 0; n < 100; n++)
+            random_shot(another_talk(talks), reference);
+        meter_expire(meter, (uint32_t)(now_ns / S));
+        const bool is_time = since_copy_count > before; /* for those that came just now */
+        if (draw(is_time ? 6 : 100) == 0) {
+            instance_stop(changed, meter);
+            assert_int_equal(instance_start(changed, &whole, &configs[changed - instances], NULL, NULL, meter, &host), 0);
+        }
+        if (draw(is_time ? 2 : 40) == 0) {
+            const struct meter_instance none = { .local_own = own, .whitelist = some }, all = { .local_own = own };
+            meter_instance_change(meter, changed->number, &none);
+            meter_instance_change(meter, changed->number, &all);
+        }
+        if (draw(40) != 0)
+            continue;
+        take_copy(&now, publication, instances);
+        check_others(&then, &now, &outcome);
+        since_copy_count = 0;
+        then = now;
+        then.copy.rows = then.rows;
+        then.copy.instances = then.instances;
+    }
+    assert_true(outcome.hidden > 50);
+    assert_true(outcome.exact > outcome.all / 4 * 3 && outcome.exact < outcome.all);
+    meter_free(reference);
+    for (unsigned n = 0; n < 2; n++)
+        instance_stop(&instances[n], meter);
+    netset_free(some);
+    publication_free(publication);
+}
+
 #define CASE(test) cmocka_unit_test_teardown(test, tear_down)
 
 int main(void)
@@ -1042,6 +1223,7 @@ int main(void)
         CASE(windows_shorter_than_a_round_count_together),
         CASE(rows_of_an_interface_that_is_away_leave_when_their_time_is_over),
         CASE(totals_add_up_whoever_has_a_row),
+        CASE(a_reader_is_never_told_a_life_for_growth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
