@@ -139,21 +139,21 @@ void contenders_best(const struct contenders *contenders, uint64_t instances, si
     least_sort(out);
 }
 
-static void age_one(struct contender *contender)
+static void age_one(struct contender *contender, uint32_t seconds)
 {
-    contender->score = score_age(contender->score);
+    contender->score = score_age(contender->score, seconds);
     contender->is_steady = contender->is_active;
     contender->is_active = false;
 }
 
-bool contenders_age(struct contenders *contenders, uint64_t instances, uint64_t round_trips)
+bool contenders_age(struct contenders *contenders, const uint32_t seconds[static CONTENDER_INSTANCES], uint64_t round_trips)
 {
     const uint64_t weight = round_trips / places(contenders) + 1;
     bool any = false;
 
     for (struct contender *at = contenders->of; at < contenders->of + places(contenders); at++) {
-        if (is_of(at, instances)) {
-            age_one(at);
+        if (seconds[at->key.instance] > 0) {
+            age_one(at, seconds[at->key.instance]);
         }
         any |= at->score != 0;
     }

@@ -7,7 +7,7 @@
  * These are the counters of Misra and Gries ("Finding repeated elements", 1982), in many small sets that a seeded hash chooses
  * from: a key that finds its set full takes from all who are in it. So a count is never more than what the key had (but for
  * chance, where only a share of the round trips is looked at), and however many keys come with a little each, they make nobody
- * look large. What a key had counts less by an eighth each interval: half of a score is of the last five. */
+ * look large. What a key had counts less by a fortieth for each second of an interval: half of a score is of the last 26. */
 #ifndef GO_METRO_CONTENDERS_H
 #define GO_METRO_CONTENDERS_H
 
@@ -22,6 +22,8 @@
 #define CONTENDER_SETS_LEAST 64U
 #define CONTENDER_SETS_MOST 4096U
 #define CONTENDERS_WEIGHT_MOST (1U << 24)
+#define CONTENDER_INSTANCES 64U
+#define SCORE_LASTS_S 40U
 #define SCORE_UNIT 16U /* of one round trip; so small that what is left of one after some intervals is told from nothing */
 
 /* Whoever is without a row, and whoever has one: held against each other they must be computed alike. */
@@ -32,15 +34,17 @@ static inline uint32_t score_add(uint32_t score, uint64_t round_trips)
     return round_trips < UINT32_MAX && sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
-static inline uint32_t score_age(uint32_t score)
+/* After so many seconds, fewer than SCORE_LASTS_S. So what somebody comes to who always has the same in a second does not depend
+ * on how long intervals are. */
+static inline uint32_t score_age(uint32_t score, uint32_t seconds)
 {
-    return score - score / 8 - (score % 8 != 0 ? 1 : 0);
+    return score - (uint32_t)(((uint64_t)score * seconds + SCORE_LASTS_S - 1) / SCORE_LASTS_S);
 }
 
-/* What intervals without end with so many round trips in each come to. */
-static inline uint32_t score_of_steady(uint64_t round_trips, uint64_t intervals)
+/* What that is. */
+static inline uint32_t score_of_steady(uint64_t round_trips, uint64_t seconds)
 {
-    return score_add(0, round_trips / intervals * 8 + round_trips % intervals * 8 / intervals);
+    return score_add(0, round_trips / seconds * SCORE_LASTS_S + round_trips % seconds * SCORE_LASTS_S / seconds);
 }
 
 struct contender {
@@ -84,9 +88,9 @@ void contenders_best(const struct contenders *contenders, uint64_t instances, si
 void contenders_forget(struct contender *contender);
 /* All that are of these instances (bit n). */
 void contenders_forget_of(struct contenders *contenders, uint64_t instances);
-/* The interval is over, for these instances (bit n): who is of another stays as he is. round_trips: how many there were in it
- * that had no row. True: somebody is left. */
-bool contenders_age(struct contenders *contenders, uint64_t instances, uint64_t round_trips);
+/* The interval is over. seconds: how long that of each instance was; 0: it goes on, and who is of that one stays as he is.
+ * round_trips: how many there were in it that had no row. True: somebody is left. */
+bool contenders_age(struct contenders *contenders, const uint32_t seconds[static CONTENDER_INSTANCES], uint64_t round_trips);
 /* Looks at none from here on. */
 void contenders_rest(struct contenders *contenders);
 

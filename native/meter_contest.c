@@ -9,7 +9,9 @@
  * An instance takes part in a round when it has been measured for ROUND_S since the last one in which it did. Between two
  * windows, or while its interface is away, it has no traffic, and that says nothing about who would have: its rows stay as they
  * are, and its contenders do not age, though others may take their counters. What is held against each other was measured side by
- * side, if not for equally long. A row of an interface that does not come back leaves as any idle one does, by its time to live.
+ * side, if not for equally long: a round of who is measured in windows ends with one of the others, and so may be longer than
+ * theirs, and a score is of round trips in so many seconds (contenders.h). A row of an interface that does not come back leaves
+ * as any idle one does, by its time to live.
  *
  * A row that gives way is added to `other`, so that no total over all rows ever goes back. The flows of both go where they belong
  * in one pass over all flows. What was waiting for its ACK there becomes `unacked`: so each row adds up for itself, and none
@@ -19,7 +21,8 @@
 #include <stdlib.h>
 
 #define ROUND_S 5U
-#define CHANGES_LEAST 64U /* so many rows may change hands in one round, or one of so many, which are more */
+#define ROUND_MOST_S (2 * ROUND_S) /* what is more is a time in which nobody looked, and that is no reason to forget what was */
+#define CHANGES_LEAST 64U          /* so many rows may change hands in one round, or one of so many, which are more */
 #define CHANGES_SHARE 16U
 #define FEWEST 8U /* round trips that have to be seen of who is to take another's place */
 #define TIMES 2U  /* and so often what that one has */
@@ -116,18 +119,20 @@ static void await_row(const struct meter *meter, uint32_t index)
     __builtin_prefetch(&row->score, 1);
 }
 
-/* So many rounds the instance's rows were not weighed, as nobody wanted one; 0: they were at the end of its round before. */
-static uint32_t pause_of(const struct metered *metered)
+/* Of the instance's round that is over. */
+static uint32_t length_of(const struct metered *metered)
 {
-    return metered->is_weighing ? 0 : metered->unweighed + 1;
+    return metered->measured_s < ROUND_MOST_S ? metered->measured_s : ROUND_MOST_S;
 }
 
-/* After a pause it counts as if the traffic had been even. */
-static void weigh_row(struct peer_row *row, uint32_t pause)
+/* After a pause, in which nobody wanted a row and none was weighed, it counts as if the traffic had been even. */
+static void weigh_row(struct peer_row *row, const struct metered *metered)
 {
     const uint64_t more = row->stats.samples - row->samples_known;
+    const uint32_t length_s = length_of(metered);
 
-    row->score = pause > 0 ? score_of_steady(more, pause) : score_add(score_age(row->score), more);
+    row->score = metered->is_weighing ? score_add(score_age(row->score, length_s), more)
+                                      : score_of_steady(more, (uint64_t)metered->unweighed_s + length_s);
     row->samples_known = row->stats.samples;
     row->is_weighed = true;
 }
@@ -145,7 +150,7 @@ static void weigh_rows(struct round *round, size_t wanted)
         }
         if (row->birth != 0 && (round->due >> row->key.instance & 1)) {
             const bool was_there = row->is_weighed;
-            weigh_row(row, pause_of(meter->instances[row->key.instance]));
+            weigh_row(row, meter->instances[row->key.instance]);
             if (was_there) {
                 least_note(&round->rows, row->score, index);
             }
@@ -327,8 +332,12 @@ static void age_contenders(struct meter *meter, uint64_t due)
 {
     struct contest *contest = &meter->contest;
     const uint64_t now = round_trips_of_others(meter), then = contest->round_trips;
+    uint32_t seconds[METER_MAX_INSTANCES] = { 0 };
 
-    contest->is_any_left = contenders_age(&contest->contenders, due, now < then ? 0 : now - then);
+    for (uint64_t left = due; left != 0; left &= left - 1) {
+        seconds[__builtin_ctzll(left)] = length_of(meter->instances[__builtin_ctzll(left)]);
+    }
+    contest->is_any_left = contenders_age(&contest->contenders, seconds, now < then ? 0 : now - then);
 }
 
 /* The seconds up to now were those of what was measured in them. */
@@ -361,8 +370,8 @@ static void end_rounds(struct meter *meter, uint64_t due, bool is_pressed)
 {
     for (; due != 0; due &= due - 1) {
         struct metered *metered = meter->instances[__builtin_ctzll(due)];
+        metered->unweighed_s = is_pressed ? 0 : metered->unweighed_s + length_of(metered);
         metered->measured_s = 0;
-        metered->unweighed = is_pressed ? 0 : metered->unweighed + 1;
         metered->is_weighing = is_pressed;
     }
 }
@@ -389,10 +398,10 @@ void meter_contest(struct meter *meter)
     if (is_pressed) {
         hold_round(meter, due);
     }
-    end_rounds(meter, due, is_pressed);
     if (contest->contenders.noted > 0 || contest->is_any_left) {
         age_contenders(meter, due);
     }
+    end_rounds(meter, due, is_pressed);
     contest->pressing &= ~due;
     contest->round_trips = round_trips_of_others(meter);
     contest->round_s = meter->now_s;

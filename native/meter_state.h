@@ -48,9 +48,9 @@ struct metered {
     uint64_t pending;
     struct peer_row other; /* of which only birth and stats are used */
     /* Of meter_contest.c. */
-    uint32_t measured_s; /* since its last round */
-    uint32_t unweighed;  /* rounds since its rows were weighed */
-    bool is_weighing;    /* they were at the end of its last round */
+    uint32_t measured_s;  /* since its last round */
+    uint32_t unweighed_s; /* of rounds since its rows were weighed */
+    bool is_weighing;     /* they were at the end of its last round */
 };
 
 /* Who without a row is worth one: meter_contest.c. */

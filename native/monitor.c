@@ -292,7 +292,8 @@ static void end_what_changes(struct monitor *monitor, const struct config *confi
 
     if (roster_end_changed(monitor->roster, config))
         drain(monitor);
-    if (roster_meter(monitor->roster) == NULL || roster_goes_on(monitor->roster, config))
+    if (roster_meter(monitor->roster) == NULL
+        || (roster_goes_on(monitor->roster, config) && statsd_goes_on(monitor->statsd, config)))
         return;
     publish(monitor);
     statsd_settle(monitor->statsd, publisher_contents(monitor->publisher), roster_instances(monitor->roster, &count));

@@ -74,14 +74,16 @@ static int ensure_meter(struct roster *roster, const struct config *config)
 {
     struct meter_options options = meter_options_of(roster, config);
 
-    options.births = roster->meter == NULL ? 0 : meter_births(roster->meter);
     if (roster_is_meter_kept(roster, config))
         return 0;
-    if (roster->meter != NULL)
+    if (roster->meter != NULL) {
         log_info("roster",
                  "flows and rows begin anew: max_flows, max_peers, idle_ttl, exp_ttl or min_collection_interval changed");
+        roster->births = meter_births(roster->meter);
+    }
     roster_stop(roster, roster->config != NULL && !bounds_differ(roster->config, config));
     meter_free(roster->meter);
+    options.births = roster->births; /* also where there was no memory for a meter in between */
     roster->meter = meter_new(&options);
     return roster->meter == NULL ? -1 : 0;
 }

@@ -31,6 +31,7 @@ struct roster {
     void *on_departure_arg;
     struct config *config;
     struct meter *meter;
+    uint64_t births;                        /* of the meters that there were before it */
     struct netset *host;                    /* addresses of the namespace */
     struct shared_tap taps[2 * ROSTER_MAX]; /* while one configuration takes over from another, those of both */
     size_t tap_count;

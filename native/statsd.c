@@ -20,6 +20,8 @@
 #define ROUND_S 30
 #define EVERY_SLOT ((UINT32_C(1) << ROUND_S) - 1)
 
+#define LATE_S 2 /* with more between two ticks, much more is due than a second's share */
+
 /* A socket's buffer of the default size holds some 90 datagrams. A second's share goes out well before the next one is due. */
 #define STEP_DATAGRAMS 48
 #define STEP_MS 50
@@ -40,8 +42,10 @@ struct statsd {
     int pace_fd;                                   /* -1: all at once */
     uint32_t served_s;                             /* up to which second rows were sent */
     uint64_t sent, lost;                           /* at the last tick */
-    size_t settling;                               /* of the batch, when it was made: those of statsd_settle() */
-    uint32_t settling_s;                           /* when that was */
+    size_t settling;                               /* of the batch: those that have a round to go out in */
+    uint32_t settling_s;                           /* when that began */
+    bool is_parting;                               /* it was switched off, and some of the batch is still to go out */
+    bool is_awaiting;                              /* the first answer to the question where the present place is */
     bool is_short;                                 /* of memory, in this round */
     bool is_elsewhere;                             /* nobody took what was sent to the present address */
     struct statsd_losses losses;
@@ -63,6 +67,11 @@ static void drop(struct statsd *statsd, enum statsd_loss kind, const char *cause
     statsd->sender.lost += statsd->batch.count - statsd->next;
     statsd->next = statsd->batch.count;
     statsd_losses_begin(&statsd->losses, kind, cause);
+}
+
+static void drop_unaddressed(struct statsd *statsd)
+{
+    drop(statsd, LOSS_NAME, statsd->host.error == NULL ? "no answer yet" : statsd->host.error);
 }
 
 static void aim_sender(struct statsd *statsd)
@@ -97,11 +106,11 @@ static void send_some(struct statsd *statsd)
     const size_t left = statsd->batch.count - statsd->next;
     const size_t end = statsd->next + (left < statsd->step || statsd->pace_fd < 0 ? left : statsd->step);
 
-    if (left == 0)
+    if (left == 0 || statsd->is_awaiting)
         return;
     if (!is_reached(statsd)) {
         if (statsd_host_address(&statsd->host) == NULL)
-            drop(statsd, LOSS_NAME, statsd->host.error == NULL ? "no answer yet" : statsd->host.error);
+            drop_unaddressed(statsd);
         else
             drop(statsd, LOSS_WAY, "no socket"); /* aim_sender() has said more */
         return;
@@ -113,12 +122,17 @@ static void send_some(struct statsd *statsd)
 }
 
 /* What was taken, in so many steps or fewer; 0: in as many as it takes. */
-static void begin_sending(struct statsd *statsd, size_t steps)
+static void begin_steps(struct statsd *statsd, size_t steps)
 {
     const size_t share = steps == 0 ? 0 : statsd->batch.count / steps + 1;
 
     statsd->next = 0;
     statsd->step = share > STEP_DATAGRAMS ? share : STEP_DATAGRAMS;
+}
+
+static void begin_sending(struct statsd *statsd, size_t steps)
+{
+    begin_steps(statsd, steps);
     send_some(statsd);
     if (statsd->next < statsd->batch.count)
         set_pace(statsd, true);
@@ -140,7 +154,13 @@ int statsd_fd(const struct statsd *statsd)
     return statsd->pace_fd;
 }
 
-/* All rows at once are more than a second's share: they, and what comes behind them, have a round to go out in. */
+/* What is more than a second's share, and what comes behind it, has a round to go out in. */
+static void begin_settling(struct statsd *statsd)
+{
+    statsd->settling = statsd->batch.count;
+    statsd->settling_s = statsd->served_s;
+}
+
 static bool is_settling(const struct statsd *statsd, uint32_t now_s)
 {
     return statsd->settling > 0 && now_s - statsd->settling_s < ROUND_S;
@@ -151,8 +171,12 @@ static void end_sending(struct statsd *statsd, uint32_t now_s)
 {
     const uint64_t sent_before = statsd->sent, lost_before = statsd->lost;
 
-    if (statsd->next < statsd->batch.count && !is_settling(statsd, now_s))
-        drop(statsd, LOSS_FULL, strerror(EAGAIN));
+    if (statsd->next < statsd->batch.count && !is_settling(statsd, now_s)) {
+        if (statsd_host_address(&statsd->host) == NULL)
+            drop_unaddressed(statsd);
+        else
+            drop(statsd, LOSS_FULL, strerror(EAGAIN));
+    }
     set_pace(statsd, false);
     udp_sender_look(&statsd->sender);
     statsd->sent = statsd->sender.sent;
@@ -244,23 +268,68 @@ static uint32_t slots_between(uint32_t from_s, uint32_t to_s)
     return slots;
 }
 
-void statsd_tick(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances, uint32_t now_s)
+/* It was switched off, and all is out, or has had its round. */
+static void part(struct statsd *statsd)
+{
+    statsd_losses_total(&statsd->losses);
+    statsd->losses = (struct statsd_losses){ .is_trying = false };
+    udp_sender_close(&statsd->sender);
+    dogstatsd_free(&statsd->batch);
+    statsd->next = statsd->settling = 0;
+    statsd->is_parting = false;
+    log_info("statsd", "nothing is sent to dogstatsd any more");
+}
+
+static void tick_parting(struct statsd *statsd, uint32_t now_s)
+{
+    statsd->served_s = now_s;
+    end_sending(statsd, now_s);
+    keep_unsent(statsd);
+    if (statsd->batch.count > 0)
+        begin_sending(statsd, 0);
+    else
+        part(statsd);
+}
+
+/* What is due meanwhile is not taken, and made up for. */
+static bool goes_on_waiting(struct statsd *statsd, uint32_t now_s)
+{
+    statsd->is_awaiting &= now_s - statsd->served_s < ROUND_S;
+    return statsd->is_awaiting;
+}
+
+static void tick_working(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances,
+                         uint32_t now_s)
 {
     const uint32_t before_s = statsd->served_s;
 
-    if (!statsd->is_on)
-        return;
     statsd->served_s = now_s;
-    if (statsd->is_new) {
-        take_rows(statsd, contents, NULL, EVERY_SLOT);
-        statsd->is_new = false;
-        return;
-    }
     end_sending(statsd, now_s);
     take_rows(statsd, contents, instances, slots_between(before_s, now_s));
     if (now_s / ROUND_S != before_s / ROUND_S)
         end_round(statsd);
+    if (now_s - before_s > LATE_S && statsd->settling == 0) /* whatever comes late, there is one end to it */
+        begin_settling(statsd);
     begin_sending(statsd, statsd->settling > 0 ? 0 : STEPS_A_SECOND);
+}
+
+void statsd_tick(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances, uint32_t now_s)
+{
+    if (statsd->is_parting) {
+        tick_parting(statsd, now_s);
+    } else if (statsd->is_on && statsd->is_new) {
+        statsd->served_s = now_s;
+        take_rows(statsd, contents, NULL, EVERY_SLOT);
+        statsd->is_new = false;
+    } else if (statsd->is_on && !goes_on_waiting(statsd, now_s)) {
+        tick_working(statsd, contents, instances, now_s);
+    }
+}
+
+bool statsd_goes_on(const struct statsd *statsd, const struct config *config)
+{
+    return !statsd->is_on
+           || (config->submit_via == CONFIG_SUBMIT_DOGSTATSD && (config->extended_metrics || !statsd->is_extended));
 }
 
 void statsd_settle(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances)
@@ -268,36 +337,38 @@ void statsd_settle(struct statsd *statsd, const struct segment_contents *content
     if (!statsd->is_on || statsd->is_new)
         return;
     take_rows(statsd, contents, instances, EVERY_SLOT);
-    statsd->settling = statsd->batch.count;
-    statsd->settling_s = statsd->served_s;
+    begin_settling(statsd);
     begin_sending(statsd, 0);
 }
 
 /* ---- the end ---- */
 
-/* The steps after the first. Pauses only for a listener that may be there. */
-static void send_rest(struct statsd *statsd)
+/* What was taken, behind what was sent just before. Pauses only for a listener that may be there. */
+static void send_whole(struct statsd *statsd)
 {
     const struct timespec pause = { 0, STEP_MS * 1000000L };
 
-    for (int step = 1; step < STEPS_AT_THE_END && statsd->next < statsd->batch.count; step++) {
+    begin_steps(statsd, STEPS_AT_THE_END);
+    for (int step = 0; step < STEPS_AT_THE_END && statsd->next < statsd->batch.count; step++) {
         if (!statsd_losses_is_on_the_way(&statsd->losses))
             (void)nanosleep(&pause, NULL);
         send_some(statsd);
     }
+    end_sending(statsd, statsd->served_s);
 }
 
 void statsd_finish(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances)
 {
-    if (!statsd->is_on || statsd->is_new)
+    if (!statsd->is_on && !statsd->is_parting)
         return;
-    send_rest(statsd);
-    statsd->settling = 0;
-    end_sending(statsd, statsd->served_s);
-    take_rows(statsd, contents, instances, EVERY_SLOT);
-    begin_sending(statsd, STEPS_AT_THE_END);
-    send_rest(statsd);
-    end_sending(statsd, statsd->served_s);
+    statsd->is_awaiting = false;
+    keep_unsent(statsd);
+    statsd->settling = 0; /* that was the last chance */
+    send_whole(statsd);
+    if (statsd->is_on && !statsd->is_new) {
+        take_rows(statsd, contents, instances, EVERY_SLOT);
+        send_whole(statsd);
+    }
     statsd_losses_total(&statsd->losses);
 }
 
@@ -331,32 +402,26 @@ void statsd_free(struct statsd *statsd)
     free(statsd);
 }
 
+/* What was taken and is not out yet (statsd_settle()) still goes out; of what is counted from here on nothing is taken. */
 static void switch_off(struct statsd *statsd)
 {
-    if (statsd->is_on) {
-        statsd->step = statsd->batch.count;
-        send_some(statsd);
-        statsd->settling = 0;
-        end_sending(statsd, statsd->served_s);
-        log_info("statsd", "nothing is sent to dogstatsd any more");
-    }
-    statsd_losses_total(&statsd->losses);
-    statsd->is_on = false;
-    set_pace(statsd, false);
-    udp_sender_close(&statsd->sender);
-    dogstatsd_free(&statsd->batch);
+    if (!statsd->is_on)
+        return;
+    statsd->is_on = statsd->is_new = false;
+    statsd->is_parting = true;
     sent_rows_clear(statsd->rows);
-    statsd->losses = (struct statsd_losses){ .is_trying = false };
-    statsd->next = 0;
 }
 
+/* What is not out yet goes there too: where it should have gone may be the very thing that was wrong. */
 static void set_place(struct statsd *statsd, const char *host, uint16_t port)
 {
     statsd_losses_total(&statsd->losses);
     statsd_losses_start(&statsd->losses, host, port);
     udp_sender_close(&statsd->sender);
-    statsd_host_set(&statsd->host, host);
+    if (!statsd->is_on || strcmp(statsd->host.name, host) != 0)
+        statsd_host_set(&statsd->host, host);
     statsd->port = port;
+    statsd->is_awaiting = statsd_host_address(&statsd->host) == NULL && statsd->host.error == NULL;
     log_info("statsd", "sending to dogstatsd at %s, each row every %d s", statsd->losses.place, ROUND_S);
 }
 
@@ -382,6 +447,7 @@ void statsd_aim(struct statsd *statsd, const struct config *config)
     statsd_losses_end(&statsd->losses, LOSS_TOO_LONG); /* tags may be others now */
     statsd->is_new |= !statsd->is_on;
     statsd->is_on = true;
+    statsd->is_parting = false;
     statsd->is_extended = config->extended_metrics;
     statsd->resolve_interval_s = config->resolve_interval_s;
 }
@@ -393,12 +459,15 @@ const char *statsd_trouble(struct statsd *statsd)
 
 void statsd_ask(struct statsd *statsd, struct resolver *resolver, uint32_t now_s)
 {
-    if (statsd->is_on && resolver != NULL)
+    if ((statsd->is_on || statsd->is_parting) && resolver != NULL)
         statsd_host_ask(&statsd->host, resolver, now_s, statsd->resolve_interval_s);
 }
 
 void statsd_answer(struct statsd *statsd, const struct resolve_answer *answer)
 {
-    if (statsd->is_on && statsd_host_answer(&statsd->host, answer))
+    if (!statsd->is_on && !statsd->is_parting)
+        return;
+    if (statsd_host_answer(&statsd->host, answer))
         aim_sender(statsd);
+    statsd->is_awaiting &= statsd_host_address(&statsd->host) == NULL && statsd->host.error == NULL;
 }

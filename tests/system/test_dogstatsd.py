@@ -208,6 +208,31 @@ def test_what_was_counted_before_a_reload_is_sent_with_the_tags_of_then(stage):
         assert (counted(listener, ".samples", "role:db"), counted(listener, ".samples", "role:web")) == (4 * 11, 4 * 6)
 
 
+@pytest.mark.parametrize("then", ["submit_via: check, extended_metrics: true", "submit_via: dogstatsd"])
+def test_what_was_counted_until_it_is_not_sent_any_more_is_sent(stage, then):
+    """Sending as a whole, or the counts: what was said until then arrives once, also when a listener's buffer would not hold it all
+    at once; and of what is said until they are sent again nothing does."""
+    peers = ["127.1.%d.1" % n for n in range(1, 250)]
+    now = "submit_via: dogstatsd, extended_metrics: true"
+    with Listener(stage) as listener:
+        text = TO_PEERS.format(ip="127.0.0.1", port=listener.port, more="")
+        with supervised(stage, text.replace("submit_via: dogstatsd", now)) as supervisor:
+            wait_for_quiet_seconds()
+            say(stage, 10, 0, peers)
+            stage.wait_for_status(lambda s: sum(peer["samples"] for peer in s["peers"]) == len(peers) * 11)
+            configure(supervisor, text.replace("submit_via: dogstatsd", then))
+            wait_until(lambda: counted(listener, ".samples", "role:db") == len(peers) * 11, 5, lambda: str(len(listener.metrics())))
+            if "check" in then:
+                wait_until(lambda: "nothing is sent to dogstatsd any more" in stage.read(LOG), 5)
+                say(stage, 5, 0, peers)
+                stage.wait_for_publications(2)
+            configure(supervisor, text.replace("submit_via: dogstatsd", now))
+            say(stage, 3, 0, peers[:4])
+            supervisor.control("stop", PROGRAM_NAME)
+        listener.catch_up()
+        assert counted(listener, ".samples", "role:db") == len(peers) * 11 + 4 * 4
+
+
 def test_a_reload_turns_it_on_and_elsewhere_and_off(stage):
     with Listener(stage) as one, Listener(stage) as other:
         text = TO_PEERS.format(ip="127.0.0.1", port=one.port, more="")

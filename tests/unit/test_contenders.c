@@ -12,6 +12,8 @@
 #include "random_fixture.h"
 
 static const uint64_t seed[2] = { 5, 6 };
+static const uint32_t five_s[CONTENDER_INSTANCES] = { 5 }, /* of the first instance */
+    ten_s[CONTENDER_INSTANCES] = { 10 }, of_another[CONTENDER_INSTANCES] = { 0, 5 };
 static struct contenders contenders;
 
 static struct peer_key key_of(uint32_t n)
@@ -129,14 +131,17 @@ static void what_was_long_ago_counts_less_and_ends(void **state)
     (void)state;
     for (unsigned n = 0; n < 64; n++)
         note(1);
-    assert_true(contenders_age(&contenders, 1, 64));
+    assert_true(contenders_age(&contenders, five_s, 64));
+    assert_int_equal(score_of(1), 56 * SCORE_UNIT);
+    assert_true(contenders_age(&contenders, of_another, 0));
     assert_int_equal(score_of(1), 56 * SCORE_UNIT);
     assert_true(find(1)->is_steady && !find(1)->is_active);
     note(1);
     assert_true(find(1)->is_active);
-    assert_true(contenders_age(&contenders, 1, 1) && contenders_age(&contenders, 1, 0));
+    assert_true(contenders_age(&contenders, ten_s, 1) && contenders_age(&contenders, five_s, 0));
+    assert_int_equal(score_of(1), (57 * SCORE_UNIT * 3 / 4) * 7 / 8);
     assert_false(find(1)->is_steady);
-    while (contenders_age(&contenders, 1, 0))
+    while (contenders_age(&contenders, five_s, 0))
         assert_true(++intervals < 100);
     assert_null(find(1));
 }
@@ -151,7 +156,7 @@ static void many_are_known_by_a_share(void **state)
         note(1 + n % 4 / 3);
     const uint32_t noted = contenders.noted;
     assert_true(score_of(1) + score_of(2) == noted * SCORE_UNIT && noted < many / 100);
-    contenders_age(&contenders, 1, many);
+    contenders_age(&contenders, five_s, many);
     contenders_forget_of(&contenders, 1);
     for (uint32_t n = 0; n < many; n++)
         note(1 + n % 4 / 3);
@@ -159,7 +164,7 @@ static void many_are_known_by_a_share(void **state)
     const double one = score_of(1) / (double)SCORE_UNIT, two = score_of(2) / (double)SCORE_UNIT;
     assert_true(one > 0.9 * 750000 && one < 1.1 * 750000);
     assert_true(two > 0.8 * 250000 && two < 1.2 * 250000);
-    contenders_age(&contenders, 1, 0);
+    contenders_age(&contenders, five_s, 0);
     note(3);
     assert_int_equal(score_of(3), SCORE_UNIT);
 }
@@ -175,18 +180,22 @@ static void who_rests_looks_at_none(void **state)
 
 static void both_sides_scores_are_computed_alike(void **state)
 {
-    uint32_t score = 0;
+    uint32_t score;
 
     (void)state;
-    for (unsigned n = 0; n < 200; n++)
-        score = score_age(score_add(score, 1000));
-    assert_in_range(score_add(score, 1000), score_of_steady(1000, 1) - 8, score_of_steady(1000, 1));
+    for (uint32_t seconds = 5; seconds <= 10; seconds++) { /* whatever an interval's length */
+        score = 0;
+        for (unsigned n = 0; n < 200; n++)
+            score = score_age(score_add(score, 200 * seconds), seconds);
+        assert_in_range(score_add(score, 200 * seconds), score_of_steady(200, 1) - 8, score_of_steady(200, 1));
+    }
     assert_int_equal(score_of_steady(1000, 10), score_of_steady(100, 1));
     assert_int_equal(score_of_steady(5, 10), score_of_steady(1, 2));
+    assert_int_equal(score_age(UINT32_MAX, 10), UINT32_MAX / 4 * 3 + 2);
     assert_int_equal(score_add(UINT32_MAX - 1, 1), UINT32_MAX);
     assert_int_equal(score_add(0, UINT64_MAX), UINT32_MAX);
-    for (score = 1000; score != 0; score = score_age(score))
-        assert_true(score_age(score) < score);
+    for (score = 1000; score != 0; score = score_age(score, 5))
+        assert_true(score_age(score, 5) < score);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -732,6 +732,58 @@ static void windows_shorter_than_a_round_count_together(void **state)
     assert_int_equal(seconds, 30); /* three windows are one round of its own, and it takes two */
 }
 
+static void say_for(unsigned seconds, struct talk *always, unsigned a_second, struct talk *in_windows, unsigned a_measured_second)
+{
+    for (; seconds > 0; seconds--) {
+        const bool is_open = now_ns / S % 10 != 0;
+
+        measure(is_open);
+        exchange_times(always, a_second);
+        if (is_open)
+            exchange_at_times(in_windows, a_measured_second);
+        now_ns = (now_ns / S + 1) * S;
+        meter_expire(meter, (uint32_t)(now_ns / S));
+    }
+}
+
+/* Nine seconds in ten: each of its rounds ends four seconds late. Who has twice as much in a second takes the place, and nobody
+ * else does. */
+static void a_long_round_counts_for_no_more(void **state)
+{
+    struct talk steady = talk_to(1), rare = talk_to(2);
+
+    (void)state;
+    set_up_two(1);
+    exchange(&steady);
+    say_for(600, &steady, 10, &rare, 18);
+    assert_true(row_of(1).any && !row_of(2).any);
+    say_for(600, &steady, 10, &rare, 22);
+    assert_true(row_of(2).any && !row_of(1).any);
+    say_for(600, &steady, 18, &rare, 10);
+    assert_true(row_of(2).any && !row_of(1).any);
+    say_for(600, &steady, 22, &rare, 10);
+    assert_true(row_of(1).any && !row_of(2).any);
+}
+
+/* The machine slept, or the program was stopped: a round may be longer than a score lasts. */
+static void after_a_long_sleep_rounds_go_on(void **state)
+{
+    struct talk steady = talk_to(1), rare = talk_to(2), newcomer = talk_to(3);
+
+    (void)state;
+    set_up_two(1);
+    exchange(&steady);
+    say_for(102, &steady, 10, &rare, 1);
+    now_ns += (IDLE_S - 10) * S;
+    say_for(60, &steady, 10, &rare, 1);
+    assert_true(row_of(1).any);
+    for (unsigned seconds = 0; seconds < 60; seconds++) {
+        exchange_times(&newcomer, 30);
+        say_for(1, &steady, 10, &rare, 1);
+    }
+    assert_true(row_of(3).any && !row_of(1).any);
+}
+
 /* An interface that does not come back keeps no row for longer than an idle peer would. */
 static void rows_of_an_interface_that_is_away_leave_when_their_time_is_over(void **state)
 {
@@ -1221,6 +1273,8 @@ int main(void)
         CASE(a_row_waits_for_the_next_window),
         CASE(a_contender_waits_for_the_next_window),
         CASE(windows_shorter_than_a_round_count_together),
+        CASE(a_long_round_counts_for_no_more),
+        CASE(after_a_long_sleep_rounds_go_on),
         CASE(rows_of_an_interface_that_is_away_leave_when_their_time_is_over),
         CASE(totals_add_up_whoever_has_a_row),
         CASE(a_reader_is_never_told_a_life_for_growth),

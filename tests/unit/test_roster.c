@@ -9,6 +9,19 @@
 
 #include <cmocka.h>
 
+#include "meter.h"
+
+static bool is_memory_out;
+
+static struct meter *meter_new_or_not(const struct meter_options *options)
+{
+    return is_memory_out ? NULL : meter_new(options);
+}
+
+#define meter_new meter_new_or_not
+#include "roster_apply.c"
+#undef meter_new
+
 #include "frame_fixture.h"
 #include "meter_state.h"
 #include "roster_private.h"
@@ -21,15 +34,20 @@
 
 static struct roster *roster;
 
-static void apply(const char *instance)
+static int apply_bounded(const char *instance, unsigned max_flows)
 {
     static struct config_report report;
     char text[512];
     struct config *config;
 
-    snprintf(text, sizeof text, "init_config: {max_flows: 1000}\ninstances:\n  - {%s}\n", instance);
+    snprintf(text, sizeof text, "init_config: {max_flows: %u}\ninstances:\n  - {%s}\n", max_flows, instance);
     assert_int_equal(config_parse("test", text, strlen(text), &config, &report), CONFIG_OK);
-    assert_int_equal(roster_apply(roster, config), 0);
+    return roster_apply(roster, config);
+}
+
+static void apply(const char *instance)
+{
+    assert_int_equal(apply_bounded(instance, 1000), 0);
 }
 
 static void check(enum fate fate)
@@ -290,6 +308,46 @@ static void answers_outlive_another_configuration(void **state)
     assert_int_equal(wanted_count(), 1);
 }
 
+/* --- meters that follow one another --- */
+
+static void note_birth(const struct meter_row *row, void *arg)
+{
+    *(uint64_t *)arg = row->birth;
+}
+
+static uint64_t birth_of_row(void)
+{
+    uint64_t birth = 0;
+
+    check(OPENS);
+    send_segment();
+    assert_int_equal(meter_row_count(roster->meter), 1);
+    meter_each_row(roster->meter, note_birth, &birth);
+    return birth;
+}
+
+/* Who has seen one row does not take another for it. */
+static void no_row_has_the_birth_of_one_before_it(void **state)
+{
+    uint64_t birth, births;
+
+    (void)state;
+    set_up();
+    births = meter_births(roster->meter);
+    for (unsigned max_flows = 2000; max_flows < 6000; max_flows += 1000) {
+        is_memory_out = max_flows % 2000 != 0; /* now and then there is no meter */
+        assert_int_equal(apply_bounded(SELECTED, max_flows), is_memory_out ? -1 : 0);
+        if (is_memory_out)
+            continue;
+        birth = birth_of_row();
+        assert_true(birth > births);
+        births = meter_births(roster->meter);
+    }
+    is_memory_out = false;
+    apply(SELECTED);
+    assert_true(birth_of_row() > births);
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
 
 int main(void)
@@ -306,6 +364,7 @@ int main(void)
         CASE(the_row_of_a_host_leaves_with_its_name),
         CASE(answers_are_followed_together),
         CASE(answers_outlive_another_configuration),
+        CASE(no_row_has_the_birth_of_one_before_it),
     };
 
     return cmocka_run_group_tests_name("roster", tests, NULL, NULL);

@@ -345,16 +345,180 @@ static void before_rows_change_they_are_sent_whole(void **state)
     assert_int_equal(statsd->settling, 0);
     assert_string_equal(statsd_trouble(statsd), "");
     configs[0].tags.items = tags;
-    /* What it is switched off in the middle of goes at once. */
-    for (uint32_t i = 0; i < ROWS; i += 30)
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void add_samples(uint32_t first, uint32_t step)
+{
+    for (uint32_t i = first; i < ROWS; i += step)
         add_sample(i, MS);
-    statsd_settle(statsd, &contents, instances);
-    assert_true(statsd->next < statsd->batch.count);
-    config.submit_via = CONFIG_SUBMIT_CHECK;
+}
+
+/* As monitor.c does before a configuration comes into force. */
+static void aim(struct statsd *statsd, enum config_submit submit_via)
+{
+    config.submit_via = submit_via;
+    if (!statsd_goes_on(statsd, &config))
+        statsd_settle(statsd, &contents, instances);
     statsd_aim(statsd, &config);
-    assert_int_equal(samples_in(receive(listener, &count)), ROWS / 30);
-    statsd_settle(statsd, &contents, instances);
-    assert_int_equal(samples_in(receive(listener, &count)), 0);
+}
+
+static void what_was_counted_until_it_is_switched_off_goes_out_in_steps(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    uint64_t sent = 0;
+    size_t count;
+
+    (void)state;
+    statsd_tick(statsd, &contents, instances, 1027);
+    add_samples(0, 1);
+    aim(statsd, CONFIG_SUBMIT_CHECK);
+    for (uint32_t now_s = 1028; statsd->is_parting; now_s++) {
+        sent += samples_in(receive(listener, &count));
+        assert_in_range(count, 0, STEP_DATAGRAMS);
+        assert_null(strstr(said, "nothing is sent to dogstatsd any more"));
+        add_samples(0, 1); /* the check's */
+        sent += take_few_steps(statsd, listener, 10);
+        statsd_tick(statsd, &contents, instances, now_s);
+    }
+    assert_int_equal(sent + samples_in(receive(listener, &count)), ROWS);
+    assert_int_equal(count_of(said, "nothing is sent to dogstatsd any more"), 1);
+    assert_int_equal(statsd->sender.fd, -1);
+    assert_null(statsd->batch.datagrams);
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_finish(statsd, &contents, instances);
+    statsd_tick(statsd, &contents, instances, 1100);
+    receive(listener, &count);
+    assert_int_equal(count, 0);
+    statsd_free(statsd);
+    close(listener);
+}
+
+/* Also when it is switched on and off faster than it is looked at. */
+static void what_is_counted_while_it_is_off_is_not_sent_and_nothing_twice(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    uint64_t sent = 0;
+    size_t count;
+
+    (void)state;
+    statsd_tick(statsd, &contents, instances, 1027);
+    add_samples(0, 1);
+    for (int i = 0; i < 3; i++) {
+        aim(statsd, CONFIG_SUBMIT_CHECK);
+        add_samples(0, 1); /* the check's */
+        aim(statsd, CONFIG_SUBMIT_DOGSTATSD);
+    }
+    sent += samples_in(receive(listener, &count));
+    assert_true(statsd->next < statsd->batch.count);
+    statsd_tick(statsd, &contents, instances, 1028); /* from here on it counts again */
+    add_samples(0, 1);
+    for (uint32_t now_s = 1029; now_s < 1029 + ROUND_S; now_s++) {
+        statsd_tick(statsd, &contents, instances, now_s);
+        sent += samples_in(receive(listener, &count));
+        sent += take_few_steps(statsd, listener, 15);
+    }
+    assert_int_equal(sent, 2 * ROWS);
+    assert_int_equal(statsd->sender.lost, 0);
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void what_is_left_when_it_is_switched_off_is_waited_for_no_longer_than_a_round(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, true);
+
+    (void)state;
+    add_sample(0, MS);
+    is_way_full = true;
+    aim(statsd, CONFIG_SUBMIT_CHECK);
+    for (uint32_t now_s = 1000; now_s < 999 + ROUND_S; now_s++) {
+        statsd_tick(statsd, &contents, instances, now_s);
+        assert_int_equal(statsd->batch.count, 1);
+    }
+    statsd_tick(statsd, &contents, instances, 999 + ROUND_S);
+    is_way_full = false;
+    assert_false(statsd->is_parting);
+    assert_int_equal(count_of(said, "1 datagrams were lost"), 1);
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_free(statsd);
+    close(listener);
+}
+
+static void what_is_left_when_it_was_switched_off_is_sent_at_the_end(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, true);
+    size_t count;
+
+    (void)state;
+    add_sample(0, MS);
+    is_way_full = true;
+    aim(statsd, CONFIG_SUBMIT_CHECK);
+    is_way_full = false;
+    add_sample(0, MS);
+    statsd_finish(statsd, &contents, instances);
+    assert_int_equal(samples_in(receive(listener, &count)), 1);
+    statsd_free(statsd);
+    close(listener);
+}
+
+/* Of a reload just before the end, say. */
+static void what_is_left_at_the_end_goes_out_whatever_it_is(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    size_t count;
+
+    (void)state;
+    is_way_full = true;
+    while (statsd->batch.count <= (size_t)STEPS_AT_THE_END * STEP_DATAGRAMS) {
+        add_samples(0, 1);
+        statsd_settle(statsd, &contents, instances);
+    }
+    is_way_full = false;
+    count = statsd->batch.count;
+    statsd_finish(statsd, &contents, instances);
+    assert_int_equal(statsd->sender.sent, count);
+    assert_int_equal(statsd->sender.lost, 0);
+    statsd_free(statsd);
+    close(listener);
+}
+
+/* Of what is not sent any more all that was counted is sent first. */
+static void counts_are_sent_before_they_are_not_sent_any_more(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, 30, true);
+    size_t count;
+
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++)
+        add_sample(i, MS);
+    aim(statsd, CONFIG_SUBMIT_DOGSTATSD);
+    receive(listener, &count);
+    assert_int_equal(count, 0);
+    config.extended_metrics = false;
+    aim(statsd, CONFIG_SUBMIT_DOGSTATSD);
+    assert_int_equal(samples_in(receive(listener, &count)), 30);
+    add_sample(0, MS);
+    aim(statsd, CONFIG_SUBMIT_DOGSTATSD);
+    receive(listener, &count);
+    assert_int_equal(count, 0); /* that one has its turn */
+    config.extended_metrics = true;
+    aim(statsd, CONFIG_SUBMIT_DOGSTATSD);
+    receive(listener, &count);
+    assert_int_equal(count, 0);
     statsd_free(statsd);
     close(listener);
 }
@@ -542,6 +706,21 @@ static void the_end_does_not_wait_for_who_is_away(void **state)
     statsd_free(statsd);
 }
 
+static void the_end_does_not_wait_for_a_name(void **state)
+{
+    struct statsd *statsd = begin("statsd.example", 8125, 30, true);
+    uint64_t begin_ns;
+
+    (void)state;
+    add_sample(0, MS);
+    begin_ns = clock_ns(CLOCK_MONOTONIC);
+    statsd_finish(statsd, &contents, instances);
+    assert_in_range(clock_ns(CLOCK_MONOTONIC) - begin_ns, 0, 1000 * MS);
+    assert_non_null(strstr(said, "cannot be found (no answer yet)"));
+    assert_non_null(strstr(said, "1 datagrams were lost"));
+    statsd_free(statsd);
+}
+
 static void another_place_is_sent_to_at_once(void **state)
 {
     uint16_t port, other;
@@ -565,6 +744,76 @@ static void another_place_is_sent_to_at_once(void **state)
     close(another);
 }
 
+static void resolve(struct statsd *statsd, const char *name, const char *place)
+{
+    struct ip_address address;
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .addresses = &address, .count = 1 };
+
+    assert_true(address_parse(place, &address));
+    snprintf(answer.name, sizeof answer.name, "%s", name);
+    statsd_answer(statsd, &answer);
+}
+
+/* Rows and place at once, and the place is a name: all of it goes there when it is known where that is. */
+static void what_was_counted_for_another_place_waits_for_the_new_ones_name(void **state)
+{
+    uint16_t port, other;
+    const int listener = listen_at("127.0.0.1", 0, &port), another = listen_at("127.0.0.1", 0, &other);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    uint64_t sent = 0;
+    size_t count;
+
+    (void)state;
+    statsd_tick(statsd, &contents, instances, 1000);
+    add_samples(0, 1);
+    statsd_settle(statsd, &contents, instances);
+    sent += samples_in(receive(listener, &count));
+    config.statsd_ip = (char *)"statsd.example";
+    config.statsd_port = other;
+    statsd_aim(statsd, &config);
+    add_samples(0, 1);
+    for (uint32_t now_s = 1001; now_s < 1010; now_s++) {
+        statsd_tick(statsd, &contents, instances, now_s);
+        take_few_steps(statsd, another, 2);
+    }
+    assert_string_equal(statsd_trouble(statsd), "");
+    resolve(statsd, "statsd.example", "127.0.0.1");
+    for (uint32_t now_s = 1010; now_s < 1000 + ROUND_S; now_s++) {
+        statsd_tick(statsd, &contents, instances, now_s);
+        sent += samples_in(receive(another, &count));
+        assert_in_range(count, 0, STEP_DATAGRAMS);
+        sent += take_few_steps(statsd, another, 15);
+    }
+    config.statsd_port = port; /* where that name is, is known by now */
+    statsd_aim(statsd, &config);
+    statsd_tick(statsd, &contents, instances, 1000 + ROUND_S);
+    sent += samples_in(receive(listener, &count));
+    sent += take_few_steps(statsd, listener, 15);
+    assert_int_equal(sent, 2 * ROWS);
+    assert_int_equal(statsd->sender.lost, 0);
+    statsd_free(statsd);
+    close(listener);
+    close(another);
+}
+
+/* What is due after a long sleep, say, is all that there is. */
+static void what_is_made_up_for_goes_out_in_steps(void **state)
+{
+    uint16_t port;
+    const int listener = listen_at("127.0.0.1", 0, &port);
+    struct statsd *statsd = begin("127.0.0.1", port, ROWS, true);
+    size_t most;
+
+    (void)state;
+    add_samples(0, 1);
+    statsd_tick(statsd, &contents, instances, 5000);
+    take_steps(statsd, listener, &most);
+    assert_in_range(most, 1, STEP_DATAGRAMS);
+    assert_int_equal(samples_in(received), ROWS);
+    statsd_free(statsd);
+    close(listener);
+}
+
 static void a_name_is_waited_for_and_its_addresses_are_tried_in_turn(void **state)
 {
     uint16_t port;
@@ -577,20 +826,24 @@ static void a_name_is_waited_for_and_its_addresses_are_tried_in_turn(void **stat
     (void)state;
     assert_true(address_parse("127.0.0.2", &addresses[0]));
     assert_true(address_parse("127.0.0.1", &addresses[1]));
-    for (uint32_t i = 0; i < 30; i++)
-        add_sample(i, MS);
-    statsd_tick(statsd, &contents, instances, 1000);
+    add_sample(0, MS);
+    statsd_tick(statsd, &contents, instances, 998 + ROUND_S);
+    assert_string_equal(statsd_trouble(statsd), "");
+    statsd_tick(statsd, &contents, instances, 999 + ROUND_S);
     assert_non_null(strstr(statsd_trouble(statsd), "statsd.example:"));
     assert_non_null(strstr(statsd_trouble(statsd), "cannot be found (no answer yet)"));
     statsd_answer(statsd, &answer);
-    statsd_tick(statsd, &contents, instances, 1001);
+    add_sample(0, MS);
+    statsd_tick(statsd, &contents, instances, 1051);
     answer = (struct resolve_answer){ .kind = RESOLVE_FORWARD, .name = "statsd.example", .addresses = addresses, .count = 2 };
     statsd_answer(statsd, &answer);
-    statsd_tick(statsd, &contents, instances, 1002); /* nobody is at the first */
-    statsd_tick(statsd, &contents, instances, 1003);
+    add_sample(1, MS);
+    add_sample(2, MS);
+    statsd_tick(statsd, &contents, instances, 1052); /* nobody is at the first */
+    statsd_tick(statsd, &contents, instances, 1053);
     assert_int_equal(count_of(receive(listener, &count), "tcp.rtt:"), 1);
-    statsd_tick(statsd, &contents, instances, 1004);
-    statsd_tick(statsd, &contents, instances, 1009);
+    statsd_tick(statsd, &contents, instances, 1054);
+    statsd_tick(statsd, &contents, instances, 1059);
     assert_string_equal(statsd_trouble(statsd), "");
     assert_int_equal(count_of(said, "sending again; 3 datagrams were lost"), 1);
     statsd_free(statsd);
@@ -664,6 +917,12 @@ int main(void)
         cmocka_unit_test(no_count_is_lost_or_sent_twice),
         cmocka_unit_test(what_was_sent_of_who_gave_way_is_not_sent_as_others),
         cmocka_unit_test(before_rows_change_they_are_sent_whole),
+        cmocka_unit_test(what_was_counted_until_it_is_switched_off_goes_out_in_steps),
+        cmocka_unit_test(what_is_counted_while_it_is_off_is_not_sent_and_nothing_twice),
+        cmocka_unit_test(what_is_left_when_it_is_switched_off_is_waited_for_no_longer_than_a_round),
+        cmocka_unit_test(what_is_left_when_it_was_switched_off_is_sent_at_the_end),
+        cmocka_unit_test(what_is_left_at_the_end_goes_out_whatever_it_is),
+        cmocka_unit_test(counts_are_sent_before_they_are_not_sent_any_more),
         cmocka_unit_test(what_was_counted_before_is_not_sent),
         cmocka_unit_test(a_listener_that_is_away_is_said_once_and_its_return_too),
         cmocka_unit_test(many_rows_are_spread),
@@ -671,7 +930,10 @@ int main(void)
         cmocka_unit_test(rows_that_cannot_be_remembered_are_said_until_a_whole_round_went_well),
         cmocka_unit_test(all_that_is_due_is_sent_at_the_end),
         cmocka_unit_test(the_end_does_not_wait_for_who_is_away),
+        cmocka_unit_test(the_end_does_not_wait_for_a_name),
         cmocka_unit_test(another_place_is_sent_to_at_once),
+        cmocka_unit_test(what_was_counted_for_another_place_waits_for_the_new_ones_name),
+        cmocka_unit_test(what_is_made_up_for_goes_out_in_steps),
         cmocka_unit_test(a_name_is_waited_for_and_its_addresses_are_tried_in_turn),
         cmocka_unit_test(what_does_not_fit_a_datagram_is_said_once),
         cmocka_unit_test(what_is_replaced_in_tags_is_said),
