@@ -118,10 +118,11 @@ static bool is_of(const struct contender *contender, uint64_t instances)
     return (instances >> contender->key.instance & 1) != 0;
 }
 
-void contenders_forget_of(struct contenders *contenders, uint64_t instances)
+void contenders_forget_of(struct contenders *contenders, uint64_t instances, bool (*stays)(const struct peer_key *key, void *arg),
+                          void *arg)
 {
     for (struct contender *at = contenders->of; at < contenders->of + places(contenders); at++) {
-        if (at->score != 0 && is_of(at, instances)) {
+        if (at->score != 0 && is_of(at, instances) && (stays == NULL || !stays(&at->key, arg))) {
             contenders_forget(at);
         }
     }

@@ -86,8 +86,9 @@ struct contender *contenders_find(struct contenders *contenders, const struct pe
  * score, by which they are in order, is what is missing to the greatest that there can be. */
 void contenders_best(const struct contenders *contenders, uint64_t instances, size_t most, struct least *out);
 void contenders_forget(struct contender *contender);
-/* All that are of these instances (bit n). */
-void contenders_forget_of(struct contenders *contenders, uint64_t instances);
+/* All that are of these instances (bit n), but for those that stay by what the function says; NULL: none does. */
+void contenders_forget_of(struct contenders *contenders, uint64_t instances, bool (*stays)(const struct peer_key *key, void *arg),
+                          void *arg);
 /* The interval is over. seconds: how long that of each instance was; 0: it goes on, and who is of that one stays as he is.
  * round_trips: how many there were in it that had no row. True: somebody is left. */
 bool contenders_age(struct contenders *contenders, const uint32_t seconds[static CONTENDER_INSTANCES], uint64_t round_trips);

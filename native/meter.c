@@ -243,26 +243,21 @@ void meter_instance_change(struct meter *meter, int number, const struct meter_i
     if (same) {
         return; /* an address of another interface came or went, say: many such tell of nothing that matters here */
     }
-    meter_contest_restart(meter, number);
+    if (groups) {
+        meter_contest_follow(meter, number);
+    } else {
+        meter_contest_restart(meter, number);
+    }
     each_flow(meter, UINT64_C(1) << number, groups ? close_unless_wanted : meter_close_flow);
     drop_unwanted_rows(meter, number);
 }
 
-static uint32_t shared_value(const struct peer_key *key)
-{
-    uint32_t value = 0;
-
-    if (key->peer_bits == 0) {
-        memcpy(&value, key->peer.bytes, sizeof value);
-    }
-    return value;
-}
-
 void meter_forget_shared(struct meter *meter, int number, bool (*is_known)(uint32_t value, const void *arg), const void *arg)
 {
+    meter_contest_forget_shared(meter, number, is_known, arg);
     for (uint32_t index = 0; index < meter->peers.high; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);
-        const uint32_t value = shared_value(&row->key);
+        const uint32_t value = meter_shared_value(&row->key);
         if (row->birth != 0 && row->key.instance == (uint32_t)number && row->open_flows == 0 && value != 0
             && !is_known(value, arg)) {
             remove_row(meter, index);
@@ -368,7 +363,7 @@ static void give_row(const struct peer_row *row, void (*fn)(const struct meter_r
         .local = row->key.local,
         .peer = row->key.peer,
         .peer_bits = (uint8_t)row->key.peer_bits,
-        .shared = shared_value(&row->key),
+        .shared = meter_shared_value(&row->key),
         .peer_port = row->key.port,
         .birth = row->birth,
         .first_birth = row->first_birth,

@@ -74,13 +74,50 @@ void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned s
     contenders_note(&meter->contest.contenders, &key, peer_key_hash(&meter->peers, &key), time_ns);
 }
 
-void meter_contest_restart(struct meter *meter, int number)
+static void forget_contenders(struct meter *meter, int number, bool (*stays)(const struct peer_key *key, void *arg), void *arg)
 {
     const struct contest *contest = &meter->contest;
 
     if (contest->contenders.noted > 0 || contest->is_any_left) { /* else their memory was never touched */
-        contenders_forget_of(&meter->contest.contenders, UINT64_C(1) << number);
+        contenders_forget_of(&meter->contest.contenders, UINT64_C(1) << number, stays, arg);
     }
+}
+
+void meter_contest_restart(struct meter *meter, int number)
+{
+    forget_contenders(meter, number, NULL, NULL);
+}
+
+static bool may_have_row(const struct peer_key *key, void *meter)
+{
+    return meter_may_have_row(meter, key);
+}
+
+void meter_contest_follow(struct meter *meter, int number)
+{
+    forget_contenders(meter, number, may_have_row, meter);
+}
+
+/* Who knows the shared rows. */
+struct known {
+    bool (*is_known)(uint32_t value, const void *arg);
+    const void *arg;
+};
+
+static bool is_still_named(const struct peer_key *key, void *arg)
+{
+    const struct known *known = arg;
+    const uint32_t value = meter_shared_value(key);
+
+    return value == 0 || known->is_known(value, known->arg);
+}
+
+void meter_contest_forget_shared(struct meter *meter, int number, bool (*is_known)(uint32_t value, const void *arg),
+                                 const void *arg)
+{
+    struct known known = { is_known, arg };
+
+    forget_contenders(meter, number, is_still_named, &known);
 }
 
 /* --- who gets a row --- */

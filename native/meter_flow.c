@@ -54,6 +54,30 @@ struct peer_key meter_row_key(const struct meter *meter, unsigned number, const 
     return row_key(meter, number, flow, side);
 }
 
+uint32_t meter_shared_value(const struct peer_key *key)
+{
+    uint32_t value = 0;
+
+    if (key->peer_bits == 0) {
+        memcpy(&value, key->peer.bytes, sizeof value);
+    }
+    return value;
+}
+
+bool meter_may_have_row(const struct meter *meter, const struct peer_key *key)
+{
+    const struct meter_instance *spec = &meter->instances[key->instance]->spec;
+    const struct ip_address ends[2] = { key->local, key->peer };
+    enum packet_reason reason;
+    unsigned bits;
+
+    if (key->peer_bits != 128 || spec->group == METER_GROUP_SUBNET) {
+        return sides_is_ours(spec, &key->local);
+    }
+    (void)row_peer(spec, &key->peer, &bits);
+    return bits == 128 && (sides_measured(spec, ends, &reason) & 1U) != 0;
+}
+
 /* Which sides are measured, and in which rows: once for each segment that finds no flow. */
 static const struct opening *opening_of(const struct meter *meter, struct queued *queued)
 {

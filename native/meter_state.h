@@ -116,6 +116,12 @@ void meter_contest_destroy(struct meter *meter);
 void meter_contest_note(struct meter *meter, const struct flow *flow, unsigned side, int64_t time_ns);
 /* What that instance's rows are made of is another now, or it is there no more. */
 void meter_contest_restart(struct meter *meter, int number);
+/* Its sets are others: who can have no row by them is no contender any more. Addresses of the host and of names come and go all
+ * the time, and nobody else must begin anew for that. */
+void meter_contest_follow(struct meter *meter, int number);
+/* Nor is a host that is named no more. */
+void meter_contest_forget_shared(struct meter *meter, int number, bool (*is_known)(uint32_t value, const void *arg),
+                                 const void *arg);
 /* Gives rows to who is worth them, once in a while; about once a second. No segment waits in the queue. */
 void meter_contest(struct meter *meter);
 
@@ -123,6 +129,12 @@ void meter_contest(struct meter *meter);
 
 /* Of the row in which that side of a flow is counted. */
 struct peer_key meter_row_key(const struct meter *meter, unsigned number, const struct flow_key *flow, unsigned side);
+
+/* The whitelist's value of a row that several addresses share; 0: one address, or a subnet. */
+uint32_t meter_shared_value(const struct peer_key *key);
+/* Whether a flow may still have a row of that key, by the sets of its instance. Of a subnet, or a host of several addresses, the
+ * peer is not known, and it is enough that one can be there. */
+bool meter_may_have_row(const struct meter *meter, const struct peer_key *key);
 
 /* One TCP segment for one instance: PACKET_OK, or why it was not used. */
 enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued);

@@ -12,6 +12,12 @@ static bool contains(const struct netset *set, const struct ip_address *address)
     return set != NULL && netset_lookup(set, address, &value);
 }
 
+bool sides_is_ours(const struct meter_instance *instance, const struct ip_address *address)
+{
+    return instance->both_sides || contains(instance->local_own, address) || contains(instance->local_host, address)
+           || contains(instance->local_nets, address);
+}
+
 /* The sides that are ours, by the first set that knows either. */
 static unsigned sides_ours(const struct meter_instance *instance, const struct ip_address address[static 2])
 {

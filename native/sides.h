@@ -12,4 +12,7 @@
 unsigned sides_measured(const struct meter_instance *instance, const struct ip_address address[static 2],
                         enum packet_reason *reason);
 
+/* Whether an address can be ours at all. */
+bool sides_is_ours(const struct meter_instance *instance, const struct ip_address *address);
+
 #endif

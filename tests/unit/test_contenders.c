@@ -59,6 +59,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+static bool is_the_one(const struct peer_key *key, void *one)
+{
+    const struct peer_key wanted = key_of(*(const uint32_t *)one);
+
+    return memcmp(key, &wanted, sizeof *key) == 0;
+}
+
 static void each_is_counted_for_itself(void **state)
 {
     (void)state;
@@ -70,10 +77,13 @@ static void each_is_counted_for_itself(void **state)
     assert_int_equal(score_of(2), 10 * SCORE_UNIT);
     assert_int_equal(find(1)->time_ns, 7);
     assert_null(find(3));
-    contenders_forget_of(&contenders, ~UINT64_C(1));
+    contenders_forget_of(&contenders, ~UINT64_C(1), NULL, NULL);
     assert_non_null(find(1));
-    contenders_forget_of(&contenders, 1);
+    contenders_forget_of(&contenders, 1, is_the_one, &(uint32_t){ 2 });
     assert_null(find(1));
+    assert_int_equal(score_of(2), 10 * SCORE_UNIT);
+    contenders_forget_of(&contenders, 1, NULL, NULL);
+    assert_null(find(2));
 }
 
 /* Each one that comes once takes something from who is in its set, and is nobody. */
@@ -157,7 +167,7 @@ static void many_are_known_by_a_share(void **state)
     const uint32_t noted = contenders.noted;
     assert_true(score_of(1) + score_of(2) == noted * SCORE_UNIT && noted < many / 100);
     contenders_age(&contenders, five_s, many);
-    contenders_forget_of(&contenders, 1);
+    contenders_forget_of(&contenders, 1, NULL, NULL);
     for (uint32_t n = 0; n < many; n++)
         note(1 + n % 4 / 3);
     assert_true(contenders.noted < noted);

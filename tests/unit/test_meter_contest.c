@@ -8,7 +8,7 @@
 
 #include "frame_fixture.h"
 #include "interval.h"
-#include "meter.h"
+#include "meter_state.h"
 #include "publication.h"
 #include "random_fixture.h"
 #include "sent_rows.h"
@@ -229,6 +229,16 @@ static struct meter_row other_row(void)
 static const struct peer_stats *other(void)
 {
     return other_row().stats;
+}
+
+static unsigned count_contenders(void)
+{
+    const struct contenders *contenders = &meter->contest.contenders;
+    unsigned count = 0;
+
+    for (uint32_t n = 0; n < contenders->sets * CONTENDER_WAYS; n++)
+        count += contenders->of[n].score != 0;
+    return count;
 }
 
 /* --- who gets a row --- */
@@ -475,6 +485,95 @@ static void sets_that_hold_the_same_change_nothing(void **state)
     }
     assert_true(row_of(2).any && !row_of(1).any);
     netset_free(before);
+}
+
+/* The addresses of a host come and go, and those of names: who is wanted as before does not begin anew for that. */
+static void sets_that_change_keep_who_is_still_wanted(void **state)
+{
+    static const char *const others[] = { "198.51.100.1", "198.51.100.2" };
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *whitelists[2], *hosts[2];
+    struct ip_prefix all;
+
+    (void)state;
+    set_up(1);
+    assert_true(prefix_parse("20.0.0.0/24", &all, NULL));
+    for (unsigned n = 0; n < 2; n++) {
+        whitelists[n] = naming_one(others[n], METER_SHARED_ROW | 1);
+        assert_int_equal(netset_add(whitelists[n], &all, 1), 0);
+        hosts[n] = naming_one(others[n], 0);
+    }
+    exchange(&idle);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned n = 0; n < 4; n++) {
+            exchange_times(&newcomer, 5);
+            meter_instance_change(
+                meter, number,
+                &(struct meter_instance){ .local_own = own, .local_host = hosts[n % 2], .whitelist = whitelists[n / 2] });
+        }
+        pass_round();
+    }
+    assert_true(row_of(2).any && !row_of(1).any);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own });
+    for (unsigned n = 0; n < 2; n++) {
+        netset_free(whitelists[n]);
+        netset_free(hosts[n]);
+    }
+}
+
+/* Whose local address is not ours any more, and who is in another row by now. */
+static void sets_that_change_drop_who_can_have_no_row(void **state)
+{
+    struct netset *host = naming_one("20.0.0.2", METER_SHARED_ROW | 1), *none = netset_new();
+    const struct meter_instance changes[] = {
+        { .local_own = none },
+        { .local_own = own, .whitelist = host },
+        { .local_own = own, .group = METER_GROUP_SUBNET, .subnet_bits_v4 = 24, .subnet_bits_v6 = 48 },
+    };
+
+    (void)state;
+    assert_non_null(none);
+    for (size_t n = 0; n < sizeof changes / sizeof changes[0]; n++) {
+        struct talk idle = talk_to(1), newcomer = talk_to(2);
+
+        set_up(1);
+        exchange(&idle);
+        exchange_times(&newcomer, 20);
+        pass_round();
+        exchange_times(&newcomer, 20);
+        meter_flush(meter);
+        assert_int_equal(count_contenders(), 1);
+        meter_instance_change(meter, number, &changes[n]);
+        assert_int_equal(count_contenders(), 0);
+        tear_down(NULL);
+    }
+    netset_free(host);
+    netset_free(none);
+    set_up(1);
+}
+
+/* A host goes on as a contender with whatever addresses it has, and no longer than it is named. */
+static void a_host_is_a_contender_as_long_as_it_is_named(void **state)
+{
+    const uint32_t first = METER_SHARED_ROW | 1;
+    struct talk idle = talk_to(1), newcomer = talk_to(2);
+    struct netset *both = naming_one("20.0.0.1", first), *one = naming_one("20.0.0.1", first);
+    struct ip_prefix prefix;
+
+    (void)state;
+    set_up(1);
+    assert_true(prefix_parse("20.0.0.2", &prefix, NULL) && netset_add(both, &prefix, METER_SHARED_ROW | 2) == 0);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = both });
+    exchange(&idle);
+    exchange_times(&newcomer, 20);
+    meter_flush(meter);
+    assert_int_equal(count_contenders(), 1);
+    meter_instance_change(meter, number, &(struct meter_instance){ .local_own = own, .whitelist = one });
+    assert_int_equal(count_contenders(), 1);
+    meter_forget_shared(meter, number, is_known, &first);
+    assert_int_equal(count_contenders(), 0);
+    netset_free(both);
+    netset_free(one);
 }
 
 static void what_another_instance_wants_changes_nothing(void **state)
@@ -1262,6 +1361,9 @@ int main(void)
         CASE(who_is_not_wanted_any_more_gets_no_row),
         CASE(a_host_that_was_dropped_is_none_of_the_others),
         CASE(sets_that_hold_the_same_change_nothing),
+        CASE(sets_that_change_keep_who_is_still_wanted),
+        CASE(sets_that_change_drop_who_can_have_no_row),
+        CASE(a_host_is_a_contender_as_long_as_it_is_named),
         CASE(what_another_instance_wants_changes_nothing),
         CASE(rows_are_not_handed_to_and_fro),
         CASE(one_burst_is_not_enough),
