@@ -109,7 +109,8 @@ def destinations(status):
 
 def test_rows_are_for_whoever_has_traffic(stage):
     """Idle peers came first, and a crowd of visitors comes and goes: the busy ones get the rows all the same, a peer with little but
-    steady traffic keeps its own, and whatever has a row, nothing is counted twice or lost."""
+    steady traffic keeps its own, and whatever has a row, nothing is counted twice or lost. All the while the host's addresses change,
+    as they do where containers come and go."""
     stage.configure("init_config: {max_peers: 6, resolve_names: false}\ninstances:\n  - {interface: lo, ips: [127.9.0.0/16]}\n")
     idle = ["127.9.0.%d" % n for n in range(2, 7)]
     busy = ["127.9.1.%d" % n for n in range(1, 4)]
@@ -122,6 +123,7 @@ def test_rows_are_for_whoever_has_traffic(stage):
             with follower, talk(stage, *("%s=0.02" % address for address in busy)):
                 while follower.alive():
                     stage.run(PYTHON3, "-c", VISIT, *("127.9.%d.%d" % (2 + visits % 250, n) for n in range(1, 100)))
+                    stage.run("ip", "address", "add" if visits % 2 == 0 else "delete", "10.200.0.1/24", "dev", "lo")
                     visits += 1
                 seen = json.loads(follower.out)
             status = stage.wait_for_status(lambda s: s["instances"][0]["refused_peers"] >= 99 * visits)
