@@ -5,15 +5,12 @@
 #include <string.h>
 
 #include "clock.h"
-#include "links.h"
-#include "log.h"
 #include "ours.h"
 
 #define STAMP_AHEAD_NS INT64_C(1000000) /* so long a packet may be between its time stamp and the filter */
 /* Of reading a file in a turn in which the interfaces have nothing to say; and in one in which they have. */
 #define READ_NS UINT64_C(1000000)
 #define LEAST_READ_NS 1
-#define FOLLOW_SHARE 16 /* that part of the time at most goes into following the resolver's answers */
 
 struct roster *roster_new(const char *user_filter, const uint64_t hash_seed[static 2])
 {
@@ -47,7 +44,7 @@ static struct shared_tap *find_tap(struct roster *roster, const struct tap *tap)
     return NULL;
 }
 
-static struct meter *meter_of(const struct roster *roster, const struct instance *instance)
+struct meter *roster_meter_of(const struct roster *roster, const struct instance *instance)
 {
     return instance->replay == NULL ? roster->meter : replay_meter(instance->replay);
 }
@@ -59,7 +56,7 @@ void roster_end_instance(struct roster *roster, struct instance *instance)
 
     if (shared != NULL && instance->number >= 0)
         shared->open &= ~(UINT64_C(1) << instance->number); /* who gets that number next begins then */
-    instance_stop(instance, meter_of(roster, instance));
+    instance_stop(instance, roster_meter_of(roster, instance));
     replay_free(replay);
 }
 
@@ -183,45 +180,6 @@ void roster_refilter(struct roster *roster, struct shared_tap *shared)
         since_note(&shared->fresh, shared->open & ~before, (int64_t)clock_ns(CLOCK_REALTIME) + STAMP_AHEAD_NS);
 }
 
-/* The interface's addresses as they are now; the meter lets go of the old set before it is freed. */
-static void refresh_own(struct roster *roster, struct shared_tap *shared)
-{
-    struct netset *old = shared->own, *own = links_own_addresses(tap_interface(shared->tap));
-
-    if (own == NULL) {
-        log_warn("roster", "%s: its addresses cannot be read", tap_interface(shared->tap));
-        return;
-    }
-    shared->own = own;
-    for (size_t i = 0; i < roster->count; i++)
-        if (roster->instances[i].tap == shared->tap) {
-            struct instance_host host = { .own = own, .host = roster->host };
-
-            instance_refresh(&roster->instances[i], roster->meter, &host);
-        }
-    netset_free(old);
-    roster_refilter(roster, shared);
-}
-
-/* The kernel filters follow with refresh_own() or roster_refilter(). */
-void roster_refresh_host(struct roster *roster)
-{
-    struct netset *old = roster->host, *host = links_host_addresses();
-
-    if (host == NULL) {
-        log_warn("roster", "this host's addresses cannot be read");
-        return;
-    }
-    roster->host = host;
-    for (size_t i = 0; i < roster->count; i++) {
-        struct instance_host sets = roster_host(roster, roster->instances[i].tap);
-
-        if (roster->instances[i].replay == NULL)
-            instance_refresh(&roster->instances[i], roster->meter, &sets);
-    }
-    netset_free(old);
-}
-
 /* ---- files ---- */
 
 static void check_files(struct roster *roster, uint32_t now_s)
@@ -270,7 +228,7 @@ static void check_tap(struct roster *roster, struct shared_tap *shared, uint32_t
     if (was_open) /* and was closed, if only to be opened on another interface of that name */
         roster_end_flows(roster, shared);
     if (tap_fd(shared->tap) >= 0)
-        refresh_own(roster, shared);
+        roster_refresh_own(roster, shared);
 }
 
 void roster_check(struct roster *roster, struct resolver *resolver, const char *forbidden, uint32_t now_s)
@@ -289,59 +247,6 @@ void roster_check(struct roster *roster, struct resolver *resolver, const char *
     tell_measured(roster);
 }
 
-void roster_links_changed(struct roster *roster)
-{
-    if (roster->meter == NULL)
-        return;
-    roster_refresh_host(roster);
-    for (size_t i = 0; i < roster->tap_count; i++)
-        refresh_own(roster, &roster->taps[i]);
-}
-
-void roster_answer(struct roster *roster, const struct resolve_answer *answer)
-{
-    for (size_t i = 0; i < roster->count; i++)
-        roster->is_behind |= instance_answer(&roster->instances[i], answer);
-}
-
-static void follow_answers(struct roster *roster)
-{
-    uint64_t followed = 0; /* the meter's bits */
-
-    for (size_t i = 0; i < roster->count; i++) {
-        struct instance *instance = &roster->instances[i];
-        struct instance_host host = roster_host(roster, instance->tap);
-
-        if (instance_follow(instance, meter_of(roster, instance), &host) && instance->replay == NULL)
-            followed |= UINT64_C(1) << instance->number;
-    }
-    for (size_t i = 0; i < roster->tap_count; i++)
-        if ((roster->taps[i].instances & followed) != 0)
-            roster_refilter(roster, &roster->taps[i]);
-}
-
-void roster_follow(struct roster *roster)
-{
-    uint64_t begun_ns, ended_ns;
-
-    if (!roster->is_behind || (begun_ns = clock_ns(CLOCK_MONOTONIC)) < roster->follow_from_ns)
-        return;
-    follow_answers(roster);
-    ended_ns = clock_ns(CLOCK_MONOTONIC);
-    roster->is_behind = false;
-    roster->follow_from_ns = ended_ns + FOLLOW_SHARE * (ended_ns - begun_ns);
-}
-
-/* -1: nothing is waiting for that. */
-static int until_followed_ms(const struct roster *roster)
-{
-    const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-
-    if (!roster->is_behind)
-        return -1;
-    return now_ns >= roster->follow_from_ns ? 0 : (int)((roster->follow_from_ns - now_ns) / 1000000) + 1;
-}
-
 void roster_clock_step(struct roster *roster)
 {
     for (size_t i = 0; i < roster->tap_count; i++)
@@ -352,7 +257,7 @@ void roster_clock_step(struct roster *roster)
 
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms)
 {
-    *timeout_ms = current_file(roster) == NULL ? until_followed_ms(roster) : 0;
+    *timeout_ms = current_file(roster) == NULL ? roster_until_followed_ms(roster) : 0;
     for (size_t i = 0; i < roster->tap_count; i++) {
         struct tap *tap = roster->taps[i].tap;
         const int rest_ms = (int)tap_rest_ms(tap);

@@ -64,16 +64,17 @@ void roster_ended(struct roster *roster);
 /* now_s: monotonic seconds. Opens and closes taps and files, asks names that are due, lets flows expire. forbidden: NULL, or why
  * no tap may be opened: each says so, and the files are read all the same. */
 void roster_check(struct roster *roster, struct resolver *resolver, const char *forbidden, uint32_t now_s);
+/* Addresses may be others; they are read with roster_follow(). */
 void roster_links_changed(struct roster *roster);
 /* Takes in an answer, which comes into force with roster_follow(). */
 void roster_answer(struct roster *roster, const struct resolve_answer *answer);
-/* Whitelists and filters follow the answers that came: at once; but that it costs at most a sixteenth of the time while answers
- * come and come, not before sixteen times as long has passed as it took the last time. */
+/* Sets and filters follow what came of both: at once; but that it costs at most a sixteenth of the time while more and more
+ * comes, not before sixteen times as long has passed as it took the last time. */
 void roster_follow(struct roster *roster);
 void roster_clock_step(struct roster *roster);
 
 /* One entry a tap (fd -1 while it is closed or left alone); the number of them. *timeout_ms: for how long poll(2) may wait, as
- * one is left alone or answers are not followed until then; -1: for ever; 0: not at all, as there is a file to be read. */
+ * one is left alone or nothing is followed until then; -1: for ever; 0: not at all, as there is a file to be read. */
 size_t roster_poll(const struct roster *roster, struct pollfd out[static ROSTER_MAX], int *timeout_ms);
 /* Dispatches what poll() found, or everything when polled is NULL, and reads a file on for a moment. skip: frames of interfaces
  * are counted as ignored (`clock_step`) and not measured. */

@@ -1,5 +1,5 @@
 /* roster_private.h: the roster's own, for roster.c (at work), roster_apply.c (from one configuration to the next),
- * roster_window.c and roster_end.c (what is captured before something ends). */
+ * roster_follow.c (addresses and names change), roster_window.c and roster_end.c (what is captured before something ends). */
 #ifndef GO_METRO_ROSTER_PRIVATE_H
 #define GO_METRO_ROSTER_PRIVATE_H
 
@@ -38,7 +38,8 @@ struct roster {
     struct instance instances[ROSTER_MAX];
     size_t count;
     uint64_t replays;        /* that there have been */
-    bool is_behind;          /* instances have to follow answers of the resolver, */
+    bool are_links_new;      /* addresses may be others */
+    bool is_behind;          /* instances have to follow these, or answers of the resolver, */
     uint64_t follow_from_ns; /* but not before that, by CLOCK_MONOTONIC */
 };
 
@@ -60,8 +61,15 @@ void roster_end_instance(struct roster *roster, struct instance *instance);
 void roster_stop(struct roster *roster, bool but_files);
 /* What the meter is told of the host for instances of that tap; nothing for those of a file (NULL), which may be of another. */
 struct instance_host roster_host(struct roster *roster, const struct tap *tap);
-/* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. */
+/* Reads the namespace's addresses anew; roster_refilter() for each tap is the caller's. The meter lets go of the old set before
+ * it is freed. */
 void roster_refresh_host(struct roster *roster);
+/* The same of an interface's, and the filter follows. */
+void roster_refresh_own(struct roster *roster, struct shared_tap *shared);
+/* For how long roster_follow() has nothing to do, though there is something to follow; -1: there is not. */
+int roster_until_followed_ms(const struct roster *roster);
+/* Where the instance is measured. */
+struct meter *roster_meter_of(const struct roster *roster, const struct instance *instance);
 /* Tells the tap what its instances want whose windows are open, and which addresses are ours. */
 void roster_refilter(struct roster *roster, struct shared_tap *shared);
 

@@ -56,6 +56,13 @@ static void check(enum fate fate)
     roster_check(roster, NULL, NULL, NOW_S);
 }
 
+/* As if it had been long ago that anything was followed. */
+static void follow(void)
+{
+    roster->follow_from_ns = 0;
+    roster_follow(roster);
+}
+
 static uint64_t bit(void)
 {
     return UINT64_C(1) << roster->instances[0].number;
@@ -114,6 +121,7 @@ static void what_is_in_flight_goes_on_as_long_as_the_capture(void **state)
     set_up();
     check(STAYS);
     roster_links_changed(roster);
+    follow();
     assert_true(goes_on());
 }
 
@@ -147,6 +155,7 @@ static void it_ends_where_the_filter_cannot_follow(void **state)
     set_up();
     next.filter_fails = true;
     roster_links_changed(roster);
+    follow();
     assert_int_equal(tap_fd(roster->taps[0].tap), -1);
     assert_false(goes_on());
 }
@@ -212,13 +221,6 @@ static void answer(const char *name, const char *address)
     assert_true(address_parse(address, &found));
     snprintf(answer.name, sizeof answer.name, "%s", name);
     roster_answer(roster, &answer);
-}
-
-/* As if it had been long ago that answers were followed. */
-static void follow(void)
-{
-    roster->follow_from_ns = 0;
-    roster_follow(roster);
 }
 
 #define NAMED(hosts) "interface: lo, local_nets: [10.0.0.1], hosts: [" hosts "]"
@@ -292,6 +294,21 @@ static void answers_are_followed_together(void **state)
     assert_int_equal(wanted_count(), 3);
 }
 
+/* A host on which interfaces come and go has hundreds of messages at once. */
+static void so_are_messages_of_links(void **state)
+{
+    (void)state;
+    set_up();
+    next.filtered = 0;
+    for (unsigned n = 0; n < 100; n++)
+        roster_links_changed(roster);
+    assert_int_equal(next.filtered, 0);
+    assert_int_equal(wait_ms(), 0);
+    follow();
+    assert_int_equal(next.filtered, 1);
+    assert_int_equal(wait_ms(), -1);
+}
+
 /* Who reads the configuration anew meanwhile has them too. */
 static void answers_outlive_another_configuration(void **state)
 {
@@ -363,6 +380,7 @@ int main(void)
         CASE(only_in_its_windows),
         CASE(the_row_of_a_host_leaves_with_its_name),
         CASE(answers_are_followed_together),
+        CASE(so_are_messages_of_links),
         CASE(answers_outlive_another_configuration),
         CASE(no_row_has_the_birth_of_one_before_it),
     };
