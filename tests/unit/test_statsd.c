@@ -50,6 +50,7 @@ static enum sent_result take_or_not(struct sent_rows *sent, const struct seg_row
 #define sent_rows_take take_or_not
 #include "statsd.c"
 #include "statsd_losses.c"
+#include "statsd_way.c"
 
 #include "clock.h"
 #include "random_fixture.h"
@@ -156,7 +157,7 @@ static size_t take_steps(struct statsd *statsd, int listener, size_t *most_at_on
         }
         total += count;
         *most_at_once = count > *most_at_once ? count : *most_at_once;
-        if (statsd->next == statsd->batch.count)
+        if (statsd->way.next == statsd->way.batch.count)
             break;
         while (!is_due(statsd))
             continue;
@@ -295,7 +296,7 @@ static uint64_t take_few_steps(struct statsd *statsd, int listener, unsigned ste
     uint64_t samples = 0;
     size_t count;
 
-    for (; steps > 0 && statsd->next < statsd->batch.count; steps--) {
+    for (; steps > 0 && statsd->way.next < statsd->way.batch.count; steps--) {
         while (!is_due(statsd))
             continue;
         statsd_step(statsd);
@@ -322,7 +323,7 @@ static void before_rows_change_they_are_sent_whole(void **state)
         add_sample(i, MS);
     statsd_settle(statsd, &contents, instances);
     sent += samples_in(receive(listener, &count));
-    assert_true(statsd->next < statsd->batch.count); /* it has only begun */
+    assert_true(statsd->way.next < statsd->way.batch.count); /* it has only begun */
     configs[0].tags.items = later_tags;
     for (uint32_t i = 7; i < ROWS; i += 30) { /* births 8, 9, 10 and so on: due in seconds 1028 to 1030 */
         add_sample(i, MS);
@@ -331,10 +332,10 @@ static void before_rows_change_they_are_sent_whole(void **state)
     }
     statsd_tick(statsd, &contents, instances, 1030);
     sent += samples_in(receive(listener, &count));
-    while (statsd->next < statsd->settling)
+    while (statsd->way.next < statsd->way.settling)
         sent += take_few_steps(statsd, listener, 1);
     assert_non_null(strstr(received, "role:db"));
-    assert_true(statsd->next < statsd->batch.count); /* of those there is more */
+    assert_true(statsd->way.next < statsd->way.batch.count); /* of those there is more */
     for (uint32_t now_s = 1031; now_s < 1033; now_s++) {
         statsd_tick(statsd, &contents, instances, now_s);
         sent += samples_in(receive(listener, &count));
@@ -342,7 +343,7 @@ static void before_rows_change_they_are_sent_whole(void **state)
         sent += take_few_steps(statsd, listener, 10);
     }
     assert_int_equal(sent, ROWS + 3 * ROWS / 30);
-    assert_int_equal(statsd->settling, 0);
+    assert_int_equal(statsd->way.settling, 0);
     assert_string_equal(statsd_trouble(statsd), "");
     configs[0].tags.items = tags;
     statsd_free(statsd);
@@ -386,8 +387,8 @@ static void what_was_counted_until_it_is_switched_off_goes_out_in_steps(void **s
     }
     assert_int_equal(sent + samples_in(receive(listener, &count)), ROWS);
     assert_int_equal(count_of(said, "nothing is sent to dogstatsd any more"), 1);
-    assert_int_equal(statsd->sender.fd, -1);
-    assert_null(statsd->batch.datagrams);
+    assert_int_equal(statsd->way.sender.fd, -1);
+    assert_null(statsd->way.batch.datagrams);
     assert_string_equal(statsd_trouble(statsd), "");
     statsd_finish(statsd, &contents, instances);
     statsd_tick(statsd, &contents, instances, 1100);
@@ -415,7 +416,7 @@ static void what_is_counted_while_it_is_off_is_not_sent_and_nothing_twice(void *
         aim(statsd, CONFIG_SUBMIT_DOGSTATSD);
     }
     sent += samples_in(receive(listener, &count));
-    assert_true(statsd->next < statsd->batch.count);
+    assert_true(statsd->way.next < statsd->way.batch.count);
     statsd_tick(statsd, &contents, instances, 1028); /* from here on it counts again */
     add_samples(0, 1);
     for (uint32_t now_s = 1029; now_s < 1029 + ROUND_S; now_s++) {
@@ -424,7 +425,7 @@ static void what_is_counted_while_it_is_off_is_not_sent_and_nothing_twice(void *
         sent += take_few_steps(statsd, listener, 15);
     }
     assert_int_equal(sent, 2 * ROWS);
-    assert_int_equal(statsd->sender.lost, 0);
+    assert_int_equal(statsd->way.sender.lost, 0);
     statsd_free(statsd);
     close(listener);
 }
@@ -441,7 +442,7 @@ static void what_is_left_when_it_is_switched_off_is_waited_for_no_longer_than_a_
     aim(statsd, CONFIG_SUBMIT_CHECK);
     for (uint32_t now_s = 1000; now_s < 999 + ROUND_S; now_s++) {
         statsd_tick(statsd, &contents, instances, now_s);
-        assert_int_equal(statsd->batch.count, 1);
+        assert_int_equal(statsd->way.batch.count, 1);
     }
     statsd_tick(statsd, &contents, instances, 999 + ROUND_S);
     is_way_full = false;
@@ -481,15 +482,15 @@ static void what_is_left_at_the_end_goes_out_whatever_it_is(void **state)
 
     (void)state;
     is_way_full = true;
-    while (statsd->batch.count <= (size_t)STEPS_AT_THE_END * STEP_DATAGRAMS) {
+    while (statsd->way.batch.count <= (size_t)STEPS_AT_THE_END * STEP_DATAGRAMS) {
         add_samples(0, 1);
         statsd_settle(statsd, &contents, instances);
     }
     is_way_full = false;
-    count = statsd->batch.count;
+    count = statsd->way.batch.count;
     statsd_finish(statsd, &contents, instances);
-    assert_int_equal(statsd->sender.sent, count);
-    assert_int_equal(statsd->sender.lost, 0);
+    assert_int_equal(statsd->way.sender.sent, count);
+    assert_int_equal(statsd->way.sender.lost, 0);
     statsd_free(statsd);
     close(listener);
 }
@@ -608,7 +609,7 @@ static void many_rows_are_spread(void **state)
     assert_int_equal(metrics, ROWS * 10); /* no handshake */
     statsd_finish(statsd, &contents, instances);
     assert_string_equal(statsd_trouble(statsd), "");
-    assert_int_equal(statsd->sender.lost, 0);
+    assert_int_equal(statsd->way.sender.lost, 0);
     statsd_free(statsd);
     close(listener);
 }
@@ -627,7 +628,7 @@ static void what_a_full_way_does_not_take_in_a_second_is_lost(void **state)
         for (uint32_t i = 0; i < 30; i++)
             add_sample(i, MS);
         statsd_tick(statsd, &contents, instances, now_s);
-        assert_int_equal(statsd->batch.count, 1);
+        assert_int_equal(statsd->way.batch.count, 1);
     }
     assert_int_equal(count_of(said, "cannot be sent to fast enough (Resource temporarily unavailable)"), 1);
     assert_non_null(strstr(statsd_trouble(statsd), "what is left over is lost"));
@@ -790,7 +791,7 @@ static void what_was_counted_for_another_place_waits_for_the_new_ones_name(void 
     sent += samples_in(receive(listener, &count));
     sent += take_few_steps(statsd, listener, 15);
     assert_int_equal(sent, 2 * ROWS);
-    assert_int_equal(statsd->sender.lost, 0);
+    assert_int_equal(statsd->way.sender.lost, 0);
     statsd_free(statsd);
     close(listener);
     close(another);
