@@ -38,6 +38,8 @@ static void fill_row(struct report_row *out, const struct status_view *view, uin
         address_format(src, &local);
     }
     *out = (struct report_row){ .interface = view->copy.instances[row->instance].interface,
+                                .has_instance = true,
+                                .instance = row->instance,
                                 .src = src,
                                 .dst = row->peer_name,
                                 .dst_port = row->peer_port,
@@ -90,7 +92,7 @@ static void json_helper(const char *state, const char *error, const struct statu
         printf(",\"age_s\":%" PRIu64 ".%03" PRIu64 "}\n", view->time.age_ns / 1000000000, view->time.age_ns / 1000000 % 1000);
 }
 
-static void json_instance(const struct seg_instance *instance, uint64_t read_ns)
+static void json_instance(const struct seg_instance *instance, uint32_t index, uint64_t read_ns)
 {
     const struct {
         const char *name;
@@ -109,7 +111,7 @@ static void json_instance(const struct seg_instance *instance, uint64_t read_ns)
 
     fputs("{\"type\":\"instance\",\"interface\":", stdout);
     report_json_string(stdout, instance->interface);
-    printf(",\"state\":\"%s\",\"error\":", segment_state_name(instance->state));
+    printf(",\"index\":%" PRIu32 ",\"state\":\"%s\",\"error\":", index, segment_state_name(instance->state));
     report_json_string(stdout, instance->error);
     fputs(",\"warning\":", stdout);
     report_json_string(stdout, instance->warning);
@@ -130,7 +132,7 @@ static void print_json(const struct status_view *view)
 {
     json_helper(view->state, view->copy.snapshot.error, view);
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
-        json_instance(&view->copy.instances[i], view->time.read_ns);
+        json_instance(&view->copy.instances[i], i, view->time.read_ns);
     for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
         report_json_peer(stdout, &view->rows[i]);
 }

@@ -98,7 +98,7 @@ def test_the_forms_agree(measuring):
     assert 0 < value(values, "go_metro_published_time_seconds") - value(values, "go_metro_start_time_seconds") < 3600
     rows = [row for row in status["peers"] if row["dst"] == "127.1.0.2"]
     assert len(rows) == 1
-    labels = {"iface": "lo", "src": "127.0.0.1", "dst": "127.1.0.2"}
+    labels = {"iface": "lo", "index": "0", "src": "127.0.0.1", "dst": "127.1.0.2"}
     assert value(values, "go_metro_rtt_seconds_count", **labels) == rows[0]["samples"] == 2
     for ours, theirs in (("last", "last"), ("smoothed", "avg"), ("jitter", "jitter"), ("min", "min"), ("max", "max")):
         assert value(values, "go_metro_rtt_%s_seconds" % ours, **labels) == pytest.approx(rows[0]["rtt_ms"][theirs] / 1e3)
@@ -154,7 +154,7 @@ def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(sta
     """A peer with more traffic takes its place. `status --json` says that `other` has it now; as a series it would jump, and
     increase() would count twice what the row's own series said."""
     def counted(dst, src="127.0.0.1"):
-        found, labels = scrape(stage), {"iface": "lo", "src": src, "dst": dst}
+        found, labels = scrape(stage), {"iface": "lo", "index": "0", "src": src, "dst": dst}
         return [value(found, "go_metro_%s_total" % name, **labels) for name in ("round_trips", "timed_segments", "handshakes", "flows")]
 
     with supervised(stage, "init_config: {resolve_names: false, max_peers: 1}\n"
@@ -172,6 +172,36 @@ def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(sta
         assert not [name for name, labels in scrape(stage) if name.startswith("go_metro_rtt_") and ("dst", "other") in labels]
 
 
+WIDE = """
+init_config: {resolve_names: false}
+instances:
+  - {interface: lo, ips: [127.1.0.0/16], tags: [team:a]}
+"""
+NARROW = "  - {interface: lo, ips: [127.1.0.1], tags: [team:b]}\n"
+
+
+def test_instances_on_one_interface_are_series_of_their_own(stage):
+    """What both want both count. As one series it would be twice as much, and fall when one of the two goes, which increase() takes
+    for a new beginning."""
+    def trips():
+        return {tuple(sorted(labels)): at for (name, labels), at in scrape(stage).items() if name == "go_metro_round_trips_total"}
+
+    def of(index):
+        return tuple(sorted({"iface": "lo", "index": index, "src": "127.0.0.1", "dst": "127.1.0.1"}.items()))
+
+    with supervised(stage, WIDE + NARROW):
+        call(stage, *["127.1.0.1"] * 3)
+        status = stage.wait_for_status(lambda s: [p["samples"] for p in s["peers"]] == [6, 6])
+        assert trips() == {of("0"): 6, of("1"): 6}
+        assert sorted(p["instance"] for p in status["peers"]) == [i["index"] for i in status["instances"]] == [0, 1]
+        stage.configure(WIDE)
+        stage.wait_for_status(lambda s: len(s["instances"]) == 1)
+        assert trips() == {of("0"): 6}
+        call(stage, "127.1.0.1")
+        stage.wait_for_status(lambda s: [p["samples"] for p in s["peers"]] == [8])
+        assert trips() == {of("0"): 8}
+
+
 def test_one_that_still_waits_hides_nothing_of_the_others(stage):
     """A file is not begun before its names are known, and a resolver can hang for 30 s."""
     use_name_server(stage, "timeout:30 attempts:1")
@@ -185,7 +215,7 @@ def test_one_that_still_waits_hides_nothing_of_the_others(stage):
             assert [instance["state"] for instance in status["instances"]] == ["starting", "capturing"]
             values = scrape(stage)
             assert value(values, "go_metro_up") == value(values, "go_metro_state", state="capturing") == 1
-            assert value(values, "go_metro_round_trips_total", iface="lo", src="127.0.0.1", dst="127.1.0.1") == 2
+            assert value(values, "go_metro_round_trips_total", iface="lo", index="1", src="127.0.0.1", dst="127.1.0.1") == 2
 
 
 PROMTOOL = shutil.which("promtool", path="%s:%s" % (BUILD / "bin", os.environ["PATH"]))
