@@ -11,6 +11,7 @@
 #include "address.h"
 #include "report.h"
 #include "segment_choice.h"
+#include "segment_label.h"
 #include "segment_reader.h"
 #include "status_prometheus.h"
 #include "status_sampling.h"
@@ -25,6 +26,7 @@ struct status_view {
     struct report_row *rows;
     struct histogram *histograms;
     char (*src)[ADDRESS_STRLEN];
+    char labels[SEG_MAX_INSTANCES][SEGMENT_LABEL_STRLEN]; /* of the instances, for people */
 };
 
 static void fill_row(struct report_row *out, const struct status_view *view, uint32_t index, char src[static ADDRESS_STRLEN])
@@ -157,9 +159,11 @@ static void print_refusals(const struct seg_instance *instance)
     fputs(end, stdout);
 }
 
-static void print_instance(const struct seg_instance *instance, const struct status_view *view)
+static void print_instance(const struct status_view *view, uint32_t index)
 {
-    printf("%s: %s", instance->interface, segment_state_name(instance->state));
+    const struct seg_instance *instance = &view->copy.instances[index];
+
+    printf("%s: %s", view->labels[index], segment_state_name(instance->state));
     if (instance->state == SEG_CAPTURING && status_is_measuring(&view->copy, view->state))
         status_sampling_now(instance, view->time.read_ns);
     if (instance->error[0] != '\0')
@@ -173,10 +177,20 @@ static void print_instance(const struct seg_instance *instance, const struct sta
     print_refusals(instance);
 }
 
-static void print_people(const struct status_view *view)
+/* Rows of one interface that are alike are told apart by the instance. */
+static void label_rows(struct status_view *view)
+{
+    for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
+        segment_label(view->labels[i], &view->copy, i);
+    for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
+        view->rows[i].interface = view->labels[view->rows[i].instance];
+}
+
+static void print_people(struct status_view *view)
 {
     struct terminal terminal;
 
+    label_rows(view);
     terminal_look(&terminal, STDOUT_FILENO);
     printf("go-metro %s, pid %" PRIu32 ": %s", view->copy.header.version, view->copy.header.pid, view->state);
     if (view->time.age_ns == UINT64_MAX)
@@ -187,7 +201,7 @@ static void print_people(const struct status_view *view)
         printf("%s\n", view->copy.snapshot.error);
     putchar('\n');
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
-        print_instance(&view->copy.instances[i], view);
+        print_instance(view, i);
     putchar('\n');
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
@@ -210,7 +224,7 @@ static void print_prometheus(const struct status_view *view)
     report_prometheus(stdout, view->rows, rows);
 }
 
-static void print_view(const struct options *options, const struct status_view *view)
+static void print_view(const struct options *options, struct status_view *view)
 {
     if (options->json) {
         print_json(view);

@@ -194,9 +194,13 @@ def test_instances_on_one_interface_are_series_of_their_own(stage):
         status = stage.wait_for_status(lambda s: [p["samples"] for p in s["peers"]] == [6, 6])
         assert trips() == {of("0"): 6, of("1"): 6}
         assert sorted(p["instance"] for p in status["peers"]) == [i["index"] for i in status["instances"]] == [0, 1]
+        people = stage.run(PROGRAM, "status")
+        assert re.findall(r"^(lo\S*): capturing$", people, re.M) == ["lo#0", "lo#1"]
+        assert re.findall(r"^(lo\S*) +127\.0\.0\.1 +127\.1\.0\.1 +6 ", people, re.M) == ["lo#0", "lo#1"]
         stage.configure(WIDE)
         stage.wait_for_status(lambda s: len(s["instances"]) == 1)
         assert trips() == {of("0"): 6}
+        assert re.findall(r"^lo\S*", stage.run(PROGRAM, "status"), re.M) == ["lo:", "lo"]
         call(stage, "127.1.0.1")
         stage.wait_for_status(lambda s: [p["samples"] for p in s["peers"]] == [8])
         assert trips() == {of("0"): 8}

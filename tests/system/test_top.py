@@ -466,6 +466,24 @@ def test_a_file_that_was_read_is_no_trouble(folder):
         assert row.split()[4:6] == ["3", "-"], "no rate since it was read"
 
 
+def test_two_on_one_interface_are_told_apart(folder):
+    """Whatever else there is no room for."""
+    publisher = Publisher(folder / "s", "alpha", instances=[Instance(interface="enp0s31f6"), Instance(1, interface="enp0s31f6")])
+    publisher.segment.rows = [Row(dst=name, dst_address=name, src="2001:db8:1111:2222:3333:4444:5555:6666", instance=n % 2, birth=n + 1,
+                                  samples_ms=[1.0]) for n, name in enumerate(["2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"] * 2)]
+    publisher.publish()
+
+    def told(text):
+        return sorted(re.findall(r"^(enp0s31f6\S*) +2001", text, re.MULTILINE))
+
+    with top_on(folder / "s") as screen:
+        text = screen.wait_for("2 peers")
+        assert re.search(r"^enp0s31f6#0 .*  enp0s31f6#1 ", text, re.MULTILINE), text
+        assert told(text) == ["enp0s31f6#0", "enp0s31f6#1"], text
+        screen.press("/", "f6#1", "Enter")
+        assert told(screen.wait_for("1 peer,")) == ["enp0s31f6#1"]
+
+
 # --- what is wrong ---
 
 def test_hostile_names(folder):

@@ -71,6 +71,24 @@ static enum canvas_style style_of(const char *text)
     return CANVAS_PLAIN;
 }
 
+static void instances_on_one_interface_are_told_apart(void **state)
+{
+    (void)state;
+    strcpy(after.instances[1].interface, "eth0");
+    strcpy(after.instances[1].warning, "db.example does not resolve; correct it");
+    after.instances[0].refused_peers = 2;
+    assert_int_equal(top_model_again(&model), 0);
+    draw(80, 24);
+    expect_line(1, "eth0#1 0.0 packets/s  eth0#0 2000 packets/s");
+    expect_line(2, "eth0#0: 2 flows summed up by max_peers");
+    expect_line(3, "eth0#1: db.example does not resolve; correct it");
+    assert_true(paper_expect(&paper, "eth0#0  10.0.0.1  peer38 ") > paper_expect(&paper, "eth0#1  10.0.0.1  peer39 "));
+    (void)top_keys_press(&model, TOP_KEY_DOWN);
+    (void)top_keys_press(&model, TOP_KEY_ENTER);
+    draw(80, 24);
+    paper_expect(&paper, "10.0.0.1 → peer39 on eth0#1 ");
+}
+
 static void the_usual_window(void **state)
 {
     (void)state;
@@ -548,6 +566,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_usual_window),
+        TEST(instances_on_one_interface_are_told_apart),
         TEST(nothing_is_ever_outside_of_the_window),
         TEST(a_wide_window_has_every_column),
         TEST(a_low_window_shows_what_it_can),
