@@ -22,7 +22,7 @@
 struct status_view {
     struct segment_copy copy;
     struct segment_time time;
-    const char *state;
+    const char *state, *note; /* note: see segment_choice.h */
     struct report_row *rows;
     struct histogram *histograms;
     char (*src)[ADDRESS_STRLEN];
@@ -76,12 +76,15 @@ static int make_rows(struct status_view *view)
     return 0;
 }
 
-static void json_helper(const char *state, const char *error, const struct status_view *view)
+/* view: what was read; NULL: nothing. */
+static void json_helper(const char *state, const char *error, const char *note, const struct status_view *view)
 {
     fputs("{\"type\":\"helper\",\"state\":", stdout);
     report_json_string(stdout, state);
     fputs(",\"error\":", stdout);
     report_json_string(stdout, error);
+    fputs(",\"warning\":", stdout);
+    report_json_string(stdout, note);
     if (view == NULL) {
         puts(",\"pid\":null,\"version\":null,\"age_s\":null}");
         return;
@@ -132,7 +135,7 @@ static void json_instance(const struct seg_instance *instance, uint32_t index, u
 
 static void print_json(const struct status_view *view)
 {
-    json_helper(view->state, view->copy.snapshot.error, view);
+    json_helper(view->state, view->copy.snapshot.error, view->note, view);
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
         json_instance(&view->copy.instances[i], i, view->time.read_ns);
     for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
@@ -186,10 +189,17 @@ static void label_rows(struct status_view *view)
         view->rows[i].interface = view->labels[view->rows[i].instance];
 }
 
+static void say(const char *text)
+{
+    if (text[0] != '\0')
+        fprintf(stderr, "go-metro: %s\n", text);
+}
+
 static void print_people(struct status_view *view)
 {
     struct terminal terminal;
 
+    say(view->note);
     label_rows(view);
     terminal_look(&terminal, STDOUT_FILENO);
     printf("go-metro %s, pid %" PRIu32 ": %s", view->copy.header.version, view->copy.header.pid, view->state);
@@ -206,11 +216,19 @@ static void print_people(struct status_view *view)
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
 }
 
+/* The text format's comments: cron sends as mail what goes to stderr, each time it runs. */
+static void comment(const char *text)
+{
+    if (text[0] != '\0')
+        printf("# go-metro: %s\n", text);
+}
+
 static void print_prometheus(const struct status_view *view)
 {
     const uint32_t instances = status_is_running(view->state) ? view->copy.snapshot.instance_count : 0;
     uint32_t rows = 0;
 
+    comment(view->note);
     status_prometheus(stdout, &view->copy, view->state);
     status_sampling_prometheus(view->copy.instances, instances);
     for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++) {
@@ -232,6 +250,21 @@ static void print_view(const struct options *options, struct status_view *view)
         print_prometheus(view);
     } else {
         print_people(view);
+    }
+}
+
+/* There is no segment that can be read. */
+static void print_absence(const struct options *options, enum segment_status result, const char *message, const char *note)
+{
+    if (options->json) {
+        json_helper(segment_status_name(result), message, note, NULL);
+    } else if (options->prometheus) {
+        comment(note);
+        comment(message);
+        status_prometheus(stdout, NULL, "");
+    } else {
+        say(note);
+        say(message);
     }
 }
 
@@ -258,14 +291,10 @@ int status_run(const struct options *options)
     int status = 1;
 
     segment_choice_make(&choice, options);
-    result = segment_read_now(choice.path, &choice.how, &view.copy, &view.time, message);
+    result = segment_choice_read(&choice, &view.copy, &view.time, message);
+    view.note = choice.note;
     if (result != SEGMENT_OK) {
-        if (options->json)
-            json_helper(segment_status_name(result), message, NULL);
-        else
-            fprintf(stderr, "go-metro: %s\n", message);
-        if (options->prometheus)
-            status_prometheus(stdout, NULL, "");
+        print_absence(options, result, message, choice.note);
         goto out;
     }
     view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);

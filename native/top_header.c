@@ -297,6 +297,8 @@ static void print_problems_of_instance(FILE *out, const struct top_status *statu
 
 static void print_problems(FILE *out, const struct top_status *status)
 {
+    if (status->note[0] != '\0')
+        fprintf(out, "%s\n", status->note);
     print_problem_of_helper(out, status);
     for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
         print_problems_of_instance(out, status, n);

@@ -1,6 +1,7 @@
 """`go-metro status` in its three forms, which say the same: for people, as JSON, and as Prometheus text that the official parser takes
 and that obeys its conventions."""
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conversation import call, conversation, rows_to
 from processes import BUILD, REPOSITORY, complete, wait_until
-from stage import PROGRAM, SEGMENT
+from stage import CONFIGURATION as FILE_PATH, PROGRAM, SEGMENT, USER
 from supervision import supervised
 from test_file import ONE, put, trips
 from test_names import name_server, use_name_server
@@ -322,6 +323,69 @@ def test_what_could_not_be_written_has_a_status_of_its_own(measuring, form):
     supervisor.control("stop", "datadog-agent:go-metro")
     stage.run("rm", SEGMENT)
     assert (status(">/dev/null"), status(">/dev/full")) == (1, 3 if form else 1)  # for people the cause goes to stderr
+
+
+MOVED = "/dev/shm/elsewhere"
+RIGHT = """
+init_config: {segment_path: %s, resolve_names: false}
+instances:
+  - {interface: lo, ips: [127.1.0.0/16]}
+""" % MOVED
+TYPO = RIGHT + "  - {interface: lo, ips: [127.1.0.x]}\n"
+BROKEN = RIGHT + "  - {interface: lo\n"
+
+
+def forms(stage, user=None):
+    """What each of the three says: exit status, standard output, standard error."""
+    done = [complete(stage.enter(PROGRAM, "status", *form, user=user)) for form in ([], ["--json"], ["--prometheus"])]
+    return [(result.returncode, result.stdout, result.stderr) for result in done]
+
+
+def assert_noted(shown, status, cause):
+    """Each form says it in its own way, and nothing on standard error where cron would send that as mail."""
+    note = re.escape("the configuration cannot be used: " + FILE_PATH) + ".*%s.*" % cause + re.escape(
+        "; the default place, %s, is looked at " % SEGMENT) + "(?:instead|too); --segment FILE names another"
+    people, as_json, prometheus = shown
+    assert [form[0] for form in shown] == [status] * 3
+    assert re.match("go-metro: %s\n" % note, people[2]), people
+    assert re.match(note, json.loads(as_json[1].splitlines()[0])["warning"]) and as_json[2] == "", as_json
+    assert re.match("# go-metro: %s\n" % note, prometheus[1]) and prometheus[2] == "", prometheus
+
+
+def test_a_wrong_configuration_hides_no_segment(stage):
+    """The helper measures on with the one before; started anew with a wrong one it says so in the default place."""
+    with supervised(stage, RIGHT) as supervisor:
+        call(stage, "127.1.0.1")
+        stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 2)
+        stage.configure(TYPO)
+        stage.wait_for_state("degraded", "127.1.0.x is not an IP address")
+        people, as_json, prometheus = forms(stage)
+        assert people[0::2] == as_json[0::2] == prometheus[0::2] == (0, "")
+        assert ": degraded (" in people[1] and re.search(r"^lo +127\.0\.0\.1 +127\.1\.0\.1 +2 ", people[1], re.M)
+        assert json.loads(as_json[1].splitlines()[0])["warning"] == "" and "\ngo_metro_up 1\n" in prometheus[1]
+        supervisor.control("restart", "datadog-agent:go-metro")
+        stage.wait_for_state("failed", "127.1.0.x is not an IP address")
+        assert_noted(forms(stage), 0, "127.1.0.x is not an IP address")
+        stage.configure(RIGHT)
+        stage.wait_for_state("capturing")
+        assert [form[0::2] for form in forms(stage)] == [(0, "")] * 3
+
+
+def test_a_configuration_that_says_nothing_is_named(stage):
+    """Nothing says where the segment is: not that go-metro does not run, but where it was looked."""
+    with supervised(stage, RIGHT):
+        stage.run("chmod", "600", FILE_PATH)
+        shown = forms(stage, user=USER)
+        assert_noted(shown, 1, "cannot be read: Permission denied")
+        assert shown[0][2].splitlines()[1].startswith("go-metro: %s: no segment" % SEGMENT) and shown[0][1] == ""
+        assert re.search("^# go-metro: %s: no segment.*\n# HELP go_metro_up .*\n# TYPE .*\ngo_metro_up 0\n$" % SEGMENT, shown[2][1],
+                         re.M), shown[2]
+        stage.configure(BROKEN)
+        assert_noted(forms(stage), 1, ":6:1: ")
+        found = complete(stage.enter(PROGRAM, "status", "--segment", MOVED))
+        assert found.returncode == 0 and found.stderr == "" and ", pid " in found.stdout
+        stage.run("rm", FILE_PATH)
+        assert_noted(forms(stage), 1, "no such file; copy go-metro.yaml.example to it")
 
 
 @pytest.mark.parametrize("refused, warning", [

@@ -522,6 +522,26 @@ def test_each_state_says_what_to_do(folder):
         assert peers_of(screen.wait_for("go-metro capturing")) == ["gamma"]
 
 
+def test_where_it_looks_when_the_configuration_cannot_be_used():
+    """And no longer than that: what is mended is read again."""
+    right = "init_config: {segment_path: /dev/shm/elsewhere}\ninstances:\n  - {interface: lo, ips: [127.0.0.0/8]}\n"
+    with Stage() as stage:
+        stage.configure(right)
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            stage.configure(right + "  - {interface: lo, ips: [127.0.0.x]}\n")
+            with Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
+                text = screen.wait_for("go-metro degraded")
+                assert "127.0.0.x is not an IP address" in text and "--segment" not in text
+            stage.configure(right + "  - {interface: lo\n")
+            with Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
+                text = " ".join(screen.wait_for("go-metro missing").split())
+                assert "the configuration cannot be used: /etc/dd-agent/conf.d/go-metro.yaml:5:1: " in text
+                assert "the default place, %s, is looked at instead; --segment FILE names another" % SEGMENT in text
+                stage.configure(right)
+                assert "--segment" not in screen.wait_for("go-metro capturing")
+
+
 @pytest.fixture
 def network():
     with Network("20ms") as network, network.serve():

@@ -28,7 +28,7 @@ static int begin(void **state)
     for (uint32_t n = 1; n < ROWS; n++)
         top_scene_measure(&after, n, n * TOP_MS, n);
     top_model_init(&model);
-    status = (struct top_status){ .message = "", .earlier = &before.copy, .later = &after.copy, .age_ns = TOP_S / 4 };
+    status = (struct top_status){ .message = "", .note = "", .earlier = &before.copy, .later = &after.copy, .age_ns = TOP_S / 4 };
     return top_model_take(&model, &before.copy, &after.copy);
 }
 
@@ -112,7 +112,8 @@ static void nothing_is_ever_outside_of_the_window(void **state)
     static const unsigned sizes[][2] = { { 1, 1 },   { 2, 3 },   { 10, 2 },   { 20, 5 },  { 40, 10 },
                                          { 76, 12 }, { 80, 24 }, { 200, 50 }, { 30, 90 }, { 300, 8 } };
     static const struct top_status none = { .result = SEGMENT_MISSING,
-                                            .message = "there is no such file; do something about it" };
+                                            .message = "there is no such file; do something about it",
+                                            .note = "" };
 
     (void)state;
     snprintf(after.copy.snapshot.error, SEG_ERROR_MAX, "%0200d", 0);
@@ -269,12 +270,23 @@ static void each_state_has_its_cure(void **state)
     assert_int_equal(style_of("peer39"), CANVAS_DIM);
     status.age_ns = UINT64_MAX;
     expect_problem("not running", CANVAS_BAD, "It has not run since this host was booted");
-    status = (struct top_status){ .result = SEGMENT_MISSING,
-                                  .message = "/dev/shm/go-metro: there is none; start it",
-                                  .age_ns = UINT64_MAX };
+    status = (struct top_status){
+        .result = SEGMENT_MISSING, .message = "/dev/shm/go-metro: there is none; start it", .note = "", .age_ns = UINT64_MAX
+    };
     top_model_forget(&model);
     expect_problem("missing", CANVAS_BAD, "/dev/shm/go-metro: there is none; start it");
     assert_int_equal(paper_find(&paper, "peer"), 2); /* 0 of them */
+}
+
+static void where_it_was_looked_is_said_first(void **state)
+{
+    (void)state;
+    after.copy.snapshot.state = SEG_DEGRADED;
+    snprintf(after.copy.snapshot.error, SEG_ERROR_MAX, "eth1 is down");
+    status.note = "the configuration cannot be used: it is empty";
+    expect_problem("degraded", CANVAS_WARNING, status.note);
+    expect_line(2, status.note);
+    expect_line(3, "eth1 is down");
 }
 
 static void instances_in_trouble_come_first(void **state)
@@ -576,6 +588,7 @@ int main(void)
         TEST(why_no_peer_is_shown),
         TEST(one_peer),
         TEST(each_state_has_its_cure),
+        TEST(where_it_was_looked_is_said_first),
         TEST(instances_in_trouble_come_first),
         TEST(a_file_that_was_read_is_no_trouble),
         TEST(an_instance_that_begins_anew_has_no_rate),
