@@ -285,6 +285,10 @@ def test_the_documents_line_writes_for_the_textfile_collector(measuring):
         wait_until(lambda: "\ngo_metro_up 0\n" in stage.read(folder + "/go-metro.prom"), what="the end")
         stage.run("rm", SEGMENT)
         wait_until(lambda: stage.read(folder + "/go-metro.prom").endswith("go_metro_up 0\n"), what="nothing but the end")
+    # Cron sends what is said as mail, each minute.
+    said = run_line(stage, line)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+    assert "# go-metro: %s: no segment" % SEGMENT in stage.read(folder + "/go-metro.prom")
 
 
 def run_line(stage, line):
