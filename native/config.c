@@ -59,18 +59,23 @@ static void read_check_interval(const struct yaml_node *map, struct config *conf
     }
 }
 
-static void read_init(struct config_reader *reader, const struct yaml_node *node, struct config *config)
+/* node: the value of the key `init_config`, NULL where there is none. */
+static bool is_init(struct config_reader *reader, const struct yaml_node *node)
 {
     char shown[CONFIG_SHOWN_MAX];
-    struct config_found found;
 
-    if (node == NULL)
-        return;
-    if (node->type != YAML_TREE_MAP) {
+    if (node != NULL && node->type != YAML_TREE_MAP)
         config_remark_key(reader->report, CONFIG_ERROR, node, "init_config",
                           "%s is not a mapping; write 'key: value' lines below it, indented", config_show(shown, node));
+    return node != NULL && node->type == YAML_TREE_MAP;
+}
+
+static void read_init(struct config_reader *reader, const struct yaml_node *node, struct config *config)
+{
+    struct config_found found;
+
+    if (!is_init(reader, node))
         return;
-    }
     config_level_read(reader, &config_level_init, node, &found, config);
     read_check_interval(node, config);
     check_expiry(reader, &found);
@@ -279,21 +284,27 @@ static void compare_fingerprints(struct config_reader *reader, const struct yaml
     }
 }
 
-static void read_root(struct config_reader *reader, const struct yaml_node *root, struct config *config)
+static bool is_root(struct config_reader *reader, const struct yaml_node *root)
 {
     char shown[CONFIG_SHOWN_MAX];
+
+    if (root == NULL || (root->type == YAML_TREE_SCALAR && root->scalar.kind == SCALAR_NULL))
+        config_remark(reader->report, CONFIG_ERROR, NULL, "the file is empty; write 'init_config:' and 'instances:'");
+    else if (root->type != YAML_TREE_MAP)
+        config_remark(reader->report, CONFIG_ERROR, root,
+                      "%s is not a mapping; begin the file with 'init_config:' and 'instances:'", config_show(shown, root));
+    return root != NULL && root->type == YAML_TREE_MAP;
+}
+
+typedef void (*read_fn)(struct config_reader *reader, const struct yaml_node *root, struct config *config);
+
+static void read_root(struct config_reader *reader, const struct yaml_node *root, struct config *config)
+{
     struct config_found found;
 
     config_value_defaults(reader, &config_level_init, config);
-    if (root == NULL || (root->type == YAML_TREE_SCALAR && root->scalar.kind == SCALAR_NULL)) {
-        config_remark(reader->report, CONFIG_ERROR, NULL, "the file is empty; write 'init_config:' and 'instances:'");
+    if (!is_root(reader, root))
         return;
-    }
-    if (root->type != YAML_TREE_MAP) {
-        config_remark(reader->report, CONFIG_ERROR, root,
-                      "%s is not a mapping; begin the file with 'init_config:' and 'instances:'", config_show(shown, root));
-        return;
-    }
     config_level_read(reader, &config_level_top, root, &found, config);
     if (found.key[config_key_find(&config_level_top, "init_config")] == NULL)
         config_remark(reader->report, CONFIG_WARNING, NULL,
@@ -304,14 +315,37 @@ static void read_root(struct config_reader *reader, const struct yaml_node *root
         compare_fingerprints(reader, config_level_value(&config_level_top, &found, "instances"), config);
 }
 
+/* A key that is wrong leaves its error in the report, and it is not known what was meant. */
+static void read_place(struct config_reader *reader, const struct yaml_node *root, struct config *config)
+{
+    static const char *const names[] = { "segment_path", "user" };
+    const struct yaml_node *init;
+    struct config_found found;
+
+    config_value_defaults(reader, &config_level_init, config);
+    if (!is_root(reader, root))
+        return;
+    config_level_find(reader, &config_level_top, root, &found);
+    init = config_level_value(&config_level_top, &found, "init_config");
+    if (!is_init(reader, init))
+        return;
+    config_level_find(reader, &config_level_init, init, &found);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const int key = config_key_find(&config_level_init, names[i]);
+
+        if (found.value[key] != NULL)
+            config_value_read(reader, &config_level_init.keys[key], found.value[key], config);
+    }
+}
+
 /* Reads the tree; the caller decides by the report what becomes of *config. */
-static void read_tree(struct config_reader *reader, const char *text, size_t size, struct config *config)
+static void read_tree(struct config_reader *reader, const char *text, size_t size, read_fn read_what, struct config *config)
 {
     struct yaml_problem problem;
     struct yaml_tree *tree = yaml_tree_parse(text, size, &problem);
 
     if (tree != NULL) {
-        read_root(reader, yaml_tree_root(tree), config);
+        read_what(reader, yaml_tree_root(tree), config);
     } else {
         const struct yaml_node at = { .line = problem.line, .column = problem.column };
 
@@ -320,8 +354,8 @@ static void read_tree(struct config_reader *reader, const char *text, size_t siz
     yaml_tree_free(tree);
 }
 
-enum config_result config_parse(const char *path, const char *text, size_t size, struct config **out,
-                                struct config_report *report)
+static enum config_result parse_by(const char *path, const char *text, size_t size, read_fn read_what, struct config **out,
+                                   struct config_report *report)
 {
     struct config_reader reader = { .report = report };
     struct config *config = calloc(1, sizeof *config);
@@ -336,7 +370,7 @@ enum config_result config_parse(const char *path, const char *text, size_t size,
     else if (size > MAX_FILE_BYTES)
         config_remark(report, CONFIG_ERROR, NULL, "the file is larger than %d bytes; shorten its lists", MAX_FILE_BYTES);
     else
-        read_tree(&reader, text, size, config);
+        read_tree(&reader, text, size, read_what, config);
     config_report_sort(report);
     if (reader.no_memory) {
         config_remark(report, CONFIG_ERROR, NULL, "out of memory while reading the file");
@@ -347,6 +381,12 @@ enum config_result config_parse(const char *path, const char *text, size_t size,
     }
     config_free(config);
     return result;
+}
+
+enum config_result config_parse(const char *path, const char *text, size_t size, struct config **out,
+                                struct config_report *report)
+{
+    return parse_by(path, text, size, read_root, out, report);
 }
 
 /* The whole file, at most one byte more than MAX_FILE_BYTES, into *text. -1 with errno. */
@@ -367,7 +407,7 @@ static ssize_t read_file(int fd, char **text)
     return (ssize_t)size;
 }
 
-enum config_result config_load(const char *path, struct config **out, struct config_report *report)
+static enum config_result load_by(const char *path, read_fn read_what, struct config **out, struct config_report *report)
 {
     enum config_result result = CONFIG_UNREADABLE;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -386,7 +426,7 @@ enum config_result config_load(const char *path, struct config **out, struct con
     } else if (fd >= 0)
         size = read_file(fd, &text);
     if (size >= 0)
-        result = config_parse(path, text, (size_t)size, out, report);
+        result = parse_by(path, text, (size_t)size, read_what, out, report);
     else if (result == CONFIG_ABSENT)
         config_remark(report, CONFIG_ERROR, NULL, "no such file; copy go-metro.yaml.example to it");
     else
@@ -395,6 +435,16 @@ enum config_result config_load(const char *path, struct config **out, struct con
     if (fd >= 0)
         close(fd);
     return result;
+}
+
+enum config_result config_load(const char *path, struct config **out, struct config_report *report)
+{
+    return load_by(path, read_root, out, report);
+}
+
+enum config_result config_load_place(const char *path, struct config **out, struct config_report *report)
+{
+    return load_by(path, read_place, out, report);
 }
 
 static void free_strings(struct config_strings *strings)

@@ -93,7 +93,10 @@ enum config_result { CONFIG_OK, CONFIG_INVALID, CONFIG_ABSENT /* no such file */
  * file's order, those without a place first. Bounds: 4 MiB, 64 instances, 100,000 list entries in all. CONFIG_UNREADABLE also
  * says that memory ran out. */
 enum config_result config_load(const char *path, struct config **out, struct config_report *report);
-/* The same from memory; path is only for the messages. */
+/* No more than where the segment is and whose, for who reads one: segment_path and user, of a file that may be wrong in all else.
+ * The other fields have their defaults, and there are no instances. CONFIG_INVALID: the file does not say, and why. */
+enum config_result config_load_place(const char *path, struct config **out, struct config_report *report);
+/* The same as config_load() from memory; path is only for the messages. */
 enum config_result config_parse(const char *path, const char *text, size_t size, struct config **out,
                                 struct config_report *report);
 void config_free(struct config *config);

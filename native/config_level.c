@@ -42,8 +42,8 @@ static int index_of(const struct config_level *level, const struct yaml_node *ke
 }
 
 /* The last of two equal keys counts, as for PyYAML; a merged key gives way without a word. */
-static void collect(struct config_reader *reader, const struct config_level *level, const struct yaml_node *map,
-                    struct config_found *found)
+void config_level_find(struct config_reader *reader, const struct config_level *level, const struct yaml_node *map,
+                       struct config_found *found)
 {
     bool own[CONFIG_MAX_KEYS] = { false };
 
@@ -76,7 +76,7 @@ const struct yaml_node *config_level_value(const struct config_level *level, con
 void config_level_read(struct config_reader *reader, const struct config_level *level, const struct yaml_node *map,
                        struct config_found *found, void *base)
 {
-    collect(reader, level, map, found);
+    config_level_find(reader, level, map, found);
     for (size_t i = 0; i < level->count; i++)
         if (found->value[i] != NULL && level->keys[i].type != CONFIG_SECTION)
             config_value_read(reader, &level->keys[i], found->value[i], base);

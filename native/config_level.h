@@ -13,7 +13,10 @@ struct config_found {
     const struct yaml_node *value[CONFIG_MAX_KEYS];
 };
 
-/* Reads every key but sections into base; remarks on keys that are unknown, out of place or given twice. */
+/* Finds the level's keys; remarks on those that are unknown, out of place or given twice. */
+void config_level_find(struct config_reader *reader, const struct config_level *level, const struct yaml_node *map,
+                       struct config_found *found);
+/* The same, and reads every key but sections into base; remarks on keys that are unknown, out of place or given twice. */
 void config_level_read(struct config_reader *reader, const struct config_level *level, const struct yaml_node *map,
                        struct config_found *found, void *base);
 

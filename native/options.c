@@ -82,7 +82,8 @@ void options_usage(FILE *stream)
           "--json       an object a line: a row a peer (`live`: those of the last second that have news)\n"
           "--samples    an object a line: a round trip each, as it happens\n"
           "\n"
-          "Exit status: 0 done, 1 it failed, 2 wrong usage.\n",
+          "Exit status: 0 done, 1 it failed, 2 wrong usage. Of `status`: 0 the segment was read, whatever it\n"
+          "says, 1 it could not be read, 3 the output is not whole.\n",
           stream);
 }
 

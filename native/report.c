@@ -91,6 +91,8 @@ void report_json_peer(FILE *stream, const struct report_row *row)
         fputs(",\"iface\":", stream);
         report_json_string(stream, row->interface);
     }
+    if (row->has_instance)
+        fprintf(stream, ",\"instance\":%" PRIu32, row->instance);
     fputs(",\"src\":", stream);
     report_json_string(stream, row->src);
     fputs(",\"dst\":", stream);

@@ -14,6 +14,8 @@
 
 struct report_row {
     const char *interface; /* NULL: none (a capture file) */
+    bool has_instance;     /* else there is one, which has no number */
+    uint32_t instance;     /* its place in the configuration, from 0: several may be on one interface */
     const char *src, *dst; /* what the tags say; "other" rows have an empty src */
     uint16_t dst_port;     /* 0: all */
     bool counts_only;      /* the row `other`: no time means anything */
@@ -47,10 +49,10 @@ void report_table(FILE *stream, struct report_row *rows, size_t count, const str
 void report_table_total(FILE *stream, const struct report_total *total);
 
 /* Prometheus text format 0.0.4: base units (seconds), counters end in _total, what is summed and counted is a summary. No two
- * series have the same labels: rows that
- * are alike in interface, src, dst and port (a name of several addresses; two instances on one interface, where what both want
- * counts twice) become one: the counters are summed; the least minimum, the greatest maximum; last, smoothed and jitter of
- * the row with most samples. `rows` is put in order and merged in place. */
+ * series have the same labels: rows of one instance that are alike in src, dst and port (a host of `hosts` and an address of
+ * `ips` that has its name) become one: the counters are summed; the least minimum, the greatest maximum; last, smoothed and
+ * jitter of the row with most samples. Those of two instances stay apart, on one interface too: what both want both have
+ * counted, and one of them may leave without the other. `rows` is put in order and merged in place. */
 void report_prometheus(FILE *stream, struct report_row *rows, size_t count);
 /* Its parts, for what is no row: the two lines in front of a name's values; LEAD NAME="VALUE", with backslash, quote and newline
  * escaped; a time as the end of its line. */

@@ -39,6 +39,8 @@ void report_prometheus_seconds(FILE *stream, uint64_t ns)
 static void put_labels(FILE *stream, const struct report_row *row)
 {
     report_prometheus_label(stream, "{", "iface", label_of(row->interface));
+    if (row->has_instance)
+        fprintf(stream, ",index=\"%" PRIu32 "\"", row->instance);
     report_prometheus_label(stream, ",", "src", row->src);
     report_prometheus_label(stream, ",", "dst", row->dst);
     if (row->dst_port != 0)
@@ -123,16 +125,23 @@ static void put_row(FILE *stream, const struct family *family, const struct repo
     }
 }
 
+static int by_number(uint32_t left, uint32_t right)
+{
+    return (left > right) - (left < right);
+}
+
 static int by_labels(const void *a, const void *b)
 {
     const struct report_row *left = a, *right = b;
     int order = strcmp(label_of(left->interface), label_of(right->interface));
 
     if (order == 0)
+        order = by_number(left->instance, right->instance);
+    if (order == 0)
         order = strcmp(left->src, right->src);
     if (order == 0)
         order = strcmp(left->dst, right->dst);
-    return order != 0 ? order : (left->dst_port > right->dst_port) - (left->dst_port < right->dst_port);
+    return order != 0 ? order : by_number(left->dst_port, right->dst_port);
 }
 
 static int by_labels_and_samples(const void *a, const void *b)

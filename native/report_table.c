@@ -125,7 +125,9 @@ static int by_samples(const void *a, const void *b)
     if (left->samples != right->samples)
         return left->samples < right->samples ? 1 : -1;
     order = strcmp(left->dst, right->dst);
-    return order != 0 ? order : strcmp(left->src, right->src);
+    if (order == 0)
+        order = strcmp(left->src, right->src);
+    return order != 0 ? order : (left->instance > right->instance) - (left->instance < right->instance);
 }
 
 void report_table(FILE *stream, struct report_row *rows, size_t count, const struct terminal *terminal, size_t max_lines)

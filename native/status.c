@@ -11,6 +11,7 @@
 #include "address.h"
 #include "report.h"
 #include "segment_choice.h"
+#include "segment_label.h"
 #include "segment_reader.h"
 #include "status_prometheus.h"
 #include "status_sampling.h"
@@ -21,10 +22,11 @@
 struct status_view {
     struct segment_copy copy;
     struct segment_time time;
-    const char *state;
+    const char *state, *note; /* note: see segment_choice.h */
     struct report_row *rows;
     struct histogram *histograms;
     char (*src)[ADDRESS_STRLEN];
+    char labels[SEG_MAX_INSTANCES][SEGMENT_LABEL_STRLEN]; /* of the instances, for people */
 };
 
 static void fill_row(struct report_row *out, const struct status_view *view, uint32_t index, char src[static ADDRESS_STRLEN])
@@ -38,6 +40,8 @@ static void fill_row(struct report_row *out, const struct status_view *view, uin
         address_format(src, &local);
     }
     *out = (struct report_row){ .interface = view->copy.instances[row->instance].interface,
+                                .has_instance = true,
+                                .instance = row->instance,
                                 .src = src,
                                 .dst = row->peer_name,
                                 .dst_port = row->peer_port,
@@ -72,12 +76,15 @@ static int make_rows(struct status_view *view)
     return 0;
 }
 
-static void json_helper(const char *state, const char *error, const struct status_view *view)
+/* view: what was read; NULL: nothing. */
+static void json_helper(const char *state, const char *error, const char *note, const struct status_view *view)
 {
     fputs("{\"type\":\"helper\",\"state\":", stdout);
     report_json_string(stdout, state);
     fputs(",\"error\":", stdout);
     report_json_string(stdout, error);
+    fputs(",\"warning\":", stdout);
+    report_json_string(stdout, note);
     if (view == NULL) {
         puts(",\"pid\":null,\"version\":null,\"age_s\":null}");
         return;
@@ -90,7 +97,7 @@ static void json_helper(const char *state, const char *error, const struct statu
         printf(",\"age_s\":%" PRIu64 ".%03" PRIu64 "}\n", view->time.age_ns / 1000000000, view->time.age_ns / 1000000 % 1000);
 }
 
-static void json_instance(const struct seg_instance *instance, uint64_t read_ns)
+static void json_instance(const struct seg_instance *instance, uint32_t index, uint64_t read_ns)
 {
     const struct {
         const char *name;
@@ -109,7 +116,7 @@ static void json_instance(const struct seg_instance *instance, uint64_t read_ns)
 
     fputs("{\"type\":\"instance\",\"interface\":", stdout);
     report_json_string(stdout, instance->interface);
-    printf(",\"state\":\"%s\",\"error\":", segment_state_name(instance->state));
+    printf(",\"index\":%" PRIu32 ",\"state\":\"%s\",\"error\":", index, segment_state_name(instance->state));
     report_json_string(stdout, instance->error);
     fputs(",\"warning\":", stdout);
     report_json_string(stdout, instance->warning);
@@ -128,9 +135,9 @@ static void json_instance(const struct seg_instance *instance, uint64_t read_ns)
 
 static void print_json(const struct status_view *view)
 {
-    json_helper(view->state, view->copy.snapshot.error, view);
+    json_helper(view->state, view->copy.snapshot.error, view->note, view);
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
-        json_instance(&view->copy.instances[i], view->time.read_ns);
+        json_instance(&view->copy.instances[i], i, view->time.read_ns);
     for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
         report_json_peer(stdout, &view->rows[i]);
 }
@@ -155,9 +162,11 @@ static void print_refusals(const struct seg_instance *instance)
     fputs(end, stdout);
 }
 
-static void print_instance(const struct seg_instance *instance, const struct status_view *view)
+static void print_instance(const struct status_view *view, uint32_t index)
 {
-    printf("%s: %s", instance->interface, segment_state_name(instance->state));
+    const struct seg_instance *instance = &view->copy.instances[index];
+
+    printf("%s: %s", view->labels[index], segment_state_name(instance->state));
     if (instance->state == SEG_CAPTURING && status_is_measuring(&view->copy, view->state))
         status_sampling_now(instance, view->time.read_ns);
     if (instance->error[0] != '\0')
@@ -171,10 +180,27 @@ static void print_instance(const struct seg_instance *instance, const struct sta
     print_refusals(instance);
 }
 
-static void print_people(const struct status_view *view)
+/* Rows of one interface that are alike are told apart by the instance. */
+static void label_rows(struct status_view *view)
+{
+    for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
+        segment_label(view->labels[i], &view->copy, i);
+    for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++)
+        view->rows[i].interface = view->labels[view->rows[i].instance];
+}
+
+static void say(const char *text)
+{
+    if (text[0] != '\0')
+        fprintf(stderr, "go-metro: %s\n", text);
+}
+
+static void print_people(struct status_view *view)
 {
     struct terminal terminal;
 
+    say(view->note);
+    label_rows(view);
     terminal_look(&terminal, STDOUT_FILENO);
     printf("go-metro %s, pid %" PRIu32 ": %s", view->copy.header.version, view->copy.header.pid, view->state);
     if (view->time.age_ns == UINT64_MAX)
@@ -185,9 +211,16 @@ static void print_people(const struct status_view *view)
         printf("%s\n", view->copy.snapshot.error);
     putchar('\n');
     for (uint32_t i = 0; i < view->copy.snapshot.instance_count; i++)
-        print_instance(&view->copy.instances[i], view);
+        print_instance(view, i);
     putchar('\n');
     report_table(stdout, view->rows, view->copy.snapshot.row_count, &terminal, 0);
+}
+
+/* The text format's comments: cron sends as mail what goes to stderr, each time it runs. */
+static void comment(const char *text)
+{
+    if (text[0] != '\0')
+        printf("# go-metro: %s\n", text);
 }
 
 static void print_prometheus(const struct status_view *view)
@@ -195,6 +228,7 @@ static void print_prometheus(const struct status_view *view)
     const uint32_t instances = status_is_running(view->state) ? view->copy.snapshot.instance_count : 0;
     uint32_t rows = 0;
 
+    comment(view->note);
     status_prometheus(stdout, &view->copy, view->state);
     status_sampling_prometheus(view->copy.instances, instances);
     for (uint32_t i = 0; i < view->copy.snapshot.row_count; i++) {
@@ -208,7 +242,7 @@ static void print_prometheus(const struct status_view *view)
     report_prometheus(stdout, view->rows, rows);
 }
 
-static void print_view(const struct options *options, const struct status_view *view)
+static void print_view(const struct options *options, struct status_view *view)
 {
     if (options->json) {
         print_json(view);
@@ -216,6 +250,21 @@ static void print_view(const struct options *options, const struct status_view *
         print_prometheus(view);
     } else {
         print_people(view);
+    }
+}
+
+/* There is no segment that can be read. */
+static void print_absence(const struct options *options, enum segment_status result, const char *message, const char *note)
+{
+    if (options->json) {
+        json_helper(segment_status_name(result), message, note, NULL);
+    } else if (options->prometheus) {
+        comment(note);
+        comment(message);
+        status_prometheus(stdout, NULL, "");
+    } else {
+        say(note);
+        say(message);
     }
 }
 
@@ -242,14 +291,10 @@ int status_run(const struct options *options)
     int status = 1;
 
     segment_choice_make(&choice, options);
-    result = segment_read_now(choice.path, &choice.how, &view.copy, &view.time, message);
+    result = segment_choice_read(&choice, &view.copy, &view.time, message);
+    view.note = choice.note;
     if (result != SEGMENT_OK) {
-        if (options->json)
-            json_helper(segment_status_name(result), message, NULL);
-        else
-            fprintf(stderr, "go-metro: %s\n", message);
-        if (options->prometheus)
-            status_prometheus(stdout, NULL, "");
+        print_absence(options, result, message, choice.note);
         goto out;
     }
     view.state = segment_is_stale(&view.copy, view.time.age_ns) ? "stale" : segment_state_name(view.copy.snapshot.state);

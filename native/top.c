@@ -73,7 +73,7 @@ static void look(struct top *top)
     struct segment_copy copy;
     struct segment_time time;
 
-    top->result = segment_read_now(top->choice.path, &top->choice.how, &copy, &time, top->message);
+    top->result = segment_choice_read(&top->choice, &copy, &time, top->message);
     if (top->result != SEGMENT_OK) {
         forget(top);
         return;
@@ -114,6 +114,7 @@ static void draw_on(const struct canvas *canvas, void *arg)
     struct top *top = arg;
     const struct top_status status = { .result = top->result,
                                        .message = top->message,
+                                       .note = top->choice.note,
                                        .earlier = top->earlier,
                                        .later = top->later,
                                        .age_ns = age_at(top, clock_ns(CLOCK_BOOTTIME)) };

@@ -32,7 +32,7 @@ const struct top_column_form top_columns[TOP_COLUMNS] = {
 
 const char *top_column_text(enum top_column column, const struct top_row *row)
 {
-    return column == TOP_COLUMN_IFACE ? row->instance->interface : column == TOP_COLUMN_SRC ? row->src : row->dst;
+    return column == TOP_COLUMN_IFACE ? row->iface : column == TOP_COLUMN_SRC ? row->src : row->dst;
 }
 
 const char *top_column_number(char out[static CELLS_NUMBER_STRLEN], enum top_column column, const struct top_row *row)
@@ -85,10 +85,15 @@ static unsigned total_width(const struct top_layout *layout, unsigned text_most)
     return total;
 }
 
+static unsigned rank_of(const struct top_layout *layout, size_t column)
+{
+    return column == TOP_COLUMN_IFACE && layout->tells_instances ? 0 : top_columns[column].rank;
+}
+
 static void drop(struct top_layout *layout, unsigned rank, enum top_column sort)
 {
     for (size_t i = 0; i < TOP_COLUMNS; i++)
-        if (top_columns[i].rank == rank && i != sort)
+        if (rank_of(layout, i) == rank && i != sort)
             layout->width[i] = 0;
 }
 
@@ -127,10 +132,20 @@ static void shorten_texts(struct top_layout *layout, unsigned room, unsigned lea
     }
 }
 
+/* Whether there are several of an interface. */
+static bool are_instances_told(struct top_row *const *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i]->iface, rows[i]->instance->interface) != 0)
+            return true;
+    return false;
+}
+
 void top_layout_make(struct top_layout *layout, struct top_row *const *rows, size_t count, enum top_column sort, unsigned width)
 {
     unsigned *bars = &layout->width[TOP_COLUMN_HISTOGRAM], text_most, used;
 
+    layout->tells_instances = are_instances_told(rows, count);
     for (size_t i = 0; i < TOP_COLUMNS; i++)
         layout->width[i] = natural_width((enum top_column)i, rows, count);
     text_most = choose_text_most(layout, sort, width);

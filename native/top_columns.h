@@ -51,6 +51,7 @@ const char *top_column_text(enum top_column column, const struct top_row *row);
 const char *top_column_number(char out[static CELLS_NUMBER_STRLEN], enum top_column column, const struct top_row *row);
 
 struct top_layout {
+    bool tells_instances;        /* the interface's column does, of rows that may be alike in all others */
     unsigned width[TOP_COLUMNS]; /* 0: the column is left out */
 };
 

@@ -31,7 +31,7 @@ static void draw_heading(const struct canvas *canvas, unsigned row, const struct
                           : canvas->is_utf8    ? " → "
                                                : " -> ",
                           peer->dst);
-    column = canvas_print(canvas, row, column, canvas->width, CANVAS_PLAIN, " on %s ", peer->instance->interface);
+    column = canvas_print(canvas, row, column, canvas->width, CANVAS_PLAIN, " on %s ", peer->iface);
     while (column < canvas->width)
         column = canvas_text(canvas, row, column, canvas->width, CANVAS_PLAIN, dash);
 }

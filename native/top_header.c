@@ -152,10 +152,10 @@ static void describe_instance(struct piece pieces[static PIECES], const struct t
 {
     const struct seg_instance *instance = &status->later->instances[n];
     const char *state = segment_state_name(instance->state);
-    char number[CELLS_NUMBER_STRLEN];
+    char number[CELLS_NUMBER_STRLEN], label[SEGMENT_LABEL_STRLEN];
 
     memset(pieces, 0, PIECES * sizeof *pieces);
-    snprintf(pieces[PIECE_NAME].text, sizeof pieces->text, "%s", instance->interface);
+    snprintf(pieces[PIECE_NAME].text, sizeof pieces->text, "%s", segment_label(label, status->later, n));
     if (instance->state != SEG_CAPTURING) {
         pieces[PIECE_STATE].style = is_at_its_end(instance) ? CANVAS_PLAIN : style_of(state);
         snprintf(pieces[PIECE_STATE].text, sizeof pieces->text, " %s", state);
@@ -260,14 +260,14 @@ static void print_problem_of_helper(FILE *out, const struct top_status *status)
 }
 
 /* "1 packet turned away by max_flows, 12 flows summed up by max_peers", of which there is what is above 0. */
-static void print_bounds(FILE *out, const struct seg_instance *instance)
+static void print_bounds(FILE *out, const struct seg_instance *instance, const char *label)
 {
     const struct {
         uint64_t count;
         const char *what, *how;
     } bounds[] = { { instance->refused_flows, "packet", "turned away by max_flows" },
                    { instance->refused_peers, "flow", "summed up by max_peers" } };
-    const char *before = instance->interface, *between = ": ";
+    const char *before = label, *between = ": ";
 
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         if (bounds[i].count == 0)
@@ -281,20 +281,27 @@ static void print_bounds(FILE *out, const struct seg_instance *instance)
         fputc('\n', out);
 }
 
-static void print_problems_of_instance(FILE *out, const struct seg_instance *instance, const char *said)
+static void print_problems_of_instance(FILE *out, const struct top_status *status, uint32_t n)
 {
+    const struct seg_instance *instance = &status->later->instances[n];
+    const char *said = status->later->snapshot.error;
+    char label[SEGMENT_LABEL_STRLEN];
+
+    segment_label(label, status->later, n);
     if (has_error(instance) && instance->error[0] != '\0' && strstr(said, instance->error) == NULL)
-        fprintf(out, "%s: %s\n", instance->interface, instance->error);
+        fprintf(out, "%s: %s\n", label, instance->error);
     if (instance->warning[0] != '\0' && strstr(said, instance->warning) == NULL)
-        fprintf(out, "%s: %s\n", instance->interface, instance->warning);
-    print_bounds(out, instance);
+        fprintf(out, "%s: %s\n", label, instance->warning);
+    print_bounds(out, instance, label);
 }
 
 static void print_problems(FILE *out, const struct top_status *status)
 {
+    if (status->note[0] != '\0')
+        fprintf(out, "%s\n", status->note);
     print_problem_of_helper(out, status);
     for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++)
-        print_problems_of_instance(out, &status->later->instances[n], status->later->snapshot.error);
+        print_problems_of_instance(out, status, n);
 }
 
 /* What there is nothing to mend about. */
@@ -302,9 +309,10 @@ static void print_notes(FILE *out, const struct top_status *status)
 {
     for (uint32_t n = 0; status->later != NULL && n < status->later->snapshot.instance_count; n++) {
         const struct seg_instance *instance = &status->later->instances[n];
+        char label[SEGMENT_LABEL_STRLEN];
 
         if (is_at_its_end(instance) && instance->error[0] != '\0')
-            fprintf(out, "%s: %s\n", instance->interface, instance->error);
+            fprintf(out, "%s: %s\n", segment_label(label, status->later, n), instance->error);
     }
 }
 

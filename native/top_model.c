@@ -23,7 +23,7 @@ static bool is_wanted(const struct top_model *model, const struct top_row *row)
     if (model->hides_idle && row->is_idle)
         return false;
     return strcasestr(row->dst, model->filter) != NULL || strcasestr(row->src, model->filter) != NULL
-           || strcasestr(row->instance->interface, model->filter) != NULL;
+           || strcasestr(row->iface, model->filter) != NULL;
 }
 
 /* ---- their order ---- */

@@ -116,9 +116,12 @@ static void forget_start(struct interval *interval)
 }
 
 /* Whether it is idle is of now, whatever is shown. */
-static void make_row(struct top_row *out, const struct segment_copy *copy, double interval_s)
+static void make_row(const struct top_rows *rows, struct top_row *out, const struct segment_copy *copy)
 {
+    const double interval_s = rows->interval_s;
+
     out->instance = &copy->instances[out->interval.now->instance];
+    out->iface = rows->labels[out->interval.now->instance];
     out->is_idle = !has_news(out->interval.now, interval_start(&out->interval));
     name(out, out->interval.now);
     if (interval_s <= 0)
@@ -137,11 +140,13 @@ int top_rows_make(struct top_rows *rows, const struct segment_copy *earlier, con
     if (reserve(rows, total) < 0)
         return -1;
     rows->interval_s = span == TOP_SPAN_LIFE ? 0 : between_s;
+    for (uint32_t n = 0; n < later->snapshot.instance_count; n++)
+        segment_label(rows->labels[n], later, n);
     interval_index_init(&rows->index, between_s > 0 ? earlier : NULL, later);
     for (uint32_t n = 0; n < total && rc == 0; n++) {
         rc = interval_find(&rows->index, later, n, &rows->rows[n].interval);
         if (rc == 0)
-            make_row(&rows->rows[n], later, rows->interval_s);
+            make_row(rows, &rows->rows[n], later);
     }
     if (rc == 0)
         rows->count = total;

@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "interval.h"
+#include "segment_label.h"
 #include "segment_reader.h"
 
 enum top_value {
@@ -33,6 +34,7 @@ enum top_value {
 struct top_row {
     struct interval interval;
     const struct seg_instance *instance;
+    const char *iface;         /* what people are told the instance by */
     char src[ADDRESS_STRLEN];  /* "": of several addresses, or the row `other` */
     char dst[TOP_PEER_STRLEN]; /* PEER, PEER:PORT or [PEER]:PORT */
     bool is_idle;              /* nothing was counted between the copies, whichever span is shown */
@@ -42,8 +44,9 @@ struct top_row {
 struct top_rows {
     struct top_row *rows;
     size_t count, capacity;
-    struct interval_index index; /* of the rows' intervals, which point into it */
-    double interval_s;           /* between the copies; 0: each row's whole life is its interval */
+    struct interval_index index;                          /* of the rows' intervals, which point into it */
+    char labels[SEG_MAX_INSTANCES][SEGMENT_LABEL_STRLEN]; /* of the instances; the rows point to them */
+    double interval_s;                                    /* between the copies; 0: each row's whole life is its interval */
 };
 
 /* Of what the numbers are. */

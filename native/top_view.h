@@ -14,6 +14,7 @@
 struct top_status {
     enum segment_status result;
     const char *message;                        /* of a result that is not SEGMENT_OK */
+    const char *note;                           /* of segment_choice.h: "", or where it was looked and why there */
     const struct segment_copy *earlier, *later; /* both NULL then; earlier may be NULL anyway */
     uint64_t age_ns;                            /* now, of the later one; UINT64_MAX: it is of another boot */
 };

@@ -1,6 +1,7 @@
 """`go-metro status` in its three forms, which say the same: for people, as JSON, and as Prometheus text that the official parser takes
 and that obeys its conventions."""
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conversation import call, conversation, rows_to
 from processes import BUILD, REPOSITORY, complete, wait_until
-from stage import PROGRAM, SEGMENT
+from stage import CONFIGURATION as FILE_PATH, PROGRAM, SEGMENT, USER
 from supervision import supervised
 from test_file import ONE, put, trips
 from test_names import name_server, use_name_server
@@ -98,7 +99,7 @@ def test_the_forms_agree(measuring):
     assert 0 < value(values, "go_metro_published_time_seconds") - value(values, "go_metro_start_time_seconds") < 3600
     rows = [row for row in status["peers"] if row["dst"] == "127.1.0.2"]
     assert len(rows) == 1
-    labels = {"iface": "lo", "src": "127.0.0.1", "dst": "127.1.0.2"}
+    labels = {"iface": "lo", "index": "0", "src": "127.0.0.1", "dst": "127.1.0.2"}
     assert value(values, "go_metro_rtt_seconds_count", **labels) == rows[0]["samples"] == 2
     for ours, theirs in (("last", "last"), ("smoothed", "avg"), ("jitter", "jitter"), ("min", "min"), ("max", "max")):
         assert value(values, "go_metro_rtt_%s_seconds" % ours, **labels) == pytest.approx(rows[0]["rtt_ms"][theirs] / 1e3)
@@ -154,7 +155,7 @@ def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(sta
     """A peer with more traffic takes its place. `status --json` says that `other` has it now; as a series it would jump, and
     increase() would count twice what the row's own series said."""
     def counted(dst, src="127.0.0.1"):
-        found, labels = scrape(stage), {"iface": "lo", "src": src, "dst": dst}
+        found, labels = scrape(stage), {"iface": "lo", "index": "0", "src": src, "dst": dst}
         return [value(found, "go_metro_%s_total" % name, **labels) for name in ("round_trips", "timed_segments", "handshakes", "flows")]
 
     with supervised(stage, "init_config: {resolve_names: false, max_peers: 1}\n"
@@ -172,6 +173,40 @@ def test_what_a_row_had_counted_that_gave_way_is_not_counted_again_as_others(sta
         assert not [name for name, labels in scrape(stage) if name.startswith("go_metro_rtt_") and ("dst", "other") in labels]
 
 
+WIDE = """
+init_config: {resolve_names: false}
+instances:
+  - {interface: lo, ips: [127.1.0.0/16], tags: [team:a]}
+"""
+NARROW = "  - {interface: lo, ips: [127.1.0.1], tags: [team:b]}\n"
+
+
+def test_instances_on_one_interface_are_series_of_their_own(stage):
+    """What both want both count. As one series it would be twice as much, and fall when one of the two goes, which increase() takes
+    for a new beginning."""
+    def trips():
+        return {tuple(sorted(labels)): at for (name, labels), at in scrape(stage).items() if name == "go_metro_round_trips_total"}
+
+    def of(index):
+        return tuple(sorted({"iface": "lo", "index": index, "src": "127.0.0.1", "dst": "127.1.0.1"}.items()))
+
+    with supervised(stage, WIDE + NARROW):
+        call(stage, *["127.1.0.1"] * 3)
+        status = stage.wait_for_status(lambda s: [p["samples"] for p in s["peers"]] == [6, 6])
+        assert trips() == {of("0"): 6, of("1"): 6}
+        assert sorted(p["instance"] for p in status["peers"]) == [i["index"] for i in status["instances"]] == [0, 1]
+        people = stage.run(PROGRAM, "status")
+        assert re.findall(r"^(lo\S*): capturing$", people, re.M) == ["lo#0", "lo#1"]
+        assert re.findall(r"^(lo\S*) +127\.0\.0\.1 +127\.1\.0\.1 +6 ", people, re.M) == ["lo#0", "lo#1"]
+        stage.configure(WIDE)
+        stage.wait_for_status(lambda s: len(s["instances"]) == 1)
+        assert trips() == {of("0"): 6}
+        assert re.findall(r"^lo\S*", stage.run(PROGRAM, "status"), re.M) == ["lo:", "lo"]
+        call(stage, "127.1.0.1")
+        stage.wait_for_status(lambda s: [p["samples"] for p in s["peers"]] == [8])
+        assert trips() == {of("0"): 8}
+
+
 def test_one_that_still_waits_hides_nothing_of_the_others(stage):
     """A file is not begun before its names are known, and a resolver can hang for 30 s."""
     use_name_server(stage, "timeout:30 attempts:1")
@@ -185,7 +220,7 @@ def test_one_that_still_waits_hides_nothing_of_the_others(stage):
             assert [instance["state"] for instance in status["instances"]] == ["starting", "capturing"]
             values = scrape(stage)
             assert value(values, "go_metro_up") == value(values, "go_metro_state", state="capturing") == 1
-            assert value(values, "go_metro_round_trips_total", iface="lo", src="127.0.0.1", dst="127.1.0.1") == 2
+            assert value(values, "go_metro_round_trips_total", iface="lo", index="1", src="127.0.0.1", dst="127.1.0.1") == 2
 
 
 PROMTOOL = shutil.which("promtool", path="%s:%s" % (BUILD / "bin", os.environ["PATH"]))
@@ -250,6 +285,10 @@ def test_the_documents_line_writes_for_the_textfile_collector(measuring):
         wait_until(lambda: "\ngo_metro_up 0\n" in stage.read(folder + "/go-metro.prom"), what="the end")
         stage.run("rm", SEGMENT)
         wait_until(lambda: stage.read(folder + "/go-metro.prom").endswith("go_metro_up 0\n"), what="nothing but the end")
+    # Cron sends what is said as mail, each minute.
+    said = run_line(stage, line)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+    assert "# go-metro: %s: no segment" % SEGMENT in stage.read(folder + "/go-metro.prom")
 
 
 def run_line(stage, line):
@@ -288,6 +327,69 @@ def test_what_could_not_be_written_has_a_status_of_its_own(measuring, form):
     supervisor.control("stop", "datadog-agent:go-metro")
     stage.run("rm", SEGMENT)
     assert (status(">/dev/null"), status(">/dev/full")) == (1, 3 if form else 1)  # for people the cause goes to stderr
+
+
+MOVED = "/dev/shm/elsewhere"
+RIGHT = """
+init_config: {segment_path: %s, resolve_names: false}
+instances:
+  - {interface: lo, ips: [127.1.0.0/16]}
+""" % MOVED
+TYPO = RIGHT + "  - {interface: lo, ips: [127.1.0.x]}\n"
+BROKEN = RIGHT + "  - {interface: lo\n"
+
+
+def forms(stage, user=None):
+    """What each of the three says: exit status, standard output, standard error."""
+    done = [complete(stage.enter(PROGRAM, "status", *form, user=user)) for form in ([], ["--json"], ["--prometheus"])]
+    return [(result.returncode, result.stdout, result.stderr) for result in done]
+
+
+def assert_noted(shown, status, cause):
+    """Each form says it in its own way, and nothing on standard error where cron would send that as mail."""
+    note = re.escape("the configuration cannot be used: " + FILE_PATH) + ".*%s.*" % cause + re.escape(
+        "; the default place, %s, is looked at " % SEGMENT) + "(?:instead|too); --segment FILE names another"
+    people, as_json, prometheus = shown
+    assert [form[0] for form in shown] == [status] * 3
+    assert re.match("go-metro: %s\n" % note, people[2]), people
+    assert re.match(note, json.loads(as_json[1].splitlines()[0])["warning"]) and as_json[2] == "", as_json
+    assert re.match("# go-metro: %s\n" % note, prometheus[1]) and prometheus[2] == "", prometheus
+
+
+def test_a_wrong_configuration_hides_no_segment(stage):
+    """The helper measures on with the one before; started anew with a wrong one it says so in the default place."""
+    with supervised(stage, RIGHT) as supervisor:
+        call(stage, "127.1.0.1")
+        stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 2)
+        stage.configure(TYPO)
+        stage.wait_for_state("degraded", "127.1.0.x is not an IP address")
+        people, as_json, prometheus = forms(stage)
+        assert people[0::2] == as_json[0::2] == prometheus[0::2] == (0, "")
+        assert ": degraded (" in people[1] and re.search(r"^lo +127\.0\.0\.1 +127\.1\.0\.1 +2 ", people[1], re.M)
+        assert json.loads(as_json[1].splitlines()[0])["warning"] == "" and "\ngo_metro_up 1\n" in prometheus[1]
+        supervisor.control("restart", "datadog-agent:go-metro")
+        stage.wait_for_state("failed", "127.1.0.x is not an IP address")
+        assert_noted(forms(stage), 0, "127.1.0.x is not an IP address")
+        stage.configure(RIGHT)
+        stage.wait_for_state("capturing")
+        assert [form[0::2] for form in forms(stage)] == [(0, "")] * 3
+
+
+def test_a_configuration_that_says_nothing_is_named(stage):
+    """Nothing says where the segment is: not that go-metro does not run, but where it was looked."""
+    with supervised(stage, RIGHT):
+        stage.run("chmod", "600", FILE_PATH)
+        shown = forms(stage, user=USER)
+        assert_noted(shown, 1, "cannot be read: Permission denied")
+        assert shown[0][2].splitlines()[1].startswith("go-metro: %s: no segment" % SEGMENT) and shown[0][1] == ""
+        assert re.search("^# go-metro: %s: no segment.*\n# HELP go_metro_up .*\n# TYPE .*\ngo_metro_up 0\n$" % SEGMENT, shown[2][1],
+                         re.M), shown[2]
+        stage.configure(BROKEN)
+        assert_noted(forms(stage), 1, ":6:1: ")
+        found = complete(stage.enter(PROGRAM, "status", "--segment", MOVED))
+        assert found.returncode == 0 and found.stderr == "" and ", pid " in found.stdout
+        stage.run("rm", FILE_PATH)
+        assert_noted(forms(stage), 1, "no such file; copy go-metro.yaml.example to it")
 
 
 @pytest.mark.parametrize("refused, warning", [

@@ -466,6 +466,24 @@ def test_a_file_that_was_read_is_no_trouble(folder):
         assert row.split()[4:6] == ["3", "-"], "no rate since it was read"
 
 
+def test_two_on_one_interface_are_told_apart(folder):
+    """Whatever else there is no room for."""
+    publisher = Publisher(folder / "s", "alpha", instances=[Instance(interface="enp0s31f6"), Instance(1, interface="enp0s31f6")])
+    publisher.segment.rows = [Row(dst=name, dst_address=name, src="2001:db8:1111:2222:3333:4444:5555:6666", instance=n % 2, birth=n + 1,
+                                  samples_ms=[1.0]) for n, name in enumerate(["2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"] * 2)]
+    publisher.publish()
+
+    def told(text):
+        return sorted(re.findall(r"^(enp0s31f6\S*) +2001", text, re.MULTILINE))
+
+    with top_on(folder / "s") as screen:
+        text = screen.wait_for("2 peers")
+        assert re.search(r"^enp0s31f6#0 .*  enp0s31f6#1 ", text, re.MULTILINE), text
+        assert told(text) == ["enp0s31f6#0", "enp0s31f6#1"], text
+        screen.press("/", "f6#1", "Enter")
+        assert told(screen.wait_for("1 peer,")) == ["enp0s31f6#1"]
+
+
 # --- what is wrong ---
 
 def test_hostile_names(folder):
@@ -502,6 +520,26 @@ def test_each_state_says_what_to_do(folder):
         assert "go-metro.log" in text.replace("\n", "") and "0 peers" in text
         Publisher(folder / "s", "gamma")
         assert peers_of(screen.wait_for("go-metro capturing")) == ["gamma"]
+
+
+def test_where_it_looks_when_the_configuration_cannot_be_used():
+    """And no longer than that: what is mended is read again."""
+    right = "init_config: {segment_path: /dev/shm/elsewhere}\ninstances:\n  - {interface: lo, ips: [127.0.0.0/8]}\n"
+    with Stage() as stage:
+        stage.configure(right)
+        with stage.helper():
+            stage.wait_for_state("capturing")
+            stage.configure(right + "  - {interface: lo, ips: [127.0.0.x]}\n")
+            with Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
+                text = screen.wait_for("go-metro degraded")
+                assert "127.0.0.x is not an IP address" in text and "--segment" not in text
+            stage.configure(right + "  - {interface: lo\n")
+            with Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
+                text = " ".join(screen.wait_for("go-metro missing").split())
+                assert "the configuration cannot be used: /etc/dd-agent/conf.d/go-metro.yaml:5:1: " in text
+                assert "the default place, %s, is looked at instead; --segment FILE names another" % SEGMENT in text
+                stage.configure(right)
+                assert "--segment" not in screen.wait_for("go-metro capturing")
 
 
 @pytest.fixture

@@ -207,6 +207,7 @@ static void the_usage_names_every_command_and_flag(void **state)
         snprintf(name, sizeof name, "-%s", flags[i].name);
         assert_non_null(strstr(text, name));
     }
+    assert_non_null(strstr(text, "3 the output is not whole")); /* of status alone */
     for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
         assert_true(strcspn(line, "\n") <= 100);
     free(text);

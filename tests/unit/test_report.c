@@ -213,6 +213,45 @@ static void prometheus_has_no_two_series_of_the_same_labels(void **state)
     free(printed);
 }
 
+/* What two instances on one interface both want both count, and when one of them goes the other's series goes on: as one series
+ * it would fall, which rate() takes for a new beginning. */
+static void prometheus_keeps_instances_apart(void **state)
+{
+    struct report_row rows[3] = { example(), example(), example() };
+    FILE *stream = start();
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        rows[i].interface = "eth0";
+        rows[i].has_instance = true;
+        rows[i].instance = i == 0 ? 10 : 2;
+    }
+    rows[1].samples = 7;
+    rows[2].dst_port = 443;
+    report_prometheus(stream, rows, 3);
+    fclose(stream);
+    assert_non_null(strstr(
+        printed, "# TYPE go_metro_round_trips_total counter\n"
+                 "go_metro_round_trips_total{iface=\"eth0\",index=\"2\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 7\n"
+                 "go_metro_round_trips_total{iface=\"eth0\",index=\"2\",src=\"10.0.0.1\",dst=\"10.0.0.2\",dst_port=\"443\"} 2\n"
+                 "go_metro_round_trips_total{iface=\"eth0\",index=\"10\",src=\"10.0.0.1\",dst=\"10.0.0.2\"} 2\n#"));
+    free(printed);
+}
+
+static void a_peer_row_says_whose_it_is(void **state)
+{
+    struct report_row row = example();
+    FILE *stream = start();
+
+    (void)state;
+    row.interface = "eth0";
+    row.has_instance = true;
+    report_json_peer(stream, &row);
+    fclose(stream);
+    assert_non_null(strstr(printed, "{\"type\":\"peer\",\"iface\":\"eth0\",\"instance\":0,\"src\":\"10.0.0.1\","));
+    free(printed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +263,8 @@ int main(void)
         cmocka_unit_test(prometheus_uses_seconds_and_leaves_out_what_is_not_known),
         cmocka_unit_test(prometheus_labels_are_escaped),
         cmocka_unit_test(prometheus_has_no_two_series_of_the_same_labels),
+        cmocka_unit_test(prometheus_keeps_instances_apart),
+        cmocka_unit_test(a_peer_row_says_whose_it_is),
     };
 
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);

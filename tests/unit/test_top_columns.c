@@ -81,6 +81,32 @@ static void a_wide_screen_has_them_all(void **state)
     assert_int_not_equal(layout.width[TOP_COLUMN_P99], 0);
 }
 
+/* Two rows may be alike in all but the instance: what tells it stays where little else does. */
+static void what_tells_instances_apart_never_goes(void **state)
+{
+    static const char interface[] = "enp0s31f6", address[] = "2001:db8:1111:2222:3333:4444:5555:6666";
+    struct top_layout layout;
+
+    (void)state;
+    for (uint32_t n = 0; n < 2; n++)
+        strcpy(scene.instances[n].interface, interface);
+    assert_int_equal(top_rows_make(&rows, NULL, &scene.copy, TOP_SPAN_BETWEEN), 0);
+    assert_string_equal(top_column_text(TOP_COLUMN_IFACE, shown[1]), "enp0s31f6#1");
+    for (size_t i = 0; i < 3; i++) {
+        strcpy(shown[i]->src, address);
+        strcpy(shown[i]->dst, address);
+    }
+    for (unsigned width = 40; width <= 200; width++) {
+        top_layout_make(&layout, shown, 3, TOP_COLUMN_RATE, width);
+        assert_true(layout.width[TOP_COLUMN_IFACE] >= (width < 50 ? 8 : strlen("enp0s31f6#1"))); /* cut in the middle */
+    }
+    strcpy(scene.instances[1].interface, "eth1");
+    assert_int_equal(top_rows_make(&rows, NULL, &scene.copy, TOP_SPAN_BETWEEN), 0);
+    strcpy(shown[1]->dst, address);
+    top_layout_make(&layout, shown, 3, TOP_COLUMN_RATE, 40);
+    assert_int_equal(layout.width[TOP_COLUMN_IFACE], 0); /* where nothing needs it, it makes room */
+}
+
 static void numbers(void **state)
 {
     char text[CELLS_NUMBER_STRLEN];
@@ -125,6 +151,7 @@ int main(void)
         TEST(keys_are_of_the_title_and_no_two_alike),
         TEST(it_never_is_wider_than_the_screen),
         TEST(a_wide_screen_has_them_all),
+        TEST(what_tells_instances_apart_never_goes),
         TEST(numbers),
         TEST(each_number_is_whole),
     };

@@ -125,6 +125,12 @@ static void a_filter_is_of_src_dst_or_iface(void **state)
     assert_null(top_model_selected(&model));
     top_model_move(&model, 1); /* nowhere */
     assert_null(top_model_selected(&model));
+    strcpy(after.instances[0].interface, "eth1"); /* two on one: each by its own */
+    assert_int_equal(top_model_again(&model), 0);
+    filter_by("eth1#1");
+    assert_int_equal(model.shown_count, ROWS / 2);
+    filter_by("eth1");
+    assert_int_equal(model.shown_count, ROWS);
     filter_by("%s");
     assert_int_equal(model.shown_count, 0);
     filter_by("");

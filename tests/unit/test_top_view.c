@@ -28,7 +28,7 @@ static int begin(void **state)
     for (uint32_t n = 1; n < ROWS; n++)
         top_scene_measure(&after, n, n * TOP_MS, n);
     top_model_init(&model);
-    status = (struct top_status){ .message = "", .earlier = &before.copy, .later = &after.copy, .age_ns = TOP_S / 4 };
+    status = (struct top_status){ .message = "", .note = "", .earlier = &before.copy, .later = &after.copy, .age_ns = TOP_S / 4 };
     return top_model_take(&model, &before.copy, &after.copy);
 }
 
@@ -71,6 +71,24 @@ static enum canvas_style style_of(const char *text)
     return CANVAS_PLAIN;
 }
 
+static void instances_on_one_interface_are_told_apart(void **state)
+{
+    (void)state;
+    strcpy(after.instances[1].interface, "eth0");
+    strcpy(after.instances[1].warning, "db.example does not resolve; correct it");
+    after.instances[0].refused_peers = 2;
+    assert_int_equal(top_model_again(&model), 0);
+    draw(80, 24);
+    expect_line(1, "eth0#1 0.0 packets/s  eth0#0 2000 packets/s");
+    expect_line(2, "eth0#0: 2 flows summed up by max_peers");
+    expect_line(3, "eth0#1: db.example does not resolve; correct it");
+    assert_true(paper_expect(&paper, "eth0#0  10.0.0.1  peer38 ") > paper_expect(&paper, "eth0#1  10.0.0.1  peer39 "));
+    (void)top_keys_press(&model, TOP_KEY_DOWN);
+    (void)top_keys_press(&model, TOP_KEY_ENTER);
+    draw(80, 24);
+    paper_expect(&paper, "10.0.0.1 → peer39 on eth0#1 ");
+}
+
 static void the_usual_window(void **state)
 {
     (void)state;
@@ -94,7 +112,8 @@ static void nothing_is_ever_outside_of_the_window(void **state)
     static const unsigned sizes[][2] = { { 1, 1 },   { 2, 3 },   { 10, 2 },   { 20, 5 },  { 40, 10 },
                                          { 76, 12 }, { 80, 24 }, { 200, 50 }, { 30, 90 }, { 300, 8 } };
     static const struct top_status none = { .result = SEGMENT_MISSING,
-                                            .message = "there is no such file; do something about it" };
+                                            .message = "there is no such file; do something about it",
+                                            .note = "" };
 
     (void)state;
     snprintf(after.copy.snapshot.error, SEG_ERROR_MAX, "%0200d", 0);
@@ -251,12 +270,23 @@ static void each_state_has_its_cure(void **state)
     assert_int_equal(style_of("peer39"), CANVAS_DIM);
     status.age_ns = UINT64_MAX;
     expect_problem("not running", CANVAS_BAD, "It has not run since this host was booted");
-    status = (struct top_status){ .result = SEGMENT_MISSING,
-                                  .message = "/dev/shm/go-metro: there is none; start it",
-                                  .age_ns = UINT64_MAX };
+    status = (struct top_status){
+        .result = SEGMENT_MISSING, .message = "/dev/shm/go-metro: there is none; start it", .note = "", .age_ns = UINT64_MAX
+    };
     top_model_forget(&model);
     expect_problem("missing", CANVAS_BAD, "/dev/shm/go-metro: there is none; start it");
     assert_int_equal(paper_find(&paper, "peer"), 2); /* 0 of them */
+}
+
+static void where_it_was_looked_is_said_first(void **state)
+{
+    (void)state;
+    after.copy.snapshot.state = SEG_DEGRADED;
+    snprintf(after.copy.snapshot.error, SEG_ERROR_MAX, "eth1 is down");
+    status.note = "the configuration cannot be used: it is empty";
+    expect_problem("degraded", CANVAS_WARNING, status.note);
+    expect_line(2, status.note);
+    expect_line(3, "eth1 is down");
 }
 
 static void instances_in_trouble_come_first(void **state)
@@ -548,6 +578,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_usual_window),
+        TEST(instances_on_one_interface_are_told_apart),
         TEST(nothing_is_ever_outside_of_the_window),
         TEST(a_wide_window_has_every_column),
         TEST(a_low_window_shows_what_it_can),
@@ -557,6 +588,7 @@ int main(void)
         TEST(why_no_peer_is_shown),
         TEST(one_peer),
         TEST(each_state_has_its_cure),
+        TEST(where_it_was_looked_is_said_first),
         TEST(instances_in_trouble_come_first),
         TEST(a_file_that_was_read_is_no_trouble),
         TEST(an_instance_that_begins_anew_has_no_rate),
