@@ -190,7 +190,7 @@ static int submit(struct resolver *resolver, struct resolve_item *item)
     return full ? -1 : 0;
 }
 
-int resolver_submit_name(struct resolver *resolver, const char *name)
+int resolver_submit_name(struct resolver *resolver, const char *name, unsigned known)
 {
     size_t n = strnlen(name, RESOLVE_NAME_MAX);
     struct resolve_item *item;
@@ -203,6 +203,7 @@ int resolver_submit_name(struct resolver *resolver, const char *name)
     if (item == NULL)
         return -1;
     item->answer.kind = RESOLVE_FORWARD;
+    item->answer.known = known;
     memcpy(item->answer.name, name, n + 1);
     return submit(resolver, item);
 }

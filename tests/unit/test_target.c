@@ -14,6 +14,7 @@
 
 /* A resolver that only notes what it is asked, and refuses after `room` questions. */
 static char asked[8][RESOLVE_NAME_MAX];
+static unsigned asked_known[8]; /* of names: the families that are known */
 static size_t asked_count, room;
 static bool is_full_of_addresses;
 
@@ -25,9 +26,11 @@ static int note(const char *text)
     return 0;
 }
 
-int resolver_submit_name(struct resolver *resolver, const char *name)
+int resolver_submit_name(struct resolver *resolver, const char *name, unsigned known)
 {
     (void)resolver;
+    if (asked_count < room)
+        asked_known[asked_count] = known;
     return note(name);
 }
 
@@ -171,6 +174,7 @@ static void a_host_becomes_wanted_and_follows(void **state)
     assert_string_equal(name_of(targets, "2001:db8::1"), "db.example");
     assert_false(targets_answer(targets, &answer)); /* the same again changes nothing */
     answer = forward("db.example", second, 1, NULL);
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
     assert_true(targets_answer(targets, &answer));
     assert_string_equal(name_of(targets, "203.0.113.1"), "(not wanted)");
     assert_string_equal(name_of(targets, "203.0.113.2"), "db.example");
@@ -198,6 +202,116 @@ static void a_name_that_fails_keeps_its_addresses_and_warns(void **state)
     assert_false(targets_answer(targets, &answer));
     targets_warning(targets, 100, warning, sizeof warning);
     assert_string_equal(warning, "");
+    targets_free(targets);
+}
+
+static const char *warning_of(const struct targets *targets)
+{
+    static char warning[256];
+
+    targets_warning(targets, 100, warning, sizeof warning);
+    return warning;
+}
+
+/* As the resolver answers when the name server fails for one of the families that the asker knows of. */
+static void a_family_that_fails_keeps_its_addresses_and_warns(void **state)
+{
+    static const char trouble[] = "its IPv4 addresses cannot be looked up now";
+    struct targets *targets = make(false);
+    struct ip_address both[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct ip_address other[] = { prefix_of("2001:db8::2").base };
+    struct resolve_answer answer = forward("db.example", both, 2, NULL);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_int_equal(asked_known[0], 0);
+    assert_true(targets_answer(targets, &answer));
+    targets_ask(targets, NULL, 400, 300);
+    assert_int_equal(asked_count, 2);
+    assert_int_equal(asked_known[1], RESOLVE_V4 | RESOLVE_V6);
+    answer = forward("db.example", &both[1], 1, trouble);
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    answer.failed = RESOLVE_V4;
+    assert_false(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    assert_string_equal(name_of(targets, "2001:db8::1"), "db.example");
+    assert_string_equal(warning_of(targets),
+                        "the host 'db.example' does not resolve (its IPv4 addresses cannot be looked up now); "
+                        "correct `hosts` or the resolver");
+    targets_ask(targets, NULL, 414, 300);
+    assert_int_equal(asked_count, 2);
+    targets_ask(targets, NULL, 415, 300);
+    assert_int_equal(asked_count, 3);
+    answer.addresses = other; /* the other family is followed meanwhile */
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    assert_string_equal(name_of(targets, "2001:db8::1"), "(not wanted)");
+    assert_string_equal(name_of(targets, "2001:db8::2"), "db.example");
+    answer = forward("db.example", other, 1, NULL); /* there certainly is none of it now */
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "(not wanted)");
+    assert_string_equal(warning_of(targets), "");
+    targets_ask(targets, NULL, 714, 300);
+    assert_int_equal(asked_count, 3);
+    targets_ask(targets, NULL, 715, 300);
+    assert_int_equal(asked_known[3], RESOLVE_V6);
+    targets_free(targets);
+}
+
+/* Two instances may have one name, and the one knows more than the other. */
+static void what_another_asked_takes_nothing_away(void **state)
+{
+    struct targets *targets = make(false), *fresh = make(false);
+    struct ip_address both[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct resolve_answer answer = forward("db.example", both, 2, NULL);
+
+    (void)state;
+    assert_true(targets_answer(targets, &answer));
+    answer = forward("db.example", &both[1], 1, NULL); /* the fresh one's, who knew of nothing */
+    assert_false(targets_answer(targets, &answer));
+    assert_true(targets_answer(fresh, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    answer = forward("db.example", &both[1], 1, "its IPv4 addresses cannot be looked up now");
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    answer.failed = RESOLVE_V4;
+    assert_false(targets_answer(fresh, &answer));
+    assert_string_equal(warning_of(fresh), ""); /* who misses nothing */
+    assert_string_equal(name_of(fresh, "2001:db8::1"), "db.example");
+    targets_free(targets);
+    targets_free(fresh);
+}
+
+/* At the start nobody knows what there is of a name: whether there is more is looked at once more. */
+static void a_first_answer_of_one_family_is_looked_at_again_soon(void **state)
+{
+    struct targets *targets = make(false);
+    struct ip_address both[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct resolve_answer answer = forward("db.example", &both[1], 1, NULL);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(warning_of(targets), "");
+    targets_ask(targets, NULL, 114, 300);
+    assert_int_equal(asked_count, 1);
+    targets_ask(targets, NULL, 115, 300);
+    assert_int_equal(asked_count, 2);
+    answer.known = RESOLVE_V6;
+    assert_false(targets_answer(targets, &answer));
+    targets_ask(targets, NULL, 414, 300); /* but once */
+    assert_int_equal(asked_count, 2);
+    targets_free(targets);
+    targets = make(false);
+    answer = forward("db.example", both, 2, NULL);
+    targets_ask(targets, NULL, 100, 300);
+    assert_true(targets_answer(targets, &answer));
+    targets_ask(targets, NULL, 399, 300);
+    assert_int_equal(asked_count, 3);
     targets_free(targets);
 }
 
@@ -488,6 +602,9 @@ int main(void)
         cmocka_unit_test(without_resolve_names_only_hosts_are_asked),
         cmocka_unit_test(a_host_becomes_wanted_and_follows),
         cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),
+        cmocka_unit_test(a_family_that_fails_keeps_its_addresses_and_warns),
+        cmocka_unit_test(what_another_asked_takes_nothing_away),
+        cmocka_unit_test(a_first_answer_of_one_family_is_looked_at_again_soon),
         cmocka_unit_test(a_name_without_an_answer_is_warned_of),
         cmocka_unit_test(who_is_wanted_is_known_when_all_have_answered),
         cmocka_unit_test(an_address_takes_its_reverse_name),
