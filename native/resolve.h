@@ -32,6 +32,7 @@ struct resolve_answer {
     size_t count;
     size_t left_out;   /* addresses that it has besides: those that come last in the order */
     unsigned failed;   /* forward, with addresses: a family that could not be asked for, so that the last ones of it are kept */
+    bool is_passing;   /* reverse, with an error: nobody could be asked; false: the address has no name */
     const char *error; /* NULL, or why there is no name, no address, or none of the family that failed */
 };
 

@@ -179,10 +179,13 @@ void resolve_reverse(struct resolve_answer *answer, resolve_address_fn lookup_ad
     struct sockaddr_storage storage;
     socklen_t length = sockaddr_fill(&storage, &answer->address, 0);
     char name[NI_MAXHOST] = "";
-    int status = lookup_address((struct sockaddr *)&storage, length, name, sizeof name, NULL, 0, NI_NAMEREQD);
+    int status;
     size_t n;
 
+    _res.res_h_errno = NETDB_SUCCESS;
+    status = lookup_address((struct sockaddr *)&storage, length, name, sizeof name, NULL, 0, NI_NAMEREQD);
     if (status != 0) {
+        answer->is_passing = !is_nothing(status);
         answer->error = gai_strerror(status);
         return;
     }

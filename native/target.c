@@ -8,8 +8,9 @@
 #include "log.h"
 #include "meter.h"
 
-#define FAILED_AGAIN_S 15 /* what fails is asked for again so soon: resolvers come up after the helper */
-#define PATIENCE_S 15     /* so long an answer may take before its lack is warned of */
+#define FAILED_AGAIN_S 15     /* what fails is asked for again so soon: resolvers come up after the helper */
+#define LONGEST_AGAIN_S 86400 /* the longest interval */
+#define PATIENCE_S 15         /* so long an answer may take before its lack is warned of */
 
 enum target_kind { TARGET_HOST, TARGET_ADDRESS, TARGET_BLOCK };
 
@@ -292,6 +293,11 @@ static bool take_addresses(struct targets *targets, struct target *target, const
     return false;
 }
 
+static bool is_asked_for(const struct targets *targets, const struct target *target)
+{
+    return target->kind == TARGET_HOST || (target->kind == TARGET_ADDRESS && targets->resolve_names);
+}
+
 bool targets_inherit(struct targets *targets, const struct targets *old)
 {
     bool complete = true;
@@ -304,9 +310,10 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         const struct target *same = place < old->count ? old->sorted[place] : NULL;
 
         target->id = same == NULL ? targets->next_id++ : same->id;
-        if (same == NULL)
+        /* What nobody asks for now is asked for at once when it is wanted again. */
+        if (same == NULL || !is_asked_for(targets, target))
             continue;
-        snprintf(target->name, sizeof target->name, "%s", targets->resolve_names ? same->name : "");
+        snprintf(target->name, sizeof target->name, "%s", same->name);
         target->was_asked = same->was_asked;
         target->asked_s = same->asked_s;
         target->first_asked_s = same->first_asked_s;
@@ -323,9 +330,20 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
     return complete;
 }
 
+/* Of addresses there may be thousands, in a reverse zone that never answers: each failure is waited after twice as long. */
+static uint32_t ask_name_again_s(const struct target *target, const struct resolve_answer *answer)
+{
+    if (answer->error == NULL || !answer->is_passing)
+        return 0;
+    if (target->again_s == 0)
+        return FAILED_AGAIN_S;
+    return target->again_s < LONGEST_AGAIN_S ? 2 * target->again_s : target->again_s;
+}
+
 /* A name that once was good stays: a tag that flaps makes two series of one. */
 static void take_name(struct targets *targets, struct target *target, const struct resolve_answer *answer)
 {
+    target->again_s = ask_name_again_s(target, answer);
     if (answer->error != NULL || answer->name[0] == '\0' || strcmp(target->name, answer->name) == 0)
         return;
     snprintf(target->name, sizeof target->name, "%s", answer->name);
@@ -465,11 +483,6 @@ void targets_excess(const struct targets *targets, char *out, size_t size)
                  "%zu hosts have more than %d addresses, of which so many are measured, '%.100s' the first; write the "
                  "others under `ips`",
                  hosts, RESOLVE_MAX_ADDRESSES, first->text);
-}
-
-static bool is_asked_for(const struct targets *targets, const struct target *target)
-{
-    return target->kind == TARGET_HOST || (target->kind == TARGET_ADDRESS && targets->resolve_names);
 }
 
 bool targets_are_answered(const struct targets *targets)

@@ -187,6 +187,17 @@ static int fake_reverse_hang(const struct sockaddr *address, socklen_t length, c
     return fake_reverse(address, length, host, size, service, ssize, flags);
 }
 
+static int reverse_status, reverse_dns;
+
+static int fake_reverse_failure(const struct sockaddr *address, socklen_t length, char *host, socklen_t size, char *service,
+                                socklen_t ssize, int flags)
+{
+    (void)address, (void)length, (void)host, (void)size, (void)service, (void)ssize, (void)flags;
+    if (reverse_dns != 0)
+        _res.res_h_errno = reverse_dns;
+    return reverse_status;
+}
+
 /* What the thread may do, seen from inside it. */
 static atomic_bool thread_is_bare;
 
@@ -463,6 +474,49 @@ static void test_reverse(void **state)
         assert_int_equal(strlen(answer.name), n < RESOLVE_NAME_MAX ? n : 0);
         resolver_answer_free(&answer);
     }
+    resolver_free(resolver);
+}
+
+/* DNS's own word goes first: a service that is asked after it knows no name and says so. */
+static void test_no_name_or_nobody_to_ask(void **state)
+{
+    static const struct {
+        int status, dns;
+        bool is_passing;
+    } cases[] = { { EAI_NONAME, 0, false },
+                  { EAI_NODATA, 0, false },
+                  { EAI_NONAME, HOST_NOT_FOUND, false },
+                  { EAI_NONAME, NO_DATA, false },
+                  { EAI_SYSTEM, NO_DATA, false },
+                  { EAI_AGAIN, 0, true },
+                  { EAI_SYSTEM, 0, true },
+                  { EAI_MEMORY, 0, true },
+                  { EAI_FAIL, 0, true },
+                  { EAI_AGAIN, TRY_AGAIN, true },
+                  { EAI_NONAME, TRY_AGAIN, true },
+                  { EAI_NONAME, NO_RECOVERY, true },
+                  { EAI_NONAME, 0, false },
+                  { EAI_NONAME, NETDB_INTERNAL, true } };
+    struct resolver *resolver;
+
+    (void)state;
+    lookup_address = fake_reverse_failure;
+    resolver = resolver_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resolve_answer answer;
+
+        reverse_status = cases[i].status;
+        reverse_dns = cases[i].dns;
+        assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 0 } }), 0);
+        answer = next(resolver);
+        assert_string_equal(answer.error, gai_strerror(cases[i].status));
+        assert_int_equal(answer.is_passing, cases[i].is_passing);
+        resolver_answer_free(&answer);
+    }
+    lookup_address = fake_reverse;
+    reverse_text = "a b"; /* an answer, if not a name */
+    assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 0 } }), 0);
+    assert_false(next(resolver).is_passing);
     resolver_free(resolver);
 }
 
@@ -765,6 +819,7 @@ int main(void)
         cmocka_unit_test_teardown(test_another_order_is_the_same_answer, restore),
         cmocka_unit_test_teardown(test_a_family_that_is_missing, restore),
         cmocka_unit_test_teardown(test_a_missing_family_is_asked_for_by_the_name_that_was_found, restore),
+        cmocka_unit_test_teardown(test_no_name_or_nobody_to_ask, restore),
         cmocka_unit_test_teardown(test_askers_who_know_other_families_ask_by_themselves, restore),
     };
 

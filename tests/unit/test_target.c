@@ -461,6 +461,82 @@ static void a_name_that_fails_is_asked_again_soon(void **state)
     targets_free(targets);
 }
 
+/* When the question about the address's name is put, after the answers so far; asked_s: the last time. */
+static uint32_t next_question_s(struct targets *targets, uint32_t asked_s, uint32_t interval_s)
+{
+    const size_t before = asked_count = 0;
+
+    room = 8;
+    while (asked_count == before)
+        targets_ask(targets, NULL, ++asked_s, interval_s);
+    return asked_s;
+}
+
+/* So that a resolver that comes up late is soon heard, and a reverse zone that never answers is not asked thousands of questions.
+ */
+static void an_address_that_nobody_could_be_asked_for_is_asked_for_again_soon(void **state)
+{
+    static const uint32_t waits_s[] = { 15, 30, 60, 120, 240, 300, 300 };
+    static char *one[] = { (char *)"192.0.2.1" };
+    struct ip_prefix prefix = prefix_of(one[0]);
+    struct config_instance instance = { .ips = { one, 1 }, .ip_prefixes = &prefix };
+    struct targets *targets = targets_new(&instance, true);
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .address = prefix.base, .error = "later", .is_passing = true };
+    uint32_t now_s = 100;
+
+    (void)state;
+    now_s = next_question_s(targets, now_s, 300);
+    for (size_t i = 0; i < sizeof waits_s / sizeof waits_s[0]; i++) {
+        targets_answer(targets, &answer);
+        assert_string_equal(warning_of(targets), "");
+        assert_int_equal(next_question_s(targets, now_s, 300) - now_s, waits_s[i]);
+        now_s += waits_s[i];
+    }
+    for (int i = 0; i < 40; i++)
+        targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 86400) - now_s, 86400); /* nor does it wrap */
+    now_s += 86400;
+    answer.is_passing = false; /* it has no name: that is asked every interval */
+    targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 300) - now_s, 300);
+    now_s += 300;
+    answer.is_passing = true;
+    targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 300) - now_s, 15);
+    now_s += 15;
+    answer = (struct resolve_answer){ .kind = RESOLVE_REVERSE, .address = prefix.base, .name = "web.example" };
+    targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 300) - now_s, 300);
+    targets_free(targets);
+}
+
+/* resolve_names off, and on again, by reloads. */
+static void names_that_are_wanted_again_are_asked_for_at_once(void **state)
+{
+    struct targets *first = make(true), *without = make(false), *again = make(true), *kept = make(true);
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .name = "web.example", .address = prefix_of("192.0.2.1").base };
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(first, NULL, 100, 300);
+    targets_answer(first, &answer);
+    assert_true(targets_inherit(kept, first));
+    assert_true(targets_inherit(without, first));
+    targets_ask(without, NULL, 101, 300);
+    targets_ask(kept, NULL, 101, 300);
+    assert_int_equal(asked_count, 3);
+    assert_string_equal(name_of(kept, "192.0.2.1"), "web.example");
+    assert_null(name_of(without, "192.0.2.1"));
+    assert_true(targets_inherit(again, without));
+    targets_ask(again, NULL, 102, 300);
+    assert_int_equal(asked_count, 5); /* both addresses, and not the host */
+    targets_free(first);
+    targets_free(without);
+    targets_free(again);
+    targets_free(kept);
+}
+
 static void addresses_that_are_left_out_are_warned_of(void **state)
 {
     struct targets *targets = make(true), *reloaded = make(true);
@@ -611,6 +687,8 @@ int main(void)
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
         cmocka_unit_test(a_new_name_is_a_new_revision),
         cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
+        cmocka_unit_test(an_address_that_nobody_could_be_asked_for_is_asked_for_again_soon),
+        cmocka_unit_test(names_that_are_wanted_again_are_asked_for_at_once),
         cmocka_unit_test(addresses_that_are_left_out_are_warned_of),
         cmocka_unit_test(hosts_of_too_many_addresses_are_counted),
         cmocka_unit_test(a_reload_inherits),
