@@ -6,9 +6,8 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <netinet/in.h>
-#include <resolv.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/capability.h>
@@ -50,6 +49,8 @@ static int restore(void **state)
     (void)state;
     lookup_name = getaddrinfo;
     lookup_address = getnameinfo;
+    conf_path = _PATH_RESCONF;
+    reread_conf = resolve_conf_reread;
     atomic_store(&gate_open, true);
     while (atomic_load(&inside) > 0)
         pause_ms(1);
@@ -741,6 +742,122 @@ static void test_names_beside_addresses_that_hang(void **state)
     resolver_free(resolver);
 }
 
+/* ---- the configuration of the C library's resolver: of each thread its own ---- */
+
+static atomic_uint conf_generation, rereads;
+static _Thread_local unsigned generation_here;
+
+static void note_reread(void)
+{
+    atomic_fetch_add(&rereads, 1);
+    generation_here = atomic_load(&conf_generation);
+}
+
+/* 192.0.2.N: by a thread that has read generation N. */
+static int fake_generation(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    char text[ADDRESS_STRLEN];
+
+    (void)name, (void)service, (void)hints;
+    snprintf(text, sizeof text, "192.0.2.%u", generation_here);
+    *out = numeric_address(text);
+    return 0;
+}
+
+/* Each of them has seen the configuration as it is now. */
+static void let_threads_start(struct resolver *resolver)
+{
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    lookup_address = fake_reverse_hang;
+    reverse_text = "a.example";
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
+    submit_addresses(resolver, 1);
+    while (atomic_load(&inside) < THREADS)
+        pause_ms(1);
+    atomic_store(&gate_open, true);
+    for (unsigned i = 0; i < THREADS; i++) {
+        struct resolve_answer answer = next(resolver);
+
+        resolver_answer_free(&answer);
+    }
+}
+
+/* NULL: removes it. */
+static void write_conf(const char *path, const char *text)
+{
+    FILE *file;
+
+    if (text == NULL) {
+        assert_int_equal(unlink(path), 0);
+        return;
+    }
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* By each thread once, before its next question; and without a change by none. */
+static void test_a_changed_configuration_is_reread(void **state)
+{
+    static const char *const texts[] = { "nameserver 192.0.2.1\n", "nameserver 192.0.2.17\n", NULL, "options timeout:1\n" };
+    char folder[] = "/tmp/test_resolve.XXXXXX", path[64];
+    struct resolver *resolver;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/resolv.conf", folder);
+    conf_path = path;
+    reread_conf = note_reread;
+    resolver = resolver_new();
+    let_threads_start(resolver);
+    lookup_name = fake_generation;
+    for (unsigned generation = 0; generation <= sizeof texts / sizeof texts[0]; generation++) {
+        const unsigned before = atomic_load(&rereads);
+
+        for (unsigned i = 0; i < 50; i++) {
+            struct resolve_answer answer = ask_of(resolver, "x", 0);
+
+            assert_int_equal(answer.addresses[0].bytes[15], generation);
+            resolver_answer_free(&answer);
+        }
+        assert_true(atomic_load(&rereads) - before <= (generation == 0 ? 0 : THREADS));
+        if (generation == sizeof texts / sizeof texts[0])
+            break;
+        write_conf(path, texts[generation]);
+        atomic_fetch_add(&conf_generation, 1);
+    }
+    resolver_free(resolver);
+    write_conf(path, NULL);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void *reread_twice(void *arg)
+{
+    const int zero = fcntl(0, F_GETFD);
+
+    resolve_conf_reread(); /* of a thread that has read nothing yet, all is zeros, its sockets too */
+    *(bool *)arg = fcntl(0, F_GETFD) == zero && (_res.options & RES_INIT) == 0;
+    assert_int_equal(res_ninit(&_res), 0);
+    _res.retrans = 77;
+    resolve_conf_reread();
+    *(bool *)arg &= (_res.options & RES_INIT) != 0 && _res.retrans != 77;
+    res_nclose(&_res);
+    return NULL;
+}
+
+static void test_what_is_read_is_read_anew(void **state)
+{
+    bool is_right = false;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, reread_twice, &is_right), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(is_right);
+}
+
 /* Who asks for what must be certain is told nothing else. */
 static void test_askers_who_know_other_families_ask_by_themselves(void **state)
 {
@@ -820,6 +937,8 @@ int main(void)
         cmocka_unit_test_teardown(test_a_family_that_is_missing, restore),
         cmocka_unit_test_teardown(test_a_missing_family_is_asked_for_by_the_name_that_was_found, restore),
         cmocka_unit_test_teardown(test_no_name_or_nobody_to_ask, restore),
+        cmocka_unit_test_teardown(test_a_changed_configuration_is_reread, restore),
+        cmocka_unit_test_teardown(test_what_is_read_is_read_anew, restore),
         cmocka_unit_test_teardown(test_askers_who_know_other_families_ask_by_themselves, restore),
     };
 
