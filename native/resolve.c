@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,8 @@
 /* What looks up: the C library, or what a test puts here before resolver_new(). */
 static resolve_name_fn lookup_name = getaddrinfo;
 static resolve_address_fn lookup_address = getnameinfo;
+static const char *conf_path = _PATH_RESCONF;
+static void (*reread_conf)(void) = resolve_conf_reread;
 
 struct resolver {
     pthread_mutex_t lock;
@@ -75,6 +79,7 @@ static void *work(void *arg)
 {
     struct resolver *resolver = arg;
     bool allowed = privilege_drop_thread() == 0;
+    struct file_stamp conf = file_stamp_look(conf_path); /* before the C library reads it, at the first question */
     struct resolve_item *item;
 
     pthread_mutex_lock(&resolver->lock);
@@ -85,6 +90,7 @@ static void *work(void *arg)
             continue;
         }
         pthread_mutex_unlock(&resolver->lock);
+        resolve_conf_follow(&conf, conf_path, reread_conf);
         resolve_one(&item->answer, allowed);
         pthread_mutex_lock(&resolver->lock);
         publish(resolver, item);
@@ -190,7 +196,7 @@ static int submit(struct resolver *resolver, struct resolve_item *item)
     return full ? -1 : 0;
 }
 
-int resolver_submit_name(struct resolver *resolver, const char *name)
+int resolver_submit_name(struct resolver *resolver, const char *name, unsigned known)
 {
     size_t n = strnlen(name, RESOLVE_NAME_MAX);
     struct resolve_item *item;
@@ -203,6 +209,7 @@ int resolver_submit_name(struct resolver *resolver, const char *name)
     if (item == NULL)
         return -1;
     item->answer.kind = RESOLVE_FORWARD;
+    item->answer.known = known;
     memcpy(item->answer.name, name, n + 1);
     return submit(resolver, item);
 }

@@ -1,4 +1,5 @@
-/* resolve_private.h: shared by resolve.c (threads, public face), resolve_queue.c (questions and answers) and resolve_lookup.c. */
+/* resolve_private.h: shared by resolve.c (threads, public face), resolve_queue.c (questions and answers), resolve_conf.c and
+ * resolve_lookup.c. */
 #ifndef GO_METRO_RESOLVE_PRIVATE_H
 #define GO_METRO_RESOLVE_PRIVATE_H
 
@@ -6,6 +7,8 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+
+#include "file_stamp.h"
 
 #define RESOLVE_BUCKETS 1024 /* of open questions, so that a long queue is searched for duplicates quickly */
 
@@ -49,6 +52,13 @@ void resolve_queue_append(struct resolve_queue *queue, struct resolve_item *item
 struct resolve_item *resolve_queue_take(struct resolve_queue *queue);
 /* What was taken has its answer. */
 void resolve_queue_finish(struct resolve_queue *queue, const struct resolve_item *item);
+
+/* resolve_conf.c: for the calling thread alone */
+
+/* Calls reread() when the file at `path` is another one than *seen, which then is that one. */
+void resolve_conf_follow(struct file_stamp *seen, const char *path, void (*reread)(void));
+/* Makes the C library read /etc/resolv.conf anew, where it has read it. */
+void resolve_conf_reread(void);
 
 /* resolve_lookup.c: answer->kind says which; they fill in the answer, or its error */
 

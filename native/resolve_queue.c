@@ -47,7 +47,7 @@ size_t resolve_bucket_of(const struct resolve_answer *question)
 
 static bool same_question(const struct resolve_answer *a, const struct resolve_answer *b)
 {
-    if (a->kind != b->kind)
+    if (a->kind != b->kind || a->known != b->known)
         return false;
     return a->kind == RESOLVE_FORWARD ? strcmp(a->name, b->name) == 0 : address_equal(&a->address, &b->address);
 }

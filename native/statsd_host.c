@@ -20,7 +20,8 @@ void statsd_host_ask(struct statsd_host *host, struct resolver *resolver, uint32
 {
     const uint32_t wait_s = host->error != NULL && interval_s > FAILED_AGAIN_S ? FAILED_AGAIN_S : interval_s;
 
-    if (!host->is_name || (host->was_asked && now_s - host->asked_s < wait_s) || resolver_submit_name(resolver, host->name) < 0)
+    if (!host->is_name || (host->was_asked && now_s - host->asked_s < wait_s)
+        || resolver_submit_name(resolver, host->name, resolve_families(host->addresses, host->count)) < 0)
         return;
     host->was_asked = true;
     host->asked_s = now_s;
@@ -30,14 +31,16 @@ bool statsd_host_answer(struct statsd_host *host, const struct resolve_answer *a
 {
     struct ip_address before = host->addresses[host->present];
     const bool had_one = host->count > 0;
+    struct resolve_outcome now;
 
-    if (!host->is_name || answer->kind != RESOLVE_FORWARD || strcmp(answer->name, host->name) != 0)
+    if (!host->is_name || answer->kind != RESOLVE_FORWARD || strcmp(answer->name, host->name) != 0
+        || !resolve_outcome_of(&now, answer, host->addresses, host->count))
         return false;
-    host->error = answer->error;
-    if (answer->error != NULL || answer->count == 0)
+    host->error = now.error;
+    if (now.count == 0)
         return false;
-    host->count = answer->count < STATSD_HOST_ADDRESSES ? answer->count : STATSD_HOST_ADDRESSES;
-    memcpy(host->addresses, answer->addresses, host->count * sizeof *host->addresses);
+    host->count = now.count < STATSD_HOST_ADDRESSES ? now.count : STATSD_HOST_ADDRESSES;
+    memcpy(host->addresses, now.addresses, host->count * sizeof *host->addresses);
     host->present = 0;
     for (size_t i = 0; had_one && i < host->count; i++)
         if (address_equal(&host->addresses[i], &before))

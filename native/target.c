@@ -8,8 +8,9 @@
 #include "log.h"
 #include "meter.h"
 
-#define FAILED_AGAIN_S 15 /* a name that fails is asked for again so soon: resolvers come up after the helper */
-#define PATIENCE_S 15     /* so long an answer may take before its lack is warned of */
+#define FAILED_AGAIN_S 15     /* what fails is asked for again so soon: resolvers come up after the helper */
+#define LONGEST_AGAIN_S 86400 /* the longest interval */
+#define PATIENCE_S 15         /* so long an answer may take before its lack is warned of */
 
 enum target_kind { TARGET_HOST, TARGET_ADDRESS, TARGET_BLOCK };
 
@@ -25,7 +26,8 @@ struct target {
     uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
     bool was_asked, was_answered; /* a good answer or a bad one */
     uint32_t asked_s, first_asked_s;
-    const char *error; /* of the newest answer; NULL: fine */
+    uint32_t again_s; /* it is asked for again after so long rather than the interval, as something was missing; 0: nothing was */
+    const char *error; /* TARGET_HOST: of the newest answer; NULL: fine */
 };
 
 struct targets {
@@ -161,7 +163,7 @@ void targets_free(struct targets *targets)
 
 static bool is_due(const struct target *target, uint32_t now_s, uint32_t interval_s)
 {
-    uint32_t wait_s = target->error != NULL && interval_s > FAILED_AGAIN_S ? FAILED_AGAIN_S : interval_s;
+    const uint32_t wait_s = target->again_s != 0 && target->again_s < interval_s ? target->again_s : interval_s;
 
     return !target->was_asked || now_s - target->asked_s >= wait_s;
 }
@@ -197,8 +199,9 @@ static void find_shared_names(struct targets *targets)
 /* -1: the queue of its kind is full. */
 static int ask(const struct target *target, struct resolver *resolver)
 {
-    return target->kind == TARGET_HOST ? resolver_submit_name(resolver, target->text)
-                                       : resolver_submit_address(resolver, &target->prefix.base);
+    if (target->kind == TARGET_ADDRESS)
+        return resolver_submit_address(resolver, &target->prefix.base);
+    return resolver_submit_name(resolver, target->text, resolve_families(target->addresses, target->address_count));
 }
 
 void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s)
@@ -255,24 +258,44 @@ static void say_left_out(const struct target *target, size_t left_out)
         log_info("target", "all addresses of the host '%s' are measured now", target->text);
 }
 
+/* A first answer that knows of one family only is looked at once more soon: the name server may have failed for the other, and
+ * nothing that is missed says so. */
+static uint32_t ask_again_s(const struct target *target, const struct resolve_outcome *now)
+{
+    const unsigned families = resolve_families(now->addresses, now->count);
+
+    return now->error != NULL || (target->address_count == 0 && families != (RESOLVE_V4 | RESOLVE_V6)) ? FAILED_AGAIN_S : 0;
+}
+
 static bool take_addresses(struct targets *targets, struct target *target, const struct resolve_answer *answer)
 {
-    if (target->error == NULL && answer->error != NULL)
-        log_warnx("target", "the host '%s' does not resolve: %s (asking again every %d s)", target->text, answer->error,
-                  FAILED_AGAIN_S);
-    else if (target->error != NULL && answer->error == NULL)
-        log_info("target", "the host '%s' resolves now", target->text);
-    target->error = answer->error;
-    if (answer->error == NULL) {
-        say_left_out(target, answer->left_out);
-        target->left_out = answer->left_out;
-    }
-    if (answer->error != NULL || has_addresses(target, answer->addresses, answer->count))
+    struct resolve_outcome now;
+
+    if (!resolve_outcome_of(&now, answer, target->addresses, target->address_count))
         return false;
-    if (set_addresses(targets, target, answer->addresses, answer->count) == 0)
+    if (target->error == NULL && now.error != NULL)
+        log_warnx("target", "the host '%s' does not resolve: %s (asking again every %d s)", target->text, now.error,
+                  FAILED_AGAIN_S);
+    else if (target->error != NULL && now.error == NULL)
+        log_info("target", "the host '%s' resolves now", target->text);
+    target->error = now.error;
+    target->again_s = ask_again_s(target, &now);
+    if (now.error == NULL || now.left_out > target->left_out) {
+        say_left_out(target, now.left_out);
+        target->left_out = now.left_out;
+    }
+    if (has_addresses(target, now.addresses, now.count))
+        return false;
+    if (set_addresses(targets, target, now.addresses, now.count) == 0)
         return true;
     target->error = "out of memory";
+    target->again_s = FAILED_AGAIN_S;
     return false;
+}
+
+static bool is_asked_for(const struct targets *targets, const struct target *target)
+{
+    return target->kind == TARGET_HOST || (target->kind == TARGET_ADDRESS && targets->resolve_names);
 }
 
 bool targets_inherit(struct targets *targets, const struct targets *old)
@@ -287,12 +310,14 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         const struct target *same = place < old->count ? old->sorted[place] : NULL;
 
         target->id = same == NULL ? targets->next_id++ : same->id;
-        if (same == NULL)
+        /* What nobody asks for now is asked for at once when it is wanted again. */
+        if (same == NULL || !is_asked_for(targets, target))
             continue;
-        snprintf(target->name, sizeof target->name, "%s", targets->resolve_names ? same->name : "");
+        snprintf(target->name, sizeof target->name, "%s", same->name);
         target->was_asked = same->was_asked;
         target->asked_s = same->asked_s;
         target->first_asked_s = same->first_asked_s;
+        target->again_s = same->again_s;
         target->was_answered = same->was_answered;
         target->error = same->error;
         target->left_out = same->left_out;
@@ -305,9 +330,20 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
     return complete;
 }
 
+/* Of addresses there may be thousands, in a reverse zone that never answers: each failure is waited after twice as long. */
+static uint32_t ask_name_again_s(const struct target *target, const struct resolve_answer *answer)
+{
+    if (answer->error == NULL || !answer->is_passing)
+        return 0;
+    if (target->again_s == 0)
+        return FAILED_AGAIN_S;
+    return target->again_s < LONGEST_AGAIN_S ? 2 * target->again_s : target->again_s;
+}
+
 /* A name that once was good stays: a tag that flaps makes two series of one. */
 static void take_name(struct targets *targets, struct target *target, const struct resolve_answer *answer)
 {
+    target->again_s = ask_name_again_s(target, answer);
     if (answer->error != NULL || answer->name[0] == '\0' || strcmp(target->name, answer->name) == 0)
         return;
     snprintf(target->name, sizeof target->name, "%s", answer->name);
@@ -447,11 +483,6 @@ void targets_excess(const struct targets *targets, char *out, size_t size)
                  "%zu hosts have more than %d addresses, of which so many are measured, '%.100s' the first; write the "
                  "others under `ips`",
                  hosts, RESOLVE_MAX_ADDRESSES, first->text);
-}
-
-static bool is_asked_for(const struct targets *targets, const struct target *target)
-{
-    return target->kind == TARGET_HOST || (target->kind == TARGET_ADDRESS && targets->resolve_names);
 }
 
 bool targets_are_answered(const struct targets *targets)

@@ -2,7 +2,8 @@
  *
  * targets_new() from the configuration; targets_ask() puts questions to the resolver at start and every resolve_interval;
  * targets_answer() takes an answer in and says whether the whitelist changed; targets_whitelist() makes the set; targets_free().
- * A name that fails keeps its last addresses and is warned of. */
+ * A name that fails keeps its last addresses and is warned of, and so does one that fails for a family that it has addresses of.
+ * An address without a name has itself for one: that is not warned of, whatever the cause. */
 #ifndef GO_METRO_TARGET_H
 #define GO_METRO_TARGET_H
 
@@ -23,8 +24,10 @@ void targets_free(struct targets *targets);
 /* Takes over what `old` knows of the same hosts and addresses, so that a reload leaves no gap. False: out of memory for some. */
 bool targets_inherit(struct targets *targets, const struct targets *old);
 
-/* Asks for what is due at now_s (monotonic seconds): every name, and with resolve_names each single address's name; a name that
- * failed after 15 s already. What the resolver's queue refuses is asked for at the next call: call it about once a second. */
+/* Asks for what is due at now_s (monotonic seconds): every name, and with resolve_names each single address's name. A name that
+ * failed is asked for after 15 s already, and one whose first answer has addresses of one family only, once; the name of an
+ * address after 15 s, 30 s and so on up to the interval if nobody could be asked for it. What the resolver's queue refuses is
+ * asked for at the next call: call it about once a second. */
 void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t now_s, uint32_t interval_s);
 
 /* True: the answer changed an address, so that the whitelist must be made anew. */

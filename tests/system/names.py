@@ -2,8 +2,9 @@
 """names.py ADDRESS ZONE: a DNS server on port 53 (UDP, and TCP for what is longer than 512 bytes) whose zone is a JSON file.
 
 The file is read anew for each question: {"name": ["address", ...], "4.3.2.1.in-addr.arpa": "name", "bad name": null,
-"silent name": false}. A name that is not in it does not exist, of one that is null the server fails, and on one that is false it
-keeps silent. Says "ready", and then each question: its protocol, type and name."""
+"silent name": false, "AAAA name": null}. A name that is not in it does not exist, of one that is null the server fails, and on one
+that is false it keeps silent; with a type before it that is so for questions of this type alone. Says "ready", and then each
+question: its protocol, type and name."""
 
 import contextlib
 import ipaddress
@@ -17,8 +18,7 @@ from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
 RECORDS = {4: ("A", A), 6: ("AAAA", AAAA)}
-
-
+MISSING = object()
 UDP_MOST = 512
 
 
@@ -57,17 +57,18 @@ class Zone(BaseResolver):
         name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
         print("%s %s %s\n" % (handler.protocol, kind, name), end="", flush=True)  # at once: there are several threads
         zone = json.loads(self.path.read_text(encoding="utf-8"))
-        if name not in zone:
+        known = zone.get("%s %s" % (kind, name), zone.get(name, MISSING))
+        if known is MISSING:
             reply.header.rcode = RCODE.NXDOMAIN
-        elif zone[name] is False:
+        elif known is False:
             raise Silence
-        elif zone[name] is None:
+        elif known is None:
             reply.header.rcode = RCODE.SERVFAIL
-        elif isinstance(zone[name], str):
+        elif isinstance(known, str):
             if kind == "PTR":
-                reply.add_answer(RR(request.q.qname, QTYPE.PTR, rdata=PTR(zone[name])))
+                reply.add_answer(RR(request.q.qname, QTYPE.PTR, rdata=PTR(known)))
         else:
-            for address in zone[name]:
+            for address in known:
                 of, record = RECORDS[ipaddress.ip_address(address).version]
                 if kind == of:
                     reply.add_answer(RR(request.q.qname, getattr(QTYPE, of), rdata=record(address)))

@@ -13,7 +13,7 @@ from supervision import supervised
 
 NAME_SERVER = "127.0.0.53"
 ZONE = "/opt/zone.json"
-STEADY, MOVING = "127.4.0.1", "127.3.0.%d"
+STEADY, MOVING, V6 = "127.4.0.1", "127.3.0.%d", "fd00::1"
 CONFIGURATION = """
 init_config: {resolve_interval: 1}
 instances:
@@ -44,9 +44,9 @@ class NameServer:
         self.stage, self.process, self.zone = stage, process, {}
 
     def set(self, **names):
-        """Names with _ for a dot; "" in place of None would be an answer."""
+        """Names with _ for a dot, and with what names.py takes before them (A__db_example); "" in place of None would be an answer."""
         for name, value in names.items():
-            self.zone[name.replace("_", ".")] = value
+            self.zone[name.replace("__", " ").replace("_", ".")] = value
         self.stage.write(ZONE, json.dumps(self.zone))
 
     def remove(self, name):
@@ -59,11 +59,11 @@ class NameServer:
         wait_until(lambda: self.process.out.count(question) >= before + count, what=lambda: self.process.out)
 
 
-def use_name_server(stage, options="timeout:1 attempts:1"):
+def use_name_server(stage, options="timeout:1 attempts:1", services="files dns", address=NAME_SERVER):
     """Whatever the machine's own resolver is."""
-    stage.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+    stage.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: %s\n" % services)
     stage.write("/etc/hosts", "127.0.0.1 localhost\n")
-    stage.write("/etc/resolv.conf", "nameserver %s\noptions %s\n" % (NAME_SERVER, options))
+    stage.write("/etc/resolv.conf", "nameserver %s\noptions %s\n" % (address, options))
 
 
 @contextlib.contextmanager
@@ -158,6 +158,94 @@ def test_a_name_that_fails_keeps_its_last_addresses(stage, names, trouble, said)
         call_until_measured(stage, MOVING % 3, "db.example")
         assert stage.check().status == "OK"
         assert "the host 'db.example' resolves now" in stage.read(LOG)
+
+
+def cannot_be_looked_up(family):
+    return "the host 'dual.example' does not resolve (its %s addresses cannot be looked up now" % family
+
+
+@pytest.mark.parametrize("services", ["files dns", "files dns files"])
+def test_a_family_that_fails_keeps_its_last_addresses(stage, services):
+    """The C library calls that a success. With a service after DNS, as myhostname often is, it calls any failure "no such name"."""
+    use_name_server(stage, services=services)
+    stage.script("ip addr add %s/128 dev lo nodad" % V6)
+    with name_server(stage) as names:
+        names.set(dual_example=[STEADY, V6])
+        with supervised(stage, CONFIGURATION % "dual.example"), conversation(stage, stage, STEADY) as talk:
+            stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] > 20)
+            names.set(A__dual_example=None)
+            stage.wait_for_status(lambda s: warning_of(s).startswith(cannot_be_looked_up("IPv4")))
+            names.wait_for_questions("udp A dual.example", 3)
+            assert stage.read(LOG).count("does not resolve") == 1, "said once"
+            assert stage.check().service_status == "WARNING"
+            names.set(A__dual_example=[STEADY])
+            stage.wait_for_status(lambda s: s["instances"] and warning_of(s) == "")
+            talk.wait_until_all_is_measured(lambda: rows_to(stage, "dual.example"))
+            # It fails for the other one: this one is followed meanwhile.
+            names.set(AAAA__dual_example=None, A__dual_example=[MOVING % 1])
+            stage.wait_for_status(lambda s: warning_of(s).startswith(cannot_be_looked_up("IPv6")))
+            call_until_measured(stage, MOVING % 1, "dual.example")
+            names.set(AAAA__dual_example=False, A__dual_example=[MOVING % 2])
+            call_until_measured(stage, MOVING % 2, "dual.example")
+            assert warning_of(stage.status()).startswith(cannot_be_looked_up("IPv6"))
+            # What is not there any more goes, and is no failure.
+            names.set(AAAA__dual_example=[])
+            stage.wait_for_status(lambda s: s["instances"] and warning_of(s) == "")
+            assert stage.read(LOG).count("does not resolve") == 2
+
+
+def test_a_name_in_the_hosts_file_waits_for_no_name_server(stage):
+    """Which would be asked for the family that the file has not."""
+    use_name_server(stage, "timeout:%d attempts:1" % HANG_S)
+    stage.write("/etc/hosts", "127.0.0.1 localhost\n%s here.example\n" % STEADY)
+    with name_server(stage) as names:
+        names.set(here_example=False)
+        with supervised(stage, CONFIGURATION % "here.example"):
+            promptly(call_until_measured, stage, STEADY, "here.example")
+            stage.write("/etc/hosts", "127.0.0.1 localhost\n%s here.example\n" % (MOVING % 1))
+            promptly(call_until_measured, stage, MOVING % 1, "here.example")
+            assert warning_of(stage.status()) == "" and "here.example" not in names.process.out
+
+
+def test_what_fails_at_the_start_is_asked_for_again_soon(stage, names):
+    """A helper comes up before its resolver, or beside it: nobody waits for resolve_interval then."""
+    reverse = "1.0.5.127.in-addr.arpa"
+    names.set(**{"dual.example": [STEADY, V6], "A dual.example": None, reverse: None})
+    text = (CONFIGURATION % "dual.example" + "    ips: [127.5.0.1]\n").replace("resolve_interval: 1", "resolve_interval: 600")
+    with supervised(stage, text):
+        names.process.wait_for_output("PTR " + reverse)
+        names.process.wait_for_output("A dual.example")
+        stage.wait_for_publications(2)
+        assert warning_of(stage.status()) == "", "nothing that was known is missing, and an address needs no name"
+        names.set(**{"A dual.example": [STEADY], reverse: "five.example."})
+        began = time.monotonic()
+        call_until_measured(stage, STEADY, "dual.example")
+        call_until_measured(stage, "127.5.0.1", "five.example")
+        assert time.monotonic() - began < 25
+
+
+def test_reverse_names_that_are_wanted_again(stage, names):
+    names.set(**{"1.0.5.127.in-addr.arpa": "five.example."})
+    text = (CONFIGURATION.replace("hosts: [%s]", "ips: [127.5.0.1]")).replace("resolve_interval: 1", "resolve_interval: 600%s")
+    with supervised(stage, text % ""):
+        call_until_measured(stage, "127.5.0.1", "five.example")
+        stage.configure(text % ", resolve_names: false")
+        call_until_measured(stage, "127.5.0.1", "127.5.0.1")
+        stage.configure(text % "")
+        call_until_measured(stage, "127.5.0.1", "five.example")
+
+
+def test_another_configuration_of_the_resolver_is_followed(stage):
+    """Also where the C library does not look again, as before glibc 2.26; no-reload makes this one so."""
+    use_name_server(stage, "timeout:1 attempts:1 no-reload", address="127.0.0.54")
+    with name_server(stage) as names:
+        names.set(db_example=[MOVING % 1])
+        with supervised(stage, CONFIGURATION % "db.example"):
+            stage.wait_for_status(lambda s: "does not resolve" in warning_of(s))
+            assert "db.example" not in names.process.out
+            use_name_server(stage)
+            call_until_measured(stage, MOVING % 1, "db.example")
+            stage.wait_for_status(lambda s: s["instances"] and warning_of(s) == "")
 
 
 def test_a_name_of_50_addresses(stage, names):

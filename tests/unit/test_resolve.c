@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -48,6 +49,8 @@ static int restore(void **state)
     (void)state;
     lookup_name = getaddrinfo;
     lookup_address = getnameinfo;
+    conf_path = _PATH_RESCONF;
+    reread_conf = resolve_conf_reread;
     atomic_store(&gate_open, true);
     while (atomic_load(&inside) > 0)
         pause_ms(1);
@@ -119,6 +122,50 @@ static int fake_hang_of_some(const char *name, const char *service, const struct
     return strstr(name, "hangs") != NULL ? fake_hang(name, service, hints, out) : fake_many(name, service, hints, out);
 }
 
+/* What is found by questions about both families, IPv4 and IPv6: addresses, or a failure as the C library and DNS call it. */
+enum { BOTH, V4, V6, QUESTIONS };
+struct script {
+    const char *addresses[2], *canonical;
+    int status, dns;
+};
+static struct script scripts[QUESTIONS];
+static char questions[4][NI_MAXHOST + 1]; /* the names in them, in their order */
+static int families_asked[4];
+
+static struct addrinfo *numeric_address(const char *text)
+{
+    const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *out = NULL;
+
+    assert_int_equal(getaddrinfo(text, NULL, &numeric, &out), 0);
+    return out;
+}
+
+static int fake_families(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    const struct script *script = &scripts[hints->ai_family == AF_INET ? V4 : hints->ai_family == AF_INET6 ? V6 : BOTH];
+    const unsigned n = atomic_fetch_add(&asked, 1);
+
+    (void)service;
+    assert_true(n < 4 && (hints->ai_flags & AI_CANONNAME) != 0 && (hints->ai_flags & AI_ADDRCONFIG) == 0);
+    snprintf(questions[n], sizeof questions[n], "%s", name);
+    families_asked[n] = hints->ai_family;
+    if (script->dns != 0)
+        _res.res_h_errno = script->dns;
+    if (script->status != 0)
+        return script->status;
+    for (size_t i = 2; i-- > 0;)
+        if (script->addresses[i] != NULL) {
+            struct addrinfo *one = numeric_address(script->addresses[i]);
+
+            one->ai_next = *out;
+            *out = one;
+        }
+    if (*out != NULL && script->canonical != NULL)
+        (*out)->ai_canonname = strdup(script->canonical);
+    return 0;
+}
+
 static const char *reverse_text;
 
 static int fake_reverse(const struct sockaddr *address, socklen_t length, char *host, socklen_t size, char *service,
@@ -139,6 +186,17 @@ static int fake_reverse_hang(const struct sockaddr *address, socklen_t length, c
         pause_ms(1);
     atomic_fetch_sub(&inside, 1);
     return fake_reverse(address, length, host, size, service, ssize, flags);
+}
+
+static int reverse_status, reverse_dns;
+
+static int fake_reverse_failure(const struct sockaddr *address, socklen_t length, char *host, socklen_t size, char *service,
+                                socklen_t ssize, int flags)
+{
+    (void)address, (void)length, (void)host, (void)size, (void)service, (void)ssize, (void)flags;
+    if (reverse_dns != 0)
+        _res.res_h_errno = reverse_dns;
+    return reverse_status;
 }
 
 /* What the thread may do, seen from inside it. */
@@ -171,7 +229,7 @@ static void test_library(void **state)
     (void)state;
     assert_non_null(resolver);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(resolver_submit_name(resolver, cases[i].name), 0);
+        assert_int_equal(resolver_submit_name(resolver, cases[i].name, 0), 0);
         answer = next(resolver);
         assert_int_equal(answer.kind, RESOLVE_FORWARD);
         assert_string_equal(answer.name, cases[i].name);
@@ -182,7 +240,7 @@ static void test_library(void **state)
         assert_int_equal(answer.count, 0);
         assert_false(is_readable(resolver));
     }
-    assert_int_equal(resolver_submit_name(resolver, "localhost"), 0);
+    assert_int_equal(resolver_submit_name(resolver, "localhost", 0), 0);
     answer = next(resolver);
     assert_null(answer.error);
     assert_true(answer.count >= 1);
@@ -209,7 +267,7 @@ static void test_many_addresses(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct resolve_answer answer;
 
-        assert_int_equal(resolver_submit_name(resolver, cases[i].name), 0);
+        assert_int_equal(resolver_submit_name(resolver, cases[i].name, 0), 0);
         answer = next(resolver);
         assert_int_equal(answer.count, cases[i].count);
         assert_int_equal(answer.left_out, cases[i].left_out);
@@ -235,13 +293,120 @@ static void test_another_order_is_the_same_answer(void **state)
     resolver = resolver_new();
     for (size_t name = 0; name < sizeof names / sizeof names[0]; name++) {
         for (size_t i = 0; i < 2; i++) {
-            assert_int_equal(resolver_submit_name(resolver, names[name].text), 0);
+            assert_int_equal(resolver_submit_name(resolver, names[name].text, 0), 0);
             answers[i] = next(resolver);
             assert_int_equal(answers[i].count, names[name].count);
         }
         assert_memory_equal(answers[0].addresses, answers[1].addresses, names[name].count * sizeof answers[0].addresses[0]);
         for (size_t i = 0; i < 2; i++)
             resolver_answer_free(&answers[i]);
+    }
+    resolver_free(resolver);
+}
+
+static struct resolve_answer ask_of(struct resolver *resolver, const char *name, unsigned known)
+{
+    struct resolve_answer answer;
+
+    atomic_store(&asked, 0);
+    assert_int_equal(resolver_submit_name(resolver, name, known), 0);
+    answer = next(resolver);
+    assert_int_equal(answer.known, known);
+    return answer;
+}
+
+/* The first question finds this; then there is a second one, or none. */
+static void test_a_family_that_is_missing(void **state)
+{
+    static const char v4[] = "192.0.2.1", v6[] = "2001:db8::1";
+    static const struct {
+        struct script scripts[QUESTIONS];
+        unsigned known;
+        int second;
+        size_t count;
+        unsigned failed;
+    } cases[] = {
+        /* Nothing is missing. */
+        { { [BOTH] = { { v4, v6 } } }, RESOLVE_V4 | RESOLVE_V6, 0, 2, 0 },
+        { { [BOTH] = { { v4 } } }, 0, 0, 1, 0 },
+        { { [BOTH] = { { v4 } } }, RESOLVE_V4, 0, 1, 0 },
+        { { [BOTH] = { { v6 } } }, RESOLVE_V6, 0, 1, 0 },
+        /* It is not there any more. */
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NODATA } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 1, 0 },
+        { { [BOTH] = { { v4 } }, [V6] = { .status = EAI_NONAME } }, RESOLVE_V6, AF_INET6, 1, 0 },
+        { { [BOTH] = { { v4 } }, [V6] = { .status = EAI_ADDRFAMILY } }, RESOLVE_V6, AF_INET6, 1, 0 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NONAME, .dns = HOST_NOT_FOUND } }, RESOLVE_V4, AF_INET, 1, 0 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_SYSTEM, .dns = NO_DATA } }, RESOLVE_V4, AF_INET, 1, 0 },
+        /* Nobody could be asked for it. */
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { { v4 } }, [V6] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, AF_INET6, 1, RESOLVE_V6 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_SYSTEM } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_FAIL } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_MEMORY } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NONAME, .dns = TRY_AGAIN } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NONAME, .dns = NO_RECOVERY } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        /* What DNS said of the first question is no word on the second. */
+        { { [BOTH] = { { v6 }, .dns = TRY_AGAIN }, [V4] = { .status = EAI_NONAME } }, RESOLVE_V4, AF_INET, 1, 0 },
+        /* It is there after all. */
+        { { [BOTH] = { { v6 } }, [V4] = { { v4 } } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 2, 0 },
+        { { [BOTH] = { { v4 } }, [V6] = { { v6 } } }, RESOLVE_V6, AF_INET6, 2, 0 },
+        /* The name itself fails. */
+        { { [BOTH] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, 0, 0, 0 },
+        { { [BOTH] = { .status = EAI_NONAME } }, RESOLVE_V4 | RESOLVE_V6, 0, 0, 0 },
+        { { [BOTH] = { .status = 0 } }, RESOLVE_V4 | RESOLVE_V6, 0, 0, 0 },
+    };
+    struct resolver *resolver;
+
+    (void)state;
+    lookup_name = fake_families;
+    resolver = resolver_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resolve_answer answer;
+
+        memcpy(scripts, cases[i].scripts, sizeof scripts);
+        answer = ask_of(resolver, "dual.example", cases[i].known);
+        assert_int_equal(atomic_load(&asked), cases[i].second == 0 ? 1 : 2);
+        assert_int_equal(families_asked[0], AF_UNSPEC);
+        if (cases[i].second != 0)
+            assert_int_equal(families_asked[1], cases[i].second);
+        assert_int_equal(answer.count, cases[i].count);
+        assert_int_equal(answer.failed, cases[i].failed);
+        assert_int_equal(answer.error != NULL, cases[i].failed != 0 || cases[i].count == 0);
+        if (cases[i].failed != 0)
+            assert_non_null(strstr(answer.error, cases[i].failed == RESOLVE_V4 ? "IPv4" : "IPv6"));
+        if (cases[i].count == 2) /* in their order, whichever was found first */
+            assert_true(address_is_v4(&answer.addresses[0]) && !address_is_v4(&answer.addresses[1]));
+        resolver_answer_free(&answer);
+    }
+    resolver_free(resolver);
+}
+
+/* "db" may be db.a.example, whose name server fails for A: db.b.example, which the search list has next, is another host. */
+static void test_a_missing_family_is_asked_for_by_the_name_that_was_found(void **state)
+{
+    static char longest[NI_MAXHOST + 1];
+    static const struct {
+        const char *canonical, *name;
+    } cases[] = {
+        { "db.a.example", "db.a.example." }, { "db.a.example.", "db.a.example." }, { NULL, "db" }, { "", "db" }, { longest, "db" }
+    };
+    struct resolver *resolver;
+
+    (void)state;
+    memset(longest, 'a', NI_MAXHOST);
+    lookup_name = fake_families;
+    resolver = resolver_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resolve_answer answer;
+
+        memset(scripts, 0, sizeof scripts);
+        scripts[BOTH] = (struct script){ { "2001:db8::1" }, cases[i].canonical, 0, 0 };
+        scripts[V4].status = EAI_AGAIN;
+        answer = ask_of(resolver, "db", RESOLVE_V4);
+        assert_string_equal(questions[0], "db");
+        assert_string_equal(questions[1], cases[i].name);
+        assert_string_equal(answer.name, "db");
+        resolver_answer_free(&answer);
     }
     resolver_free(resolver);
 }
@@ -254,7 +419,7 @@ static void test_failure(void **state)
     (void)state;
     lookup_name = fake_failure;
     resolver = resolver_new();
-    assert_int_equal(resolver_submit_name(resolver, "db1.example.com"), 0);
+    assert_int_equal(resolver_submit_name(resolver, "db1.example.com", 0), 0);
     answer = next(resolver);
     assert_string_equal(answer.name, "db1.example.com");
     assert_string_equal(answer.error, gai_strerror(EAI_AGAIN));
@@ -313,6 +478,49 @@ static void test_reverse(void **state)
     resolver_free(resolver);
 }
 
+/* DNS's own word goes first: a service that is asked after it knows no name and says so. */
+static void test_no_name_or_nobody_to_ask(void **state)
+{
+    static const struct {
+        int status, dns;
+        bool is_passing;
+    } cases[] = { { EAI_NONAME, 0, false },
+                  { EAI_NODATA, 0, false },
+                  { EAI_NONAME, HOST_NOT_FOUND, false },
+                  { EAI_NONAME, NO_DATA, false },
+                  { EAI_SYSTEM, NO_DATA, false },
+                  { EAI_AGAIN, 0, true },
+                  { EAI_SYSTEM, 0, true },
+                  { EAI_MEMORY, 0, true },
+                  { EAI_FAIL, 0, true },
+                  { EAI_AGAIN, TRY_AGAIN, true },
+                  { EAI_NONAME, TRY_AGAIN, true },
+                  { EAI_NONAME, NO_RECOVERY, true },
+                  { EAI_NONAME, 0, false },
+                  { EAI_NONAME, NETDB_INTERNAL, true } };
+    struct resolver *resolver;
+
+    (void)state;
+    lookup_address = fake_reverse_failure;
+    resolver = resolver_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resolve_answer answer;
+
+        reverse_status = cases[i].status;
+        reverse_dns = cases[i].dns;
+        assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 0 } }), 0);
+        answer = next(resolver);
+        assert_string_equal(answer.error, gai_strerror(cases[i].status));
+        assert_int_equal(answer.is_passing, cases[i].is_passing);
+        resolver_answer_free(&answer);
+    }
+    lookup_address = fake_reverse;
+    reverse_text = "a b"; /* an answer, if not a name */
+    assert_int_equal(resolver_submit_address(resolver, &(struct ip_address){ { 0 } }), 0);
+    assert_false(next(resolver).is_passing);
+    resolver_free(resolver);
+}
+
 static void test_bad_names(void **state)
 {
     struct resolver *resolver = resolver_new();
@@ -321,10 +529,10 @@ static void test_bad_names(void **state)
     (void)state;
     memset(name, 'a', sizeof name);
     name[RESOLVE_NAME_MAX] = '\0';
-    assert_int_equal(resolver_submit_name(resolver, name), -1);
+    assert_int_equal(resolver_submit_name(resolver, name, 0), -1);
     assert_int_equal(errno, EINVAL);
     name[0] = '\0';
-    assert_int_equal(resolver_submit_name(resolver, name), -1);
+    assert_int_equal(resolver_submit_name(resolver, name, 0), -1);
     assert_int_equal(errno, EINVAL);
     resolver_free(resolver);
 }
@@ -336,7 +544,7 @@ static void let_names_hang(struct resolver *resolver, unsigned count)
 
     for (unsigned i = 0; i < count; i++) {
         snprintf(name, sizeof name, "1 hangs %u", i);
-        assert_int_equal(resolver_submit_name(resolver, name), 0);
+        assert_int_equal(resolver_submit_name(resolver, name, 0), 0);
     }
     while (atomic_load(&inside) < count)
         pause_ms(1);
@@ -389,7 +597,7 @@ static void test_hanging(void **state)
     for (unsigned i = 0; i < 2 * WAITING_MAX; i++) {
         snprintf(name, sizeof name, "1 %u", i / 2);
         errno = 0;
-        if (resolver_submit_name(resolver, name) == 0)
+        if (resolver_submit_name(resolver, name, 0) == 0)
             taken++;
         else
             assert_int_equal(errno, ENOBUFS);
@@ -416,14 +624,14 @@ static void test_merging(void **state)
     resolver = resolver_that_hangs(fake_hang, RESOLVE_SIDE_BY_SIDE);
     for (unsigned i = 0; i < 3000; i++) {
         snprintf(name, sizeof name, "1 %u", i % 1000);
-        assert_int_equal(resolver_submit_name(resolver, name), 0);
+        assert_int_equal(resolver_submit_name(resolver, name, 0), 0);
     }
     atomic_store(&gate_open, true);
     take_answers(resolver, RESOLVE_FORWARD, RESOLVE_SIDE_BY_SIDE + 1000);
     pause_ms(5);
     assert_false(is_readable(resolver));
     assert_int_equal(atomic_load(&asked), RESOLVE_SIDE_BY_SIDE + 1000);
-    assert_int_equal(resolver_submit_name(resolver, "1 0"), 0); /* answered: asked again */
+    assert_int_equal(resolver_submit_name(resolver, "1 0", 0), 0); /* answered: asked again */
     take_answers(resolver, RESOLVE_FORWARD, 1);
     resolver_free(resolver);
 }
@@ -436,7 +644,7 @@ static void test_what_is_looked_up_is_not_asked_twice(void **state)
     (void)state;
     resolver = resolver_that_hangs(fake_hang, 1);
     for (unsigned i = 0; i < 20; i++)
-        assert_int_equal(resolver_submit_name(resolver, "1 hangs 0"), 0);
+        assert_int_equal(resolver_submit_name(resolver, "1 hangs 0", 0), 0);
     pause_ms(20);
     assert_int_equal(atomic_load(&inside), 1);
     atomic_store(&gate_open, true);
@@ -458,7 +666,7 @@ static void test_names_beside_names_that_hang(void **state)
         struct resolve_answer answer;
 
         snprintf(name, sizeof name, "1 %u", i);
-        assert_int_equal(resolver_submit_name(resolver, name), 0);
+        assert_int_equal(resolver_submit_name(resolver, name, 0), 0);
         answer = next(resolver);
         assert_string_equal(answer.name, name);
         resolver_answer_free(&answer);
@@ -479,7 +687,7 @@ static void test_questions_in_their_order(void **state)
     resolver = resolver_that_hangs(fake_hang_of_some, RESOLVE_SIDE_BY_SIDE - 1); /* which leaves one thread */
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "1 %u", i);
-        assert_int_equal(resolver_submit_name(resolver, name), 0);
+        assert_int_equal(resolver_submit_name(resolver, name, 0), 0);
     }
     for (unsigned i = 0; i < 1000; i++) {
         struct resolve_answer answer = next(resolver);
@@ -502,7 +710,7 @@ static void test_addresses_beside_names_that_hang(void **state)
     reverse_text = "a.example";
     resolver = resolver_new();
     for (unsigned i = 0; i < 3; i++) /* more than there are threads */
-        assert_int_equal(resolver_submit_name(resolver, (const char *[]){ "1 a", "1 b", "1 c" }[i]), 0);
+        assert_int_equal(resolver_submit_name(resolver, (const char *[]){ "1 a", "1 b", "1 c" }[i], 0), 0);
     let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
     submit_addresses(resolver, 200);
     take_answers(resolver, RESOLVE_REVERSE, 200);
@@ -527,10 +735,147 @@ static void test_names_beside_addresses_that_hang(void **state)
         pause_ms(1);
     for (unsigned i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "1 %u", i);
-        assert_int_equal(resolver_submit_name(resolver, name), 0);
+        assert_int_equal(resolver_submit_name(resolver, name, 0), 0);
     }
     take_answers(resolver, RESOLVE_FORWARD, 100);
     assert_int_equal(atomic_load(&inside), RESOLVE_SIDE_BY_SIDE);
+    resolver_free(resolver);
+}
+
+/* ---- the configuration of the C library's resolver: of each thread its own ---- */
+
+static atomic_uint conf_generation, rereads;
+static _Thread_local unsigned generation_here;
+
+static void note_reread(void)
+{
+    atomic_fetch_add(&rereads, 1);
+    generation_here = atomic_load(&conf_generation);
+}
+
+/* 192.0.2.N: by a thread that has read generation N. */
+static int fake_generation(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    char text[ADDRESS_STRLEN];
+
+    (void)name, (void)service, (void)hints;
+    snprintf(text, sizeof text, "192.0.2.%u", generation_here);
+    *out = numeric_address(text);
+    return 0;
+}
+
+/* Each of them has seen the configuration as it is now. */
+static void let_threads_start(struct resolver *resolver)
+{
+    atomic_store(&gate_open, false);
+    lookup_name = fake_hang;
+    lookup_address = fake_reverse_hang;
+    reverse_text = "a.example";
+    let_names_hang(resolver, RESOLVE_SIDE_BY_SIDE);
+    submit_addresses(resolver, 1);
+    while (atomic_load(&inside) < THREADS)
+        pause_ms(1);
+    atomic_store(&gate_open, true);
+    for (unsigned i = 0; i < THREADS; i++) {
+        struct resolve_answer answer = next(resolver);
+
+        resolver_answer_free(&answer);
+    }
+}
+
+/* NULL: removes it. */
+static void write_conf(const char *path, const char *text)
+{
+    FILE *file;
+
+    if (text == NULL) {
+        assert_int_equal(unlink(path), 0);
+        return;
+    }
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* By each thread once, before its next question; and without a change by none. */
+static void test_a_changed_configuration_is_reread(void **state)
+{
+    static const char *const texts[] = { "nameserver 192.0.2.1\n", "nameserver 192.0.2.17\n", NULL, "options timeout:1\n" };
+    char folder[] = "/tmp/test_resolve.XXXXXX", path[64];
+    struct resolver *resolver;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/resolv.conf", folder);
+    conf_path = path;
+    reread_conf = note_reread;
+    resolver = resolver_new();
+    let_threads_start(resolver);
+    lookup_name = fake_generation;
+    for (unsigned generation = 0; generation <= sizeof texts / sizeof texts[0]; generation++) {
+        const unsigned before = atomic_load(&rereads);
+
+        for (unsigned i = 0; i < 50; i++) {
+            struct resolve_answer answer = ask_of(resolver, "x", 0);
+
+            assert_int_equal(answer.addresses[0].bytes[15], generation);
+            resolver_answer_free(&answer);
+        }
+        assert_true(atomic_load(&rereads) - before <= (generation == 0 ? 0 : THREADS));
+        if (generation == sizeof texts / sizeof texts[0])
+            break;
+        write_conf(path, texts[generation]);
+        atomic_fetch_add(&conf_generation, 1);
+    }
+    resolver_free(resolver);
+    write_conf(path, NULL);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void *reread_twice(void *arg)
+{
+    const int zero = fcntl(0, F_GETFD);
+
+    resolve_conf_reread(); /* of a thread that has read nothing yet, all is zeros, its sockets too */
+    *(bool *)arg = fcntl(0, F_GETFD) == zero && (_res.options & RES_INIT) == 0;
+    assert_int_equal(res_ninit(&_res), 0);
+    _res.retrans = 77;
+    resolve_conf_reread();
+    *(bool *)arg &= (_res.options & RES_INIT) != 0 && _res.retrans != 77;
+    res_nclose(&_res);
+    return NULL;
+}
+
+static void test_what_is_read_is_read_anew(void **state)
+{
+    bool is_right = false;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, reread_twice, &is_right), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(is_right);
+}
+
+/* Who asks for what must be certain is told nothing else. */
+static void test_askers_who_know_other_families_ask_by_themselves(void **state)
+{
+    struct resolver *resolver;
+
+    (void)state;
+    resolver = resolver_that_hangs(fake_hang, RESOLVE_SIDE_BY_SIDE);
+    for (unsigned known = 0; known < 8; known++)
+        assert_int_equal(resolver_submit_name(resolver, "1", known % 4), 0);
+    atomic_store(&gate_open, true);
+    for (unsigned i = 0; i < RESOLVE_SIDE_BY_SIDE + 4; i++) {
+        struct resolve_answer answer = next(resolver);
+
+        assert_int_equal(answer.count, 1);
+        resolver_answer_free(&answer);
+    }
+    pause_ms(5);
+    assert_false(is_readable(resolver));
     resolver_free(resolver);
 }
 
@@ -546,7 +891,7 @@ static void test_thread_is_bare(void **state)
     resolver = resolver_new();
     pthread_sigmask(SIG_SETMASK, NULL, &after);
     assert_int_equal(sigismember(&after, SIGTERM), sigismember(&before, SIGTERM));
-    assert_int_equal(resolver_submit_name(resolver, "x"), 0);
+    assert_int_equal(resolver_submit_name(resolver, "x", 0), 0);
     answer = next(resolver);
     resolver_answer_free(&answer);
     assert_true(atomic_load(&thread_is_bare));
@@ -563,7 +908,7 @@ static void test_free_at_any_time(void **state)
 
         assert_non_null(resolver);
         for (unsigned n = 0; n < i % 7; n++)
-            assert_int_equal(resolver_submit_name(resolver, n % 2 ? "3" : "2 x"), 0);
+            assert_int_equal(resolver_submit_name(resolver, n % 2 ? "3" : "2 x", 0), 0);
         if (i % 3 == 0)
             pause_ms(1);
         resolver_free(resolver);
@@ -589,6 +934,12 @@ int main(void)
         cmocka_unit_test_teardown(test_thread_is_bare, restore),
         cmocka_unit_test_teardown(test_free_at_any_time, restore),
         cmocka_unit_test_teardown(test_another_order_is_the_same_answer, restore),
+        cmocka_unit_test_teardown(test_a_family_that_is_missing, restore),
+        cmocka_unit_test_teardown(test_a_missing_family_is_asked_for_by_the_name_that_was_found, restore),
+        cmocka_unit_test_teardown(test_no_name_or_nobody_to_ask, restore),
+        cmocka_unit_test_teardown(test_a_changed_configuration_is_reread, restore),
+        cmocka_unit_test_teardown(test_what_is_read_is_read_anew, restore),
+        cmocka_unit_test_teardown(test_askers_who_know_other_families_ask_by_themselves, restore),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,15 @@
 #include "statsd_host.h"
 
 static int asked;
+static unsigned asked_known;
 static int refuse;
 
-static int test_submit(struct resolver *resolver, const char *name)
+static int test_submit(struct resolver *resolver, const char *name, unsigned known)
 {
     (void)resolver;
     assert_string_equal(name, "statsd.example");
     asked += !refuse;
+    asked_known = known;
     return refuse ? -1 : 0;
 }
 
@@ -25,7 +27,11 @@ static struct ip_address addresses[20];
 
 static struct resolve_answer answer_of(const char *first, size_t count)
 {
-    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "statsd.example", .addresses = addresses, .count = count };
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD,
+                                     .name = "statsd.example",
+                                     .known = RESOLVE_V4 | RESOLVE_V6,
+                                     .addresses = addresses,
+                                     .count = count };
 
     for (size_t i = 0; i < count; i++)
         addresses[i] = address_from_v4((const uint8_t[]){ 192, 0, 2, (uint8_t)i });
@@ -120,12 +126,49 @@ static void the_present_address_stays_while_the_name_has_it(void **state)
     assert_address(&host, "127.0.0.1");
 }
 
+/* The name server fails for the family of the present address: that stays where it is, and is asked for again soon. */
+static void a_family_that_fails_keeps_its_addresses(void **state)
+{
+    struct resolve_answer answer = answer_of("::1", 1);
+    struct statsd_host host;
+
+    (void)state;
+    asked = 0;
+    statsd_host_set(&host, "statsd.example");
+    answer.count = 2; /* ::1 and 192.0.2.1 */
+    addresses[1] = address_from_v4((const uint8_t[]){ 192, 0, 2, 1 });
+    statsd_host_ask(&host, NULL, 1000, 300);
+    assert_int_equal(asked_known, 0);
+    assert_true(statsd_host_answer(&host, &answer));
+    assert_true(statsd_host_next(&host));
+    assert_address(&host, "192.0.2.1");
+    statsd_host_ask(&host, NULL, 1300, 300);
+    assert_int_equal(asked_known, RESOLVE_V4 | RESOLVE_V6);
+    answer.count = 1;
+    answer.known = 0;
+    assert_false(statsd_host_answer(&host, &answer)); /* somebody else's, who did not ask for IPv4 */
+    assert_address(&host, "192.0.2.1");
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    answer.failed = RESOLVE_V4;
+    answer.error = "its IPv4 addresses cannot be looked up now";
+    assert_false(statsd_host_answer(&host, &answer));
+    assert_address(&host, "192.0.2.1");
+    statsd_host_ask(&host, NULL, 1315, 300);
+    assert_int_equal(asked, 3);
+    answer.failed = 0;
+    answer.error = NULL;
+    assert_true(statsd_host_answer(&host, &answer));
+    assert_address(&host, "::1");
+    assert_null(host.error);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_never_asked_for),
         cmocka_unit_test(a_name_is_asked_for_again),
         cmocka_unit_test(the_present_address_stays_while_the_name_has_it),
+        cmocka_unit_test(a_family_that_fails_keeps_its_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

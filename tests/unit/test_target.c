@@ -14,6 +14,7 @@
 
 /* A resolver that only notes what it is asked, and refuses after `room` questions. */
 static char asked[8][RESOLVE_NAME_MAX];
+static unsigned asked_known[8]; /* of names: the families that are known */
 static size_t asked_count, room;
 static bool is_full_of_addresses;
 
@@ -25,9 +26,11 @@ static int note(const char *text)
     return 0;
 }
 
-int resolver_submit_name(struct resolver *resolver, const char *name)
+int resolver_submit_name(struct resolver *resolver, const char *name, unsigned known)
 {
     (void)resolver;
+    if (asked_count < room)
+        asked_known[asked_count] = known;
     return note(name);
 }
 
@@ -171,6 +174,7 @@ static void a_host_becomes_wanted_and_follows(void **state)
     assert_string_equal(name_of(targets, "2001:db8::1"), "db.example");
     assert_false(targets_answer(targets, &answer)); /* the same again changes nothing */
     answer = forward("db.example", second, 1, NULL);
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
     assert_true(targets_answer(targets, &answer));
     assert_string_equal(name_of(targets, "203.0.113.1"), "(not wanted)");
     assert_string_equal(name_of(targets, "203.0.113.2"), "db.example");
@@ -198,6 +202,116 @@ static void a_name_that_fails_keeps_its_addresses_and_warns(void **state)
     assert_false(targets_answer(targets, &answer));
     targets_warning(targets, 100, warning, sizeof warning);
     assert_string_equal(warning, "");
+    targets_free(targets);
+}
+
+static const char *warning_of(const struct targets *targets)
+{
+    static char warning[256];
+
+    targets_warning(targets, 100, warning, sizeof warning);
+    return warning;
+}
+
+/* As the resolver answers when the name server fails for one of the families that the asker knows of. */
+static void a_family_that_fails_keeps_its_addresses_and_warns(void **state)
+{
+    static const char trouble[] = "its IPv4 addresses cannot be looked up now";
+    struct targets *targets = make(false);
+    struct ip_address both[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct ip_address other[] = { prefix_of("2001:db8::2").base };
+    struct resolve_answer answer = forward("db.example", both, 2, NULL);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_int_equal(asked_known[0], 0);
+    assert_true(targets_answer(targets, &answer));
+    targets_ask(targets, NULL, 400, 300);
+    assert_int_equal(asked_count, 2);
+    assert_int_equal(asked_known[1], RESOLVE_V4 | RESOLVE_V6);
+    answer = forward("db.example", &both[1], 1, trouble);
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    answer.failed = RESOLVE_V4;
+    assert_false(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    assert_string_equal(name_of(targets, "2001:db8::1"), "db.example");
+    assert_string_equal(warning_of(targets),
+                        "the host 'db.example' does not resolve (its IPv4 addresses cannot be looked up now); "
+                        "correct `hosts` or the resolver");
+    targets_ask(targets, NULL, 414, 300);
+    assert_int_equal(asked_count, 2);
+    targets_ask(targets, NULL, 415, 300);
+    assert_int_equal(asked_count, 3);
+    answer.addresses = other; /* the other family is followed meanwhile */
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    assert_string_equal(name_of(targets, "2001:db8::1"), "(not wanted)");
+    assert_string_equal(name_of(targets, "2001:db8::2"), "db.example");
+    answer = forward("db.example", other, 1, NULL); /* there certainly is none of it now */
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "(not wanted)");
+    assert_string_equal(warning_of(targets), "");
+    targets_ask(targets, NULL, 714, 300);
+    assert_int_equal(asked_count, 3);
+    targets_ask(targets, NULL, 715, 300);
+    assert_int_equal(asked_known[3], RESOLVE_V6);
+    targets_free(targets);
+}
+
+/* Two instances may have one name, and the one knows more than the other. */
+static void what_another_asked_takes_nothing_away(void **state)
+{
+    struct targets *targets = make(false), *fresh = make(false);
+    struct ip_address both[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct resolve_answer answer = forward("db.example", both, 2, NULL);
+
+    (void)state;
+    assert_true(targets_answer(targets, &answer));
+    answer = forward("db.example", &both[1], 1, NULL); /* the fresh one's, who knew of nothing */
+    assert_false(targets_answer(targets, &answer));
+    assert_true(targets_answer(fresh, &answer));
+    assert_string_equal(name_of(targets, "203.0.113.1"), "db.example");
+    answer = forward("db.example", &both[1], 1, "its IPv4 addresses cannot be looked up now");
+    answer.known = RESOLVE_V4 | RESOLVE_V6;
+    answer.failed = RESOLVE_V4;
+    assert_false(targets_answer(fresh, &answer));
+    assert_string_equal(warning_of(fresh), ""); /* who misses nothing */
+    assert_string_equal(name_of(fresh, "2001:db8::1"), "db.example");
+    targets_free(targets);
+    targets_free(fresh);
+}
+
+/* At the start nobody knows what there is of a name: whether there is more is looked at once more. */
+static void a_first_answer_of_one_family_is_looked_at_again_soon(void **state)
+{
+    struct targets *targets = make(false);
+    struct ip_address both[] = { prefix_of("203.0.113.1").base, prefix_of("2001:db8::1").base };
+    struct resolve_answer answer = forward("db.example", &both[1], 1, NULL);
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(targets, NULL, 100, 300);
+    assert_true(targets_answer(targets, &answer));
+    assert_string_equal(warning_of(targets), "");
+    targets_ask(targets, NULL, 114, 300);
+    assert_int_equal(asked_count, 1);
+    targets_ask(targets, NULL, 115, 300);
+    assert_int_equal(asked_count, 2);
+    answer.known = RESOLVE_V6;
+    assert_false(targets_answer(targets, &answer));
+    targets_ask(targets, NULL, 414, 300); /* but once */
+    assert_int_equal(asked_count, 2);
+    targets_free(targets);
+    targets = make(false);
+    answer = forward("db.example", both, 2, NULL);
+    targets_ask(targets, NULL, 100, 300);
+    assert_true(targets_answer(targets, &answer));
+    targets_ask(targets, NULL, 399, 300);
+    assert_int_equal(asked_count, 3);
     targets_free(targets);
 }
 
@@ -347,6 +461,82 @@ static void a_name_that_fails_is_asked_again_soon(void **state)
     targets_free(targets);
 }
 
+/* When the question about the address's name is put, after the answers so far; asked_s: the last time. */
+static uint32_t next_question_s(struct targets *targets, uint32_t asked_s, uint32_t interval_s)
+{
+    const size_t before = asked_count = 0;
+
+    room = 8;
+    while (asked_count == before)
+        targets_ask(targets, NULL, ++asked_s, interval_s);
+    return asked_s;
+}
+
+/* So that a resolver that comes up late is soon heard, and a reverse zone that never answers is not asked thousands of questions.
+ */
+static void an_address_that_nobody_could_be_asked_for_is_asked_for_again_soon(void **state)
+{
+    static const uint32_t waits_s[] = { 15, 30, 60, 120, 240, 300, 300 };
+    static char *one[] = { (char *)"192.0.2.1" };
+    struct ip_prefix prefix = prefix_of(one[0]);
+    struct config_instance instance = { .ips = { one, 1 }, .ip_prefixes = &prefix };
+    struct targets *targets = targets_new(&instance, true);
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .address = prefix.base, .error = "later", .is_passing = true };
+    uint32_t now_s = 100;
+
+    (void)state;
+    now_s = next_question_s(targets, now_s, 300);
+    for (size_t i = 0; i < sizeof waits_s / sizeof waits_s[0]; i++) {
+        targets_answer(targets, &answer);
+        assert_string_equal(warning_of(targets), "");
+        assert_int_equal(next_question_s(targets, now_s, 300) - now_s, waits_s[i]);
+        now_s += waits_s[i];
+    }
+    for (int i = 0; i < 40; i++)
+        targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 86400) - now_s, 86400); /* nor does it wrap */
+    now_s += 86400;
+    answer.is_passing = false; /* it has no name: that is asked every interval */
+    targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 300) - now_s, 300);
+    now_s += 300;
+    answer.is_passing = true;
+    targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 300) - now_s, 15);
+    now_s += 15;
+    answer = (struct resolve_answer){ .kind = RESOLVE_REVERSE, .address = prefix.base, .name = "web.example" };
+    targets_answer(targets, &answer);
+    assert_int_equal(next_question_s(targets, now_s, 300) - now_s, 300);
+    targets_free(targets);
+}
+
+/* resolve_names off, and on again, by reloads. */
+static void names_that_are_wanted_again_are_asked_for_at_once(void **state)
+{
+    struct targets *first = make(true), *without = make(false), *again = make(true), *kept = make(true);
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .name = "web.example", .address = prefix_of("192.0.2.1").base };
+
+    (void)state;
+    asked_count = 0;
+    room = 8;
+    targets_ask(first, NULL, 100, 300);
+    targets_answer(first, &answer);
+    assert_true(targets_inherit(kept, first));
+    assert_true(targets_inherit(without, first));
+    targets_ask(without, NULL, 101, 300);
+    targets_ask(kept, NULL, 101, 300);
+    assert_int_equal(asked_count, 3);
+    assert_string_equal(name_of(kept, "192.0.2.1"), "web.example");
+    assert_null(name_of(without, "192.0.2.1"));
+    assert_true(targets_inherit(again, without));
+    targets_ask(again, NULL, 102, 300);
+    assert_int_equal(asked_count, 5); /* both addresses, and not the host */
+    targets_free(first);
+    targets_free(without);
+    targets_free(again);
+    targets_free(kept);
+}
+
 static void addresses_that_are_left_out_are_warned_of(void **state)
 {
     struct targets *targets = make(true), *reloaded = make(true);
@@ -488,12 +678,17 @@ int main(void)
         cmocka_unit_test(without_resolve_names_only_hosts_are_asked),
         cmocka_unit_test(a_host_becomes_wanted_and_follows),
         cmocka_unit_test(a_name_that_fails_keeps_its_addresses_and_warns),
+        cmocka_unit_test(a_family_that_fails_keeps_its_addresses_and_warns),
+        cmocka_unit_test(what_another_asked_takes_nothing_away),
+        cmocka_unit_test(a_first_answer_of_one_family_is_looked_at_again_soon),
         cmocka_unit_test(a_name_without_an_answer_is_warned_of),
         cmocka_unit_test(who_is_wanted_is_known_when_all_have_answered),
         cmocka_unit_test(an_address_takes_its_reverse_name),
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
         cmocka_unit_test(a_new_name_is_a_new_revision),
         cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
+        cmocka_unit_test(an_address_that_nobody_could_be_asked_for_is_asked_for_again_soon),
+        cmocka_unit_test(names_that_are_wanted_again_are_asked_for_at_once),
         cmocka_unit_test(addresses_that_are_left_out_are_warned_of),
         cmocka_unit_test(hosts_of_too_many_addresses_are_counted),
         cmocka_unit_test(a_reload_inherits),
