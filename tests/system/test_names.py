@@ -211,6 +211,26 @@ def test_reverse_names_are_tags(stage, names):
         assert rows_to(stage, "funf.example")
 
 
+def test_no_two_rows_have_the_same_tags(stage, names):
+    """Hosts of one name are one row, and an address with a host's name, or with that of the row of all others, goes without."""
+    names.set(**{"db1_example": ["127.5.0.2", "127.5.0.1"], "other": ["127.5.0.5"], "1.0.5.127.in-addr.arpa": "db1.example.",
+                 "3.0.5.127.in-addr.arpa": "DB1.example.", "4.0.5.127.in-addr.arpa": "other."})
+    text = CONFIGURATION % "db1.example, DB1.example, other" + "    ips: [127.5.0.1, 127.5.0.3, 127.5.0.4]\n"
+    peers = ["127.5.0.%d" % n for n in range(1, 6)]
+    with supervised(stage, text):
+        names.wait_for_questions("PTR 4.0.5.127.in-addr.arpa", 2)
+        call_until_measured(stage, peers[1], "db1.example")
+        call(stage, *peers)
+        stage.wait_for_status(lambda s: len(s["peers"]) == len(peers))
+        named = sorted(row["dst"] for row in stage.status()["peers"])
+        assert named == ["127.5.0.1", "127.5.0.3", "127.5.0.4", "127.5.0.5", "db1.example"]
+        for python in (2, 3):
+            call(stage, *peers)
+            stage.wait_for_publications(1)
+            gauges = [(metric[0], sorted(metric[2])) for metric in stage.check(python).run["metrics"]]
+            assert len(gauges) == 3 * len(peers) and all(gauges.count(gauge) == 1 for gauge in gauges), gauges
+
+
 def capabilities(stage, pid):
     """CapPrm and CapEff of each thread."""
     tasks = stage.run("sh", "-c", "cd /proc/%d/task && for task in *; do grep -E '^Cap(Eff|Prm)' $task/status; done" % pid)
