@@ -186,12 +186,13 @@ const char *instance_peer_name(const struct instance *instance, const struct met
     uint32_t value;
 
     if (row->other)
-        return "other";
+        return TARGET_OTHER;
     if (row->shared != 0)
         return targets_name(instance->targets, row->shared);
     if (instance->config->group_by == METER_GROUP_SUBNET)
         return NULL; /* a block of one address is no peer: a name has several */
     if (row->peer_bits != 128 || instance->whitelist == NULL || !netset_lookup(instance->whitelist, &row->peer, &value))
         return NULL;
-    return targets_name(instance->targets, value);
+    /* An address that has become a host's has two rows for a while: what it counted before stays its own. */
+    return (value & METER_SHARED_ROW) != 0 ? NULL : targets_name(instance->targets, value);
 }

@@ -163,7 +163,53 @@ static void assert_named(struct publication *publication, struct scene *scene, c
     assert_string_equal(contents.rows[0].peer_name, name);
 }
 
+/* 192.0.2.7 is asked for by itself, and has a name. */
+static void name_the_address(struct scene *scene)
+{
+    static char *alone[] = { (char *)"192.0.2.7" };
+    static struct ip_prefix prefix;
+    static const struct config naming = { .resolve_names = true };
+    static const struct config_instance named = { .interface = (char *)"eth0", .ips = { alone, 1 }, .ip_prefixes = &prefix };
+    const struct instance_host host = { .own = scene->own };
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .name = "web.example" };
+
+    assert_true(prefix_parse(alone[0], &prefix, NULL));
+    answer.address = prefix.base;
+    assert_int_equal(instance_change(&scene->instance, &naming, &named, scene->meter, &host), 0);
+    assert_false(take_answer(scene, &answer));
+    assert_int_equal(instance_change(&scene->instance, &naming, &named, scene->meter, &host), 0); /* nobody else has the name */
+}
+
 static void a_name_comes_and_goes(void **state)
+{
+    struct scene scene = set_up(10);
+    const struct instance_host host = { .own = scene.own };
+
+    (void)state;
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    name_the_address(&scene);
+    assert_named(scene.publication, &scene, "web.example");
+    assert_named(scene.publication, &scene, "web.example");
+    assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0);
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    tear_down(&scene);
+}
+
+static void assert_both_named(struct scene *scene, const char *one, const char *two)
+{
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+
+    assert_int_equal(publication_build(scene->publication, scene->meter, &scene->instance, 1, &time, &contents), 0);
+    assert_int_equal(contents.row_count, 2);
+    assert_string_equal(contents.rows[0].peer_name, one);
+    assert_string_equal(contents.rows[1].peer_name, two);
+}
+
+/* Two rows of the same tags would overwrite each other: what an address counted before it became a host's stays the address's. */
+static void an_address_that_becomes_a_hosts_leaves_its_row(void **state)
 {
     static char *hosts[] = { (char *)"db.example" };
     static const struct config_instance named = {
@@ -179,11 +225,11 @@ static void a_name_comes_and_goes(void **state)
     answer.addresses = &address;
     handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
     assert_named(scene.publication, &scene, "192.0.2.7");
-    assert_named(scene.publication, &scene, "192.0.2.7");
     assert_int_equal(instance_change(&scene.instance, &whole, &named, scene.meter, &host), 0);
     assert_true(take_answer(&scene, &answer));
-    assert_named(scene.publication, &scene, "db.example");
-    assert_named(scene.publication, &scene, "db.example");
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    handshake(&scene, "192.0.2.7", 4001, 16000000000, 2500000);
+    assert_both_named(&scene, "192.0.2.7", "db.example");
     assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0);
     assert_named(scene.publication, &scene, "192.0.2.7");
     tear_down(&scene);
@@ -206,18 +252,9 @@ static void assert_versions(struct publication *publication, struct scene *scene
 
 static void versions_say_what_changed(void **state)
 {
-    static char *hosts[] = { (char *)"db.example" };
-    static const struct config_instance named = {
-        .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
-    };
     struct scene scene = set_up(10), second = set_up(10);
-    const struct instance_host host = { .own = scene.own };
-    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
-    struct ip_address address;
 
     (void)state;
-    assert_true(address_parse("192.0.2.7", &address));
-    answer.addresses = &address;
     handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
     handshake(&second, "192.0.2.7", 4000, 15000000000, 2600000);
     assert_versions(scene.publication, &scene, true, true);
@@ -228,8 +265,7 @@ static void versions_say_what_changed(void **state)
     put_segment(scene.meter, scene.instance.number, "192.0.2.7", "10.0.0.1", 80, 4001, TCP_SYN | TCP_ACK, 5000, 2, 15002500000);
     assert_versions(scene.publication, &scene, false, true);
     assert_versions(scene.publication, &scene, false, false); /* nothing waits, which a flow that leaves would take along */
-    assert_int_equal(instance_change(&scene.instance, &whole, &named, scene.meter, &host), 0);
-    assert_true(take_answer(&scene, &answer));
+    name_the_address(&scene);
     assert_versions(scene.publication, &scene, true, false);
     assert_versions(scene.publication, &scene, false, false);
     assert_versions(scene.publication, &second, true, true); /* another meter, another histogram */
@@ -620,6 +656,7 @@ int main(void)
         cmocka_unit_test(what_is_ignored_is_named),
         cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
         cmocka_unit_test(a_name_comes_and_goes),
+        cmocka_unit_test(an_address_that_becomes_a_hosts_leaves_its_row),
         cmocka_unit_test(versions_say_what_changed),
         cmocka_unit_test(one_number_says_that_no_row_changed),
         cmocka_unit_test(a_place_that_was_left_is_not_known),
