@@ -11,6 +11,7 @@ static struct meter_instance describe(const struct instance *instance, const str
 {
     return (struct meter_instance){
         .whitelist = instance->whitelist,
+        .all_peers = instance->config->all_peers,
         .local_own = host->own,
         .local_host = host->host,
         .local_nets = instance->local_nets,
@@ -34,6 +35,12 @@ static struct netset *make_local_nets(const struct config_instance *config)
     return set;
 }
 
+/* Where everyone is wanted the targets only give names; a subnet has none, and without targets nothing is to be looked up. */
+static bool needs_whitelist(const struct config_instance *config)
+{
+    return !config->all_peers || (config->group_by != METER_GROUP_SUBNET && config->ips.count + config->hosts.count > 0);
+}
+
 /* Everything but the meter's number. old: what is known of the names already, or NULL. */
 static int fill(struct instance *out, const struct targets *old)
 {
@@ -42,7 +49,7 @@ static int fill(struct instance *out, const struct targets *old)
     out->targets = targets_new(config, out->whole->resolve_names);
     if (out->targets == NULL || (old != NULL && !targets_inherit(out->targets, old)))
         return -1;
-    if (!config->all_peers && (out->whitelist = targets_whitelist(out->targets)) == NULL)
+    if (needs_whitelist(config) && (out->whitelist = targets_whitelist(out->targets)) == NULL)
         return -1;
     if (config->local_nets.count > 0 && (out->local_nets = make_local_nets(config)) == NULL)
         return -1;

@@ -231,6 +231,25 @@ def test_no_two_rows_have_the_same_tags(stage, names):
             assert len(gauges) == 3 * len(peers) and all(gauges.count(gauge) == 1 for gauge in gauges), gauges
 
 
+def test_names_where_all_peers_are_measured(stage, names):
+    """Who is listed is shown under its name, and the kernel lets everyone through before it is resolved and after."""
+    names.set(**{"1.0.5.127.in-addr.arpa": "five.example."})
+    text = CONFIGURATION % "db.example, gone.example" + "    ips: [127.5.0.1]\n    all_peers: true\n"
+    with supervised(stage, text):
+        stage.wait_for_status(lambda s: "2 hosts do not resolve" in warning_of(s))
+        call_until_measured(stage, "127.2.0.1", "127.2.0.1")
+        names.set(db_example=[MOVING % 1, MOVING % 2])
+        call_until_measured(stage, MOVING % 1, "db.example")
+        before = samples_of(stage, "db.example")
+        call(stage, MOVING % 2, "127.2.0.1", "127.2.0.2", "127.5.0.1")
+        stage.wait_for_status(lambda s: {"db.example", "five.example", "127.2.0.2"} <= {row["dst"] for row in s["peers"]})
+        assert samples_of(stage, "db.example") == before + 2 and len(rows_to(stage, "db.example")) == 1
+        assert not rows_to(stage, MOVING % 2) and not rows_to(stage, "127.5.0.1")
+        check = stage.check()
+        assert check.gauges(dst="db.example") and "the host 'gone.example' does not resolve" in check.warnings[0]
+        assert "all TCP" not in stage.read(LOG), "there is no whitelist for the kernel"
+
+
 def capabilities(stage, pid):
     """CapPrm and CapEff of each thread."""
     tasks = stage.run("sh", "-c", "cd /proc/%d/task && for task in *; do grep -E '^Cap(Eff|Prm)' $task/status; done" % pid)

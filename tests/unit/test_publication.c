@@ -197,15 +197,15 @@ static void a_name_comes_and_goes(void **state)
     tear_down(&scene);
 }
 
-static void assert_both_named(struct scene *scene, const char *one, const char *two)
+static void assert_names(struct scene *scene, const char *const *names, size_t count)
 {
     struct publication_time time = { 1, 1 };
     struct segment_contents contents;
 
     assert_int_equal(publication_build(scene->publication, scene->meter, &scene->instance, 1, &time, &contents), 0);
-    assert_int_equal(contents.row_count, 2);
-    assert_string_equal(contents.rows[0].peer_name, one);
-    assert_string_equal(contents.rows[1].peer_name, two);
+    assert_int_equal(contents.row_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(contents.rows[i].peer_name, names[i]);
 }
 
 /* Two rows of the same tags would overwrite each other: what an address counted before it became a host's stays the address's. */
@@ -215,6 +215,7 @@ static void an_address_that_becomes_a_hosts_leaves_its_row(void **state)
     static const struct config_instance named = {
         .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
     };
+    static const char *const both[] = { "192.0.2.7", "db.example" };
     struct scene scene = set_up(10);
     const struct instance_host host = { .own = scene.own };
     struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
@@ -229,9 +230,42 @@ static void an_address_that_becomes_a_hosts_leaves_its_row(void **state)
     assert_true(take_answer(&scene, &answer));
     assert_named(scene.publication, &scene, "192.0.2.7");
     handshake(&scene, "192.0.2.7", 4001, 16000000000, 2500000);
-    assert_both_named(&scene, "192.0.2.7", "db.example");
+    assert_names(&scene, both, 2);
     assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0);
     assert_named(scene.publication, &scene, "192.0.2.7");
+    tear_down(&scene);
+}
+
+/* Whoever is listed has a name where all are measured, too. */
+static void names_are_shown_where_all_are_wanted(void **state)
+{
+    static char *hosts[] = { (char *)"db.example" }, *alone[] = { (char *)"198.51.100.9" };
+    static struct ip_prefix prefix;
+    static const char *const names[] = { "db.example", "web.example", "203.0.113.1" };
+    static const struct config naming = { .resolve_names = true };
+    static const struct config_instance all = {
+        .interface = (char *)"eth0", .ips = { alone, 1 }, .ip_prefixes = &prefix, .hosts = { hosts, 1 }, .all_peers = true
+    };
+    struct scene scene = set_up(10);
+    const struct instance_host host = { .own = scene.own };
+    struct ip_address addresses[2];
+    struct resolve_answer forward = { .kind = RESOLVE_FORWARD, .name = "db.example", .addresses = addresses, .count = 2 };
+    struct resolve_answer reverse = { .kind = RESOLVE_REVERSE, .name = "web.example" };
+
+    (void)state;
+    assert_true(prefix_parse(alone[0], &prefix, NULL));
+    reverse.address = prefix.base;
+    assert_true(address_parse("192.0.2.7", &addresses[0]) && address_parse("192.0.2.8", &addresses[1]));
+    assert_int_equal(instance_change(&scene.instance, &naming, &all, scene.meter, &host), 0);
+    assert_true(take_answer(&scene, &forward));
+    assert_false(take_answer(&scene, &reverse));
+    assert_int_equal(instance_change(&scene.instance, &naming, &all, scene.meter, &host), 0);
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    handshake(&scene, "192.0.2.8", 4001, 15000000000, 2500000);
+    assert_named(scene.publication, &scene, "db.example");
+    handshake(&scene, alone[0], 4002, 15000000000, 2500000);
+    handshake(&scene, "203.0.113.1", 4003, 15000000000, 2500000);
+    assert_names(&scene, names, 3);
     tear_down(&scene);
 }
 
@@ -657,6 +691,7 @@ int main(void)
         cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
         cmocka_unit_test(a_name_comes_and_goes),
         cmocka_unit_test(an_address_that_becomes_a_hosts_leaves_its_row),
+        cmocka_unit_test(names_are_shown_where_all_are_wanted),
         cmocka_unit_test(versions_say_what_changed),
         cmocka_unit_test(one_number_says_that_no_row_changed),
         cmocka_unit_test(a_place_that_was_left_is_not_known),
