@@ -142,7 +142,7 @@ static void check_whitelist(const struct source *source, const struct config_ins
         remark_instance(source, "no peers; list addresses under 'ips' or names under 'hosts', or write 'all_peers: true'");
     else if (!none && instance->all_peers)
         config_remark_key(source->reader->report, CONFIG_NOTE, given(source, "all_peers"), "all_peers",
-                          "every peer is measured, in 'ips' and 'hosts' or not");
+                          "every peer is measured, in 'ips' and 'hosts' or not; the lists only give names");
 }
 
 static bool is_zero(const struct yaml_node *value)

@@ -61,10 +61,15 @@ static int write_fingerprint(FILE *stream, const struct config_instance *instanc
     return ferror(stream) ? -1 : 0;
 }
 
-/* Whom the lists name means nothing where all are wanted. */
+/* Where all are wanted the lists only say which peers are one row, and that are a host's, but for those under `ips`. */
+static bool are_lists_asked(const struct config_instance *instance)
+{
+    return !instance->all_peers || (instance->hosts.count > 0 && instance->group_by != METER_GROUP_SUBNET);
+}
+
 static int write_asked(FILE *stream, const struct config_instance *instance)
 {
-    if ((!instance->all_peers && write_peers(stream, instance) < 0)
+    if ((are_lists_asked(instance) && write_peers(stream, instance) < 0)
         || write_sorted(stream, "local_net", &instance->local_nets) < 0)
         return -1;
     fprintf(stream, "all_peers=%d\n", instance->all_peers);

@@ -11,6 +11,7 @@ static struct meter_instance describe(const struct instance *instance, const str
 {
     return (struct meter_instance){
         .whitelist = instance->whitelist,
+        .all_peers = instance->config->all_peers,
         .local_own = host->own,
         .local_host = host->host,
         .local_nets = instance->local_nets,
@@ -34,6 +35,12 @@ static struct netset *make_local_nets(const struct config_instance *config)
     return set;
 }
 
+/* Where everyone is wanted the targets only give names; a subnet has none, and without targets nothing is to be looked up. */
+static bool needs_whitelist(const struct config_instance *config)
+{
+    return !config->all_peers || (config->group_by != METER_GROUP_SUBNET && config->ips.count + config->hosts.count > 0);
+}
+
 /* Everything but the meter's number. old: what is known of the names already, or NULL. */
 static int fill(struct instance *out, const struct targets *old)
 {
@@ -42,7 +49,7 @@ static int fill(struct instance *out, const struct targets *old)
     out->targets = targets_new(config, out->whole->resolve_names);
     if (out->targets == NULL || (old != NULL && !targets_inherit(out->targets, old)))
         return -1;
-    if (!config->all_peers && (out->whitelist = targets_whitelist(out->targets)) == NULL)
+    if (needs_whitelist(config) && (out->whitelist = targets_whitelist(out->targets)) == NULL)
         return -1;
     if (config->local_nets.count > 0 && (out->local_nets = make_local_nets(config)) == NULL)
         return -1;
@@ -186,12 +193,13 @@ const char *instance_peer_name(const struct instance *instance, const struct met
     uint32_t value;
 
     if (row->other)
-        return "other";
+        return TARGET_OTHER;
     if (row->shared != 0)
         return targets_name(instance->targets, row->shared);
     if (instance->config->group_by == METER_GROUP_SUBNET)
         return NULL; /* a block of one address is no peer: a name has several */
     if (row->peer_bits != 128 || instance->whitelist == NULL || !netset_lookup(instance->whitelist, &row->peer, &value))
         return NULL;
-    return targets_name(instance->targets, value);
+    /* An address that has become a host's has two rows for a while: what it counted before stays its own. */
+    return (value & METER_SHARED_ROW) != 0 ? NULL : targets_name(instance->targets, value);
 }

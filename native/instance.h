@@ -20,7 +20,7 @@ struct instance {
     const struct config *whole;           /* outlives the instance, and so does */
     const struct config_instance *config; /* its own part */
     struct targets *targets;
-    struct netset *whitelist;  /* NULL: all peers */
+    struct netset *whitelist;  /* whom the targets want, or only name (`all_peers`); NULL: they change nothing */
     bool is_behind;            /* an answer made the whitelist another one, and it was not made anew yet */
     bool is_found;             /* in one of them a host got its first addresses */
     struct netset *local_nets; /* NULL: none */

@@ -211,15 +211,17 @@ static bool groups_alike(const struct meter_instance *a, const struct meter_inst
 
 static bool sets_alike(const struct meter_instance *a, const struct meter_instance *b)
 {
-    return a->both_sides == b->both_sides && netset_equal(a->whitelist, b->whitelist) && netset_equal(a->local_own, b->local_own)
-           && netset_equal(a->local_host, b->local_host) && netset_equal(a->local_nets, b->local_nets);
+    return a->both_sides == b->both_sides && a->all_peers == b->all_peers && netset_equal(a->whitelist, b->whitelist)
+           && netset_equal(a->local_own, b->local_own) && netset_equal(a->local_host, b->local_host)
+           && netset_equal(a->local_nets, b->local_nets);
 }
 
 /* Rows of peers that the instance does not want any more would show what is not measured. A subnet's row may still hold others.
  */
 static void drop_unwanted_rows(struct meter *meter, int number)
 {
-    const struct netset *whitelist = meter->instances[number]->spec.whitelist;
+    const struct meter_instance *spec = &meter->instances[number]->spec;
+    const struct netset *whitelist = spec->all_peers ? NULL : spec->whitelist;
 
     for (uint32_t index = 0; index < meter->peers.high && whitelist != NULL; index++) {
         const struct peer_row *row = peer_row_at(&meter->peers, index);

@@ -54,10 +54,11 @@ struct meter_options {
 /* What an instance asks for. The sets stay the caller's and must outlive it, or the call that gives it others:
  * meter_instance_change() looks at both. They do not change. */
 struct meter_instance {
-    const struct netset *whitelist;  /* peers that are wanted; NULL: all */
+    const struct netset *whitelist;  /* peers that are wanted, and which of them share a row; NULL: all, and none do */
     const struct netset *local_own;  /* addresses of the captured interface; NULL: none */
     const struct netset *local_host; /* addresses of the network namespace; NULL: none */
     const struct netset *local_nets; /* what counts as ours where neither of the above does; NULL: none */
+    bool all_peers;                  /* all are wanted: the whitelist only says which of them share a row */
     bool both_sides;                 /* every address is ours (`read` without --local): each direction is a row */
     enum meter_group group;
     uint8_t subnet_bits_v4, subnet_bits_v6; /* METER_GROUP_SUBNET */

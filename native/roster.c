@@ -142,7 +142,7 @@ static struct netset *wanted_on(const struct roster *roster, const struct shared
     for (size_t i = 0; i < roster->count && wanted != NULL; i++) {
         if (!is_open_on(&roster->instances[i], shared))
             continue;
-        if (roster->instances[i].whitelist == NULL) {
+        if (roster->instances[i].config->all_peers) {
             netset_free(wanted);
             wanted = NULL;
         } else {

@@ -40,7 +40,7 @@ unsigned sides_measured(const struct meter_instance *instance, const struct ip_a
         return 0;
     }
     *reason = PACKET_UNWANTED;
-    for (unsigned side = 0; instance->whitelist != NULL && side < 2; side++) {
+    for (unsigned side = 0; instance->whitelist != NULL && !instance->all_peers && side < 2; side++) {
         if (!contains(instance->whitelist, &address[1 - side])) {
             sides &= ~(1U << side);
         }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "log.h"
 #include "meter.h"
@@ -22,8 +23,8 @@ struct target {
     size_t address_count;
     size_t left_out;              /* TARGET_HOST: addresses that it has besides, and that are not measured */
     char name[RESOLVE_NAME_MAX];  /* TARGET_ADDRESS: its reverse name, "" while there is none */
-    bool is_name_shared;          /* another target has the same reverse name: it would make one series of two */
-    uint32_t id;                  /* TARGET_HOST: unique, and the same over reloads */
+    bool is_name_shared;          /* another row has the same name: it would make one series of two */
+    uint32_t id;                  /* TARGET_HOST: its row's: the same over reloads, and for all hosts of the same name */
     bool was_asked, was_answered; /* a good answer or a bad one */
     uint32_t asked_s, first_asked_s;
     uint32_t again_s; /* it is asked for again after so long rather than the interval, as something was missing; 0: nothing was */
@@ -42,13 +43,50 @@ struct targets {
     bool are_names_new; /* is_name_shared is out of date */
 };
 
+static size_t name_length(const char *name)
+{
+    size_t length = strlen(name);
+
+    while (length > 0 && name[length - 1] == '.')
+        length--;
+    return length;
+}
+
+/* As whoever takes the tags does: db.example, DB.example and db.example. are the same name. */
+static int compare_names(const char *a, const char *b)
+{
+    const size_t a_length = name_length(a), b_length = name_length(b);
+    const int order = strncasecmp(a, b, a_length < b_length ? a_length : b_length);
+
+    return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
+}
+
+/* Whether a name is the tag of rows that have no name, or of those beyond max_peers: none of its own could be told from them. */
+static bool is_reserved(const char *name)
+{
+    char text[ADDRESS_STRLEN] = "";
+    const size_t length = name_length(name);
+    struct ip_address address;
+
+    if (compare_names(name, TARGET_OTHER) == 0)
+        return true;
+    if (length >= sizeof text)
+        return false;
+    memcpy(text, name, length);
+    return address_parse(text, &address);
+}
+
+/* Hosts of the same name are beside each other, and yet each can be found: with its dot at the end another may be asked for. */
 static int compare(const struct target *a, const struct target *b)
 {
+    int order;
+
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
     if (a->kind == TARGET_ADDRESS)
         return memcmp(a->prefix.base.bytes, b->prefix.base.bytes, sizeof a->prefix.base.bytes);
-    return strcmp(a->text, b->text);
+    order = compare_names(a->text, b->text);
+    return order != 0 ? order : strcmp(a->text, b->text);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -72,15 +110,32 @@ static size_t find_first(const struct targets *targets, const struct target *key
     return low < targets->count && compare(targets->sorted[low], key) == 0 ? low : targets->count;
 }
 
+/* Of one id what stands first in the YAML is the first. */
 static int compare_ids(const void *a, const void *b)
 {
-    const uint32_t one = (*(struct target *const *)a)->id, two = (*(struct target *const *)b)->id;
+    const struct target *one = *(struct target *const *)a, *two = *(struct target *const *)b;
 
-    return (one > two) - (one < two);
+    return one->id != two->id ? (one->id > two->id) - (one->id < two->id) : (one > two) - (one < two);
 }
 
-static void sort_ids(struct targets *targets)
+static bool is_same_host(const struct target *a, const struct target *b)
 {
+    return a->kind == TARGET_HOST && b->kind == TARGET_HOST && compare_names(a->text, b->text) == 0;
+}
+
+/* Hosts of the same name are one row: the oldest id is that of all. */
+static void join_hosts(struct targets *targets)
+{
+    struct target **const sorted = targets->sorted;
+
+    for (size_t first = 0, end; first < targets->count; first = end) {
+        uint32_t id = sorted[first]->id;
+
+        for (end = first + 1; end < targets->count && is_same_host(sorted[first], sorted[end]); end++)
+            id = sorted[end]->id < id ? sorted[end]->id : id;
+        for (size_t i = first; i < end; i++)
+            sorted[i]->id = id;
+    }
     qsort(targets->by_id, targets->count, sizeof *targets->by_id, compare_ids);
 }
 
@@ -101,10 +156,13 @@ static int fill_target(struct target *target, enum target_kind kind, const char 
     return target->text == NULL ? -1 : 0;
 }
 
-/* The addresses of one name are one row: two rows with the same tags would overwrite each other's gauges. */
+/* The addresses of one name are one row: two rows with the same tags would overwrite each other's gauges. Those of a host whose
+ * name can be nobody's tag are a row each. */
 static uint32_t whitelist_value(const struct targets *targets, size_t index)
 {
-    return targets->items[index].kind == TARGET_HOST ? METER_SHARED_ROW | targets->items[index].id : (uint32_t)index;
+    const struct target *target = &targets->items[index];
+
+    return target->kind == TARGET_HOST && !is_reserved(target->text) ? METER_SHARED_ROW | target->id : (uint32_t)index;
 }
 
 static int fill_all(struct targets *targets, const struct config_instance *instance)
@@ -126,6 +184,7 @@ static int fill_all(struct targets *targets, const struct config_instance *insta
         targets->items[i].id = targets->next_id++;
     }
     qsort(targets->sorted, targets->count, sizeof *targets->sorted, compare_items);
+    join_hosts(targets);
     return 0;
 }
 
@@ -168,15 +227,30 @@ static bool is_due(const struct target *target, uint32_t now_s, uint32_t interva
     return !target->was_asked || now_s - target->asked_s >= wait_s;
 }
 
+/* What a row of the target's would be called; "": it has no name. */
+static const char *name_of_row(const struct target *target)
+{
+    return target->kind == TARGET_HOST ? target->text : target->name;
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct target *left = *(struct target *const *)a, *right = *(struct target *const *)b;
-    int order = strcmp(left->name, right->name);
+    int order = compare_names(name_of_row(left), name_of_row(right));
 
+    if (order == 0)
+        order = (left->kind > right->kind) - (left->kind < right->kind); /* hosts come first */
     return order != 0 ? order : memcmp(left->prefix.base.bytes, right->prefix.base.bytes, sizeof left->prefix.base.bytes);
 }
 
-/* Marks the reverse names that several addresses have. Out of memory leaves the marks as they were, for the next time. */
+/* Of targets of one name, from the first to the last as by_name() has them: whether it names more than one row. */
+static bool is_shared(const struct target *first, const struct target *last)
+{
+    return first->kind == TARGET_HOST || is_reserved(first->name) || !address_equal(&first->prefix.base, &last->prefix.base);
+}
+
+/* Marks the reverse names that several addresses have, or an address and a host. Out of memory leaves the marks as they were, for
+ * the next time. */
 static void find_shared_names(struct targets *targets)
 {
     struct target **order;
@@ -186,10 +260,12 @@ static void find_shared_names(struct targets *targets)
     memcpy(order, targets->sorted, targets->count * sizeof *order);
     qsort(order, targets->count, sizeof *order, by_name);
     for (size_t first = 0, end; first < targets->count; first = end) {
-        for (end = first + 1; end < targets->count && strcmp(order[first]->name, order[end]->name) == 0; end++)
+        const char *name = name_of_row(order[first]);
+
+        for (end = first + 1; end < targets->count && compare_names(name, name_of_row(order[end])) == 0; end++)
             continue;
         for (size_t i = first; i < end; i++)
-            order[i]->is_name_shared = !address_equal(&order[first]->prefix.base, &order[end - 1]->prefix.base);
+            order[i]->is_name_shared = is_shared(order[first], order[end - 1]);
     }
     free(order);
     targets->are_names_new = false;
@@ -314,6 +390,7 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         if (same == NULL || !is_asked_for(targets, target))
             continue;
         snprintf(target->name, sizeof target->name, "%s", same->name);
+        target->is_name_shared = true; /* until that has been looked at */
         target->was_asked = same->was_asked;
         target->asked_s = same->asked_s;
         target->first_asked_s = same->first_asked_s;
@@ -324,7 +401,7 @@ bool targets_inherit(struct targets *targets, const struct targets *old)
         if (set_addresses(targets, target, same->addresses, same->address_count) < 0)
             complete = false;
     }
-    sort_ids(targets);
+    join_hosts(targets);
     targets->are_names_new = true;
     find_shared_names(targets);
     return complete;
@@ -409,14 +486,22 @@ uint64_t targets_revision(const struct targets *targets)
     return targets->revision;
 }
 
+/* Of hosts of the same name the text of the first in the YAML. */
 static const char *host_name(const struct targets *targets, uint32_t id)
 {
-    const struct target key = { .id = id }, *const place = &key;
-    struct target *const *found = targets->count == 0
-                                      ? NULL
-                                      : bsearch(&place, targets->by_id, targets->count, sizeof place, compare_ids);
+    size_t low = 0, high = targets->count;
 
-    return found != NULL && (*found)->kind == TARGET_HOST ? (*found)->text : NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (targets->by_id[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == targets->count || targets->by_id[low]->id != id || targets->by_id[low]->kind != TARGET_HOST)
+        return NULL;
+    return targets->by_id[low]->text;
 }
 
 const char *targets_name(const struct targets *targets, uint32_t value)

@@ -15,6 +15,8 @@
 #include "netset.h"
 #include "resolve.h"
 
+#define TARGET_OTHER "other" /* the name of the row of those beyond max_peers: nobody else's */
+
 struct targets;
 
 struct targets *targets_new(const struct config_instance *instance,
@@ -33,15 +35,16 @@ void targets_ask(struct targets *targets, struct resolver *resolver, uint32_t no
 /* True: the answer changed an address, so that the whitelist must be made anew. */
 bool targets_answer(struct targets *targets, const struct resolve_answer *answer);
 
-/* A fresh set: address or block -> a value that names its target; the caller frees it. The addresses of a host have one value
- * with METER_SHARED_ROW, the same as long as the host is there, over reloads too. NULL: out of memory. */
+/* A fresh set: address or block -> a value that names its target; the caller frees it. The addresses of a host, and of all hosts
+ * of the same name (but for case and dots at its end), have one value with METER_SHARED_ROW, the same as long as the host is
+ * there, over reloads too. NULL: out of memory. */
 struct netset *targets_whitelist(const struct targets *targets);
 
 /* Another whenever an address or a name of a target became another, over targets_inherit() too. */
 uint64_t targets_revision(const struct targets *targets);
 
-/* What the tag dst: says for a peer that the whitelist gave `value` for: the host's name, the address's own name if no other
- * address of the instance has the same, or NULL (then the address itself is the name). */
+/* What the tag dst: says for a peer that the whitelist gave `value` for: the host's name, the address's own name if no host and
+ * no other address of the instance has the same, or NULL (then the address itself is the name). */
 const char *targets_name(const struct targets *targets, uint32_t value);
 
 /* Whether every name and address that is asked for has had an answer, good or bad. */

@@ -299,6 +299,45 @@ def test_reverse_names_are_tags(stage, names):
         assert rows_to(stage, "funf.example")
 
 
+def test_no_two_rows_have_the_same_tags(stage, names):
+    """Hosts of one name are one row, and an address with a host's name, or with that of the row of all others, goes without."""
+    names.set(**{"db1_example": ["127.5.0.2", "127.5.0.1"], "other": ["127.5.0.5"], "1.0.5.127.in-addr.arpa": "db1.example.",
+                 "3.0.5.127.in-addr.arpa": "DB1.example.", "4.0.5.127.in-addr.arpa": "other."})
+    text = CONFIGURATION % "db1.example, DB1.example, other" + "    ips: [127.5.0.1, 127.5.0.3, 127.5.0.4]\n"
+    peers = ["127.5.0.%d" % n for n in range(1, 6)]
+    with supervised(stage, text):
+        names.wait_for_questions("PTR 4.0.5.127.in-addr.arpa", 2)
+        call_until_measured(stage, peers[1], "db1.example")
+        call(stage, *peers)
+        stage.wait_for_status(lambda s: len(s["peers"]) == len(peers))
+        named = sorted(row["dst"] for row in stage.status()["peers"])
+        assert named == ["127.5.0.1", "127.5.0.3", "127.5.0.4", "127.5.0.5", "db1.example"]
+        for python in (2, 3):
+            call(stage, *peers)
+            stage.wait_for_publications(1)
+            gauges = [(metric[0], sorted(metric[2])) for metric in stage.check(python).run["metrics"]]
+            assert len(gauges) == 3 * len(peers) and all(gauges.count(gauge) == 1 for gauge in gauges), gauges
+
+
+def test_names_where_all_peers_are_measured(stage, names):
+    """Who is listed is shown under its name, and the kernel lets everyone through before it is resolved and after."""
+    names.set(**{"1.0.5.127.in-addr.arpa": "five.example."})
+    text = CONFIGURATION % "db.example, gone.example" + "    ips: [127.5.0.1]\n    all_peers: true\n"
+    with supervised(stage, text):
+        stage.wait_for_status(lambda s: "2 hosts do not resolve" in warning_of(s))
+        call_until_measured(stage, "127.2.0.1", "127.2.0.1")
+        names.set(db_example=[MOVING % 1, MOVING % 2])
+        call_until_measured(stage, MOVING % 1, "db.example")
+        before = samples_of(stage, "db.example")
+        call(stage, MOVING % 2, "127.2.0.1", "127.2.0.2", "127.5.0.1")
+        stage.wait_for_status(lambda s: {"db.example", "five.example", "127.2.0.2"} <= {row["dst"] for row in s["peers"]})
+        assert samples_of(stage, "db.example") == before + 2 and len(rows_to(stage, "db.example")) == 1
+        assert not rows_to(stage, MOVING % 2) and not rows_to(stage, "127.5.0.1")
+        check = stage.check()
+        assert check.gauges(dst="db.example") and "the host 'gone.example' does not resolve" in check.warnings[0]
+        assert "all TCP" not in stage.read(LOG), "there is no whitelist for the kernel"
+
+
 def capabilities(stage, pid):
     """CapPrm and CapEff of each thread."""
     tasks = stage.run("sh", "-c", "cd /proc/%d/task && for task in *; do grep -E '^Cap(Eff|Prm)' $task/status; done" % pid)

@@ -95,12 +95,22 @@ static void test_asked(void **state)
         { { .ips = STRINGS("10.0.0.1", "10.0.0.2"), .group_by = METER_GROUP_SUBNET, .subnet_v4 = 24, .subnet_v6 = 48 }, false },
     };
     const struct config_instance one = { .interface = "eth0", .ips = STRINGS("10.0.0.1", "10.0.0.2") };
-    struct config_instance all = { .all_peers = true, .ips = STRINGS("10.0.0.1") }, blocks = others[8].instance;
+    struct config_instance all = { .all_peers = true, .ips = STRINGS("10.0.0.1") }, more, blocks = others[8].instance;
 
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_int_equal(fingerprint_asked(&others[i].instance) == fingerprint_asked(&one), others[i].alike);
-    assert_int_equal(fingerprint_asked(&all), fingerprint_asked(&others[6].instance)); /* whom the lists name means nothing */
+    assert_int_equal(fingerprint_asked(&all), fingerprint_asked(&others[6].instance)); /* an address is a row in any case */
+    all.hosts = (struct config_strings)STRINGS("a");
+    more = all;
+    assert_int_not_equal(fingerprint_asked(&all), fingerprint_asked(&others[6].instance)); /* but those of a host are one, */
+    more.hosts = (struct config_strings)STRINGS("a", "b");
+    assert_int_not_equal(fingerprint_asked(&more), fingerprint_asked(&all));
+    more = all;
+    more.ips = (struct config_strings)STRINGS("10.0.0.2");
+    assert_int_not_equal(fingerprint_asked(&more), fingerprint_asked(&all)); /* unless it is listed by itself */
+    more.group_by = all.group_by = METER_GROUP_SUBNET;
+    assert_int_equal(fingerprint_asked(&more), fingerprint_asked(&all));
     blocks.subnet_v6 = 56;
     assert_int_not_equal(fingerprint_asked(&blocks), fingerprint_asked(&others[8].instance));
 }

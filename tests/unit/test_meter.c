@@ -457,6 +457,40 @@ static void a_flow_goes_where_its_peers_name_goes(void **state)
     netset_free(before);
 }
 
+/* The whitelist only says who shares a row: whoever is not in it is measured, too, and what is known goes on. */
+static void all_are_measured_and_some_share_a_row(void **state)
+{
+    struct netset *own = set_of("10.0.0.1", NULL), *named = naming("10.0.0.2", METER_SHARED_ROW | 1), *none = netset_new();
+    const struct meter_instance all = { .local_own = own, .whitelist = named, .all_peers = true };
+    uint64_t samples[4] = { 0 };
+
+    (void)state;
+    assert_non_null(none);
+    change(&(struct meter_instance){ .local_own = own, .whitelist = named });
+    talk(1, 2, S);
+    change(&all);
+    talk(1, 2, 2 * S);
+    talk(1, 3, 2 * S);
+    assert_int_equal(counters()->ignored[PACKET_UNWANTED], 0);
+    assert_int_equal(counters()->flows, 2);
+    assert_true(look(1, 3).any);
+    meter_each_row(meter, count_by_name, samples);
+    assert_int_equal(samples[0], 1);
+    assert_int_equal(samples[1], 2);
+    change(&(struct meter_instance){ .local_own = own, .whitelist = none, .all_peers = true });
+    assert_int_equal(counters()->open_flows, 1); /* who has another name is in another row */
+    meter_finish(meter, BIT(number));
+    change(&all);
+    assert_true(look(1, 3).any); /* and without a connection, too */
+    change(&(struct meter_instance){ .local_own = own, .whitelist = named });
+    assert_int_equal(counters()->open_flows, 0);
+    assert_false(look(1, 3).any); /* what is not measured any more is not shown any more */
+    check_balance();
+    netset_free(own);
+    netset_free(named);
+    netset_free(none);
+}
+
 /* --- flows begin and end --- */
 
 static void a_reset_opens_no_flow(void **state)
@@ -1506,6 +1540,7 @@ int main(void)
         CASE(whitelist_is_about_the_peer),
         CASE(each_direction_has_its_own_peer),
         CASE(a_flow_goes_where_its_peers_name_goes),
+        CASE(all_are_measured_and_some_share_a_row),
         CASE(a_reset_opens_no_flow),
         CASE(over_max_flows_is_counted),
         CASE(at_max_flows_one_that_ended_gives_way),

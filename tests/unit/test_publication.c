@@ -163,12 +163,59 @@ static void assert_named(struct publication *publication, struct scene *scene, c
     assert_string_equal(contents.rows[0].peer_name, name);
 }
 
+/* 192.0.2.7 is asked for by itself, and has a name. */
+static void name_the_address(struct scene *scene)
+{
+    static char *alone[] = { (char *)"192.0.2.7" };
+    static struct ip_prefix prefix;
+    static const struct config naming = { .resolve_names = true };
+    static const struct config_instance named = { .interface = (char *)"eth0", .ips = { alone, 1 }, .ip_prefixes = &prefix };
+    const struct instance_host host = { .own = scene->own };
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .name = "web.example" };
+
+    assert_true(prefix_parse(alone[0], &prefix, NULL));
+    answer.address = prefix.base;
+    assert_int_equal(instance_change(&scene->instance, &naming, &named, scene->meter, &host), 0);
+    assert_false(take_answer(scene, &answer));
+    assert_int_equal(instance_change(&scene->instance, &naming, &named, scene->meter, &host), 0); /* nobody else has the name */
+}
+
 static void a_name_comes_and_goes(void **state)
+{
+    struct scene scene = set_up(10);
+    const struct instance_host host = { .own = scene.own };
+
+    (void)state;
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    name_the_address(&scene);
+    assert_named(scene.publication, &scene, "web.example");
+    assert_named(scene.publication, &scene, "web.example");
+    assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0);
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    tear_down(&scene);
+}
+
+static void assert_names(struct scene *scene, const char *const *names, size_t count)
+{
+    struct publication_time time = { 1, 1 };
+    struct segment_contents contents;
+
+    assert_int_equal(publication_build(scene->publication, scene->meter, &scene->instance, 1, &time, &contents), 0);
+    assert_int_equal(contents.row_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(contents.rows[i].peer_name, names[i]);
+}
+
+/* Two rows of the same tags would overwrite each other: what an address counted before it became a host's stays the address's. */
+static void an_address_that_becomes_a_hosts_leaves_its_row(void **state)
 {
     static char *hosts[] = { (char *)"db.example" };
     static const struct config_instance named = {
         .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
     };
+    static const char *const both[] = { "192.0.2.7", "db.example" };
     struct scene scene = set_up(10);
     const struct instance_host host = { .own = scene.own };
     struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
@@ -179,13 +226,46 @@ static void a_name_comes_and_goes(void **state)
     answer.addresses = &address;
     handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
     assert_named(scene.publication, &scene, "192.0.2.7");
-    assert_named(scene.publication, &scene, "192.0.2.7");
     assert_int_equal(instance_change(&scene.instance, &whole, &named, scene.meter, &host), 0);
     assert_true(take_answer(&scene, &answer));
-    assert_named(scene.publication, &scene, "db.example");
-    assert_named(scene.publication, &scene, "db.example");
+    assert_named(scene.publication, &scene, "192.0.2.7");
+    handshake(&scene, "192.0.2.7", 4001, 16000000000, 2500000);
+    assert_names(&scene, both, 2);
     assert_int_equal(instance_change(&scene.instance, &whole, &wanted, scene.meter, &host), 0);
     assert_named(scene.publication, &scene, "192.0.2.7");
+    tear_down(&scene);
+}
+
+/* Whoever is listed has a name where all are measured, too. */
+static void names_are_shown_where_all_are_wanted(void **state)
+{
+    static char *hosts[] = { (char *)"db.example" }, *alone[] = { (char *)"198.51.100.9" };
+    static struct ip_prefix prefix;
+    static const char *const names[] = { "db.example", "web.example", "203.0.113.1" };
+    static const struct config naming = { .resolve_names = true };
+    static const struct config_instance all = {
+        .interface = (char *)"eth0", .ips = { alone, 1 }, .ip_prefixes = &prefix, .hosts = { hosts, 1 }, .all_peers = true
+    };
+    struct scene scene = set_up(10);
+    const struct instance_host host = { .own = scene.own };
+    struct ip_address addresses[2];
+    struct resolve_answer forward = { .kind = RESOLVE_FORWARD, .name = "db.example", .addresses = addresses, .count = 2 };
+    struct resolve_answer reverse = { .kind = RESOLVE_REVERSE, .name = "web.example" };
+
+    (void)state;
+    assert_true(prefix_parse(alone[0], &prefix, NULL));
+    reverse.address = prefix.base;
+    assert_true(address_parse("192.0.2.7", &addresses[0]) && address_parse("192.0.2.8", &addresses[1]));
+    assert_int_equal(instance_change(&scene.instance, &naming, &all, scene.meter, &host), 0);
+    assert_true(take_answer(&scene, &forward));
+    assert_false(take_answer(&scene, &reverse));
+    assert_int_equal(instance_change(&scene.instance, &naming, &all, scene.meter, &host), 0);
+    handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
+    handshake(&scene, "192.0.2.8", 4001, 15000000000, 2500000);
+    assert_named(scene.publication, &scene, "db.example");
+    handshake(&scene, alone[0], 4002, 15000000000, 2500000);
+    handshake(&scene, "203.0.113.1", 4003, 15000000000, 2500000);
+    assert_names(&scene, names, 3);
     tear_down(&scene);
 }
 
@@ -206,18 +286,9 @@ static void assert_versions(struct publication *publication, struct scene *scene
 
 static void versions_say_what_changed(void **state)
 {
-    static char *hosts[] = { (char *)"db.example" };
-    static const struct config_instance named = {
-        .interface = (char *)"eth0", .ips = { ips, 1 }, .hosts = { hosts, 1 }, .ip_prefixes = prefixes
-    };
     struct scene scene = set_up(10), second = set_up(10);
-    const struct instance_host host = { .own = scene.own };
-    struct resolve_answer answer = { .kind = RESOLVE_FORWARD, .name = "db.example", .count = 1 };
-    struct ip_address address;
 
     (void)state;
-    assert_true(address_parse("192.0.2.7", &address));
-    answer.addresses = &address;
     handshake(&scene, "192.0.2.7", 4000, 15000000000, 2500000);
     handshake(&second, "192.0.2.7", 4000, 15000000000, 2600000);
     assert_versions(scene.publication, &scene, true, true);
@@ -228,8 +299,7 @@ static void versions_say_what_changed(void **state)
     put_segment(scene.meter, scene.instance.number, "192.0.2.7", "10.0.0.1", 80, 4001, TCP_SYN | TCP_ACK, 5000, 2, 15002500000);
     assert_versions(scene.publication, &scene, false, true);
     assert_versions(scene.publication, &scene, false, false); /* nothing waits, which a flow that leaves would take along */
-    assert_int_equal(instance_change(&scene.instance, &whole, &named, scene.meter, &host), 0);
-    assert_true(take_answer(&scene, &answer));
+    name_the_address(&scene);
     assert_versions(scene.publication, &scene, true, false);
     assert_versions(scene.publication, &scene, false, false);
     assert_versions(scene.publication, &second, true, true); /* another meter, another histogram */
@@ -620,6 +690,8 @@ int main(void)
         cmocka_unit_test(what_is_ignored_is_named),
         cmocka_unit_test(what_is_over_max_peers_is_one_row_of_counts),
         cmocka_unit_test(a_name_comes_and_goes),
+        cmocka_unit_test(an_address_that_becomes_a_hosts_leaves_its_row),
+        cmocka_unit_test(names_are_shown_where_all_are_wanted),
         cmocka_unit_test(versions_say_what_changed),
         cmocka_unit_test(one_number_says_that_no_row_changed),
         cmocka_unit_test(a_place_that_was_left_is_not_known),

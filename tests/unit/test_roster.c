@@ -309,6 +309,33 @@ static void so_are_messages_of_links(void **state)
     assert_int_equal(wait_ms(), -1);
 }
 
+/* Where all are wanted the kernel lets all through, whatever is known of names; in a subnet's row nobody has one. */
+static void names_are_no_filter_where_all_are_wanted(void **state)
+{
+    (void)state;
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply(NAMED("one.example") ", all_peers: true");
+    check(OPENS);
+    assert_null(roster->taps[0].tap->wanted);
+    answer("one.example", "10.0.0.2");
+    follow();
+    assert_null(roster->taps[0].tap->wanted);
+    assert_int_equal(netset_count(roster->instances[0].whitelist), 1);
+    send_segment();
+    apply(NAMED("one.example")); /* who is wanted still goes on */
+    assert_int_equal(wanted_count(), 1);
+    assert_true(goes_on());
+    apply(NAMED("one.example") ", all_peers: true, ips: [192.0.2.0/24]");
+    assert_null(roster->taps[0].tap->wanted);
+    assert_true(goes_on());
+    apply(NAMED("one.example") ", all_peers: true, group_by: subnet");
+    assert_null(roster->taps[0].tap->wanted);
+    answer("one.example", "10.0.0.3");
+    assert_int_equal(wait_ms(), -1);
+}
+
 /* Who reads the configuration anew meanwhile has them too. */
 static void answers_outlive_another_configuration(void **state)
 {
@@ -381,6 +408,7 @@ int main(void)
         CASE(the_row_of_a_host_leaves_with_its_name),
         CASE(answers_are_followed_together),
         CASE(so_are_messages_of_links),
+        CASE(names_are_no_filter_where_all_are_wanted),
         CASE(answers_outlive_another_configuration),
         CASE(no_row_has_the_birth_of_one_before_it),
     };

@@ -162,7 +162,7 @@ static void nor_does_the_time_between_two_runs_of_the_check(void **state)
     assert_int_equal(rows_of(0).first_birth, before.first_birth);
 }
 
-static void whom_the_lists_name_means_nothing_where_all_are_wanted(void **state)
+static void which_addresses_are_listed_means_nothing_where_all_are_wanted(void **state)
 {
     struct sums before;
 
@@ -216,6 +216,7 @@ static void where_something_else_is_asked_it_is_said_to_be_gone(void **state)
         { "", LOCAL ", ips: [192.0.2.1]" },
         { "", LOCAL ", " TWO_PEERS ", hosts: [192.0.2.3]" },
         { "", LOCAL ", all_peers: true" },
+        { "", LOCAL ", all_peers: true, hosts: [192.0.2.3]" },
         { "", TWO_PEERS ", local_nets: [10.0.0.2]" },
         { "", TWO_PEERS },
         { "", BEFORE ", group_by: peer_port" },
@@ -263,9 +264,12 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(keys_that_mean_nothing_to_a_file_leave_its_rows),        CASE(nor_does_the_time_between_two_runs_of_the_check),
-        CASE(whom_the_lists_name_means_nothing_where_all_are_wanted), CASE(each_keeps_its_own_rows),
-        CASE(where_something_else_is_asked_it_is_said_to_be_gone),    CASE(one_that_never_was_is_not_said_to_be_gone),
+        CASE(keys_that_mean_nothing_to_a_file_leave_its_rows),
+        CASE(nor_does_the_time_between_two_runs_of_the_check),
+        CASE(which_addresses_are_listed_means_nothing_where_all_are_wanted),
+        CASE(each_keeps_its_own_rows),
+        CASE(where_something_else_is_asked_it_is_said_to_be_gone),
+        CASE(one_that_never_was_is_not_said_to_be_gone),
     };
 
     return cmocka_run_group_tests_name("roster_file", tests, make_folder, remove_folder);

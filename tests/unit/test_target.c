@@ -411,6 +411,146 @@ static void a_name_that_two_addresses_have_names_neither(void **state)
     targets_free(targets);
 }
 
+/* Targets of these addresses and hosts. */
+static struct targets *make_of(struct config_strings addresses, struct config_strings names)
+{
+    struct ip_prefix prefixes[4];
+    struct config_instance instance = { .ips = addresses, .hosts = names, .ip_prefixes = prefixes };
+    struct targets *targets;
+
+    for (size_t i = 0; i < addresses.count; i++)
+        prefixes[i] = prefix_of(addresses.items[i]);
+    targets = targets_new(&instance, true);
+    assert_non_null(targets);
+    return targets;
+}
+
+#define TEXTS(...)                                                                                    \
+    {                                                                                                 \
+        .items = (char *[]){ __VA_ARGS__ }, .count = sizeof(char *[]){ __VA_ARGS__ } / sizeof(char *) \
+    }
+#define LIST(...) (struct config_strings) TEXTS(__VA_ARGS__)
+
+static void answer_reverse(struct targets *targets, const char *address, const char *name)
+{
+    struct resolve_answer answer = { .kind = RESOLVE_REVERSE, .address = prefix_of(address).base };
+
+    snprintf(answer.name, sizeof answer.name, "%s", name);
+    targets_answer(targets, &answer);
+    room = asked_count = 8;
+    targets_ask(targets, NULL, 100, 300);
+}
+
+static bool answer_forward(struct targets *targets, const char *name, const char *address)
+{
+    struct ip_address found = prefix_of(address).base;
+    struct resolve_answer answer = forward(name, &found, 1, NULL);
+
+    return targets_answer(targets, &answer);
+}
+
+static void expect_taken(char *address, char *host, const char *reverse)
+{
+    struct targets *targets = make_of(LIST(address), LIST(host)), *next = make_of(LIST(address), LIST(host));
+
+    answer_reverse(targets, address, reverse);
+    assert_null(name_of(targets, address));
+    assert_true(answer_forward(targets, host, "192.0.2.2"));
+    assert_string_equal(name_of(targets, "192.0.2.2"), host);
+    assert_true(targets_inherit(next, targets)); /* nor after a reload */
+    assert_null(name_of(next, address));
+    answer_reverse(next, address, "db10.example");
+    assert_string_equal(name_of(next, address), "db10.example");
+    targets_free(targets);
+    targets_free(next);
+}
+
+/* Two rows of the same tags would overwrite each other: whatever a name server says, each row is told from all others. */
+static void a_name_that_is_taken_names_no_address(void **state)
+{
+    static char *const addresses[] = { "192.0.2.1", "::" };
+    static char *const hosts_of_it[] = { "db1.example", "DB1.example", "db1.example.", "Db1.Example.." };
+    static const char *const taken[] = { "db1.example", "DB1.EXAMPLE", "other", "Other", "192.0.2.9", "192.0.2.9." };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        for (size_t j = 0; j < sizeof hosts_of_it / sizeof *hosts_of_it; j++)
+            for (size_t k = 0; k < sizeof taken / sizeof *taken; k++)
+                expect_taken(addresses[i], hosts_of_it[j], taken[k]);
+}
+
+static void a_name_in_capitals_is_the_same_name(void **state)
+{
+    struct targets *targets = make_of(LIST("192.0.2.1", "192.0.2.9"), LIST("192.0.2.1"));
+
+    (void)state;
+    answer_reverse(targets, "192.0.2.1", "gate.example");
+    assert_string_equal(name_of(targets, "192.0.2.1"), "gate.example"); /* that it stands there twice does not matter */
+    answer_reverse(targets, "192.0.2.9", "GATE.example");
+    assert_null(name_of(targets, "192.0.2.1"));
+    assert_null(name_of(targets, "192.0.2.9"));
+    targets_free(targets);
+}
+
+static uint32_t value_of(const struct targets *targets, const char *address)
+{
+    struct netset *set = targets_whitelist(targets);
+    struct ip_prefix prefix = prefix_of(address);
+    uint32_t value = 0;
+
+    assert_non_null(set);
+    assert_true(netset_lookup(set, &prefix.base, &value));
+    netset_free(set);
+    return value;
+}
+
+/* Each is asked for as it is written, but the row is one. */
+static void hosts_of_one_name_are_one_row(void **state)
+{
+    const struct config_strings names = TEXTS("DB1.example", "web.example", "db1.example.", "db1.example", "db1.example");
+    const struct config_strings turned = TEXTS("a.example", "db1.example", "web.example", "DB1.example");
+    struct targets *targets = make_of((struct config_strings){ 0 }, names), *next;
+    uint32_t value;
+
+    (void)state;
+    assert_true(answer_forward(targets, "DB1.example", "192.0.2.1"));
+    value = value_of(targets, "192.0.2.1");
+    assert_true(answer_forward(targets, "web.example", "192.0.2.2"));
+    assert_true(answer_forward(targets, "db1.example.", "192.0.2.3"));
+    assert_true(answer_forward(targets, "db1.example", "192.0.2.4"));
+    assert_int_equal(value_of(targets, "192.0.2.3"), value);
+    assert_int_equal(value_of(targets, "192.0.2.4"), value);
+    assert_int_not_equal(value_of(targets, "192.0.2.2"), value);
+    assert_string_equal(targets_name(targets, value), "DB1.example");
+    assert_string_equal(name_of(targets, "192.0.2.2"), "web.example");
+    next = make_of((struct config_strings){ 0 }, turned);
+    assert_true(targets_inherit(next, targets));
+    assert_int_equal(value_of(next, "192.0.2.1"), value); /* the row stays */
+    assert_int_equal(value_of(next, "192.0.2.4"), value);
+    assert_string_equal(targets_name(next, value), "db1.example");
+    assert_string_equal(name_of(next, "192.0.2.2"), "web.example");
+    targets_free(targets);
+    targets_free(next);
+}
+
+/* dst:other is the row of those beyond max_peers, and an address is its own. */
+static void a_host_whose_name_is_a_tag_of_others_names_nobody(void **state)
+{
+    static char *const names[] = { "other", "OTHER.", "192.0.2.9." };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct targets *targets = make_of(LIST("192.0.2.9"), LIST("others", names[i]));
+
+        answer_forward(targets, names[i], "192.0.2.1");
+        answer_forward(targets, "others", "192.0.2.2");
+        assert_null(name_of(targets, "192.0.2.1"));
+        assert_int_equal(value_of(targets, "192.0.2.1") & METER_SHARED_ROW, 0);
+        assert_string_equal(name_of(targets, "192.0.2.2"), "others");
+        targets_free(targets);
+    }
+}
+
 /* Whoever keeps names must hear of each that is another: also of those that only a look at all others settles. */
 static void a_new_name_is_a_new_revision(void **state)
 {
@@ -685,6 +825,10 @@ int main(void)
         cmocka_unit_test(who_is_wanted_is_known_when_all_have_answered),
         cmocka_unit_test(an_address_takes_its_reverse_name),
         cmocka_unit_test(a_name_that_two_addresses_have_names_neither),
+        cmocka_unit_test(a_name_that_is_taken_names_no_address),
+        cmocka_unit_test(a_name_in_capitals_is_the_same_name),
+        cmocka_unit_test(hosts_of_one_name_are_one_row),
+        cmocka_unit_test(a_host_whose_name_is_a_tag_of_others_names_nobody),
         cmocka_unit_test(a_new_name_is_a_new_revision),
         cmocka_unit_test(a_name_that_fails_is_asked_again_soon),
         cmocka_unit_test(an_address_that_nobody_could_be_asked_for_is_asked_for_again_soon),
