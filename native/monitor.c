@@ -93,7 +93,7 @@ static void apply_config(struct monitor *monitor, struct config *config)
     if (old != NULL && strcmp(old->user, config->user) != 0)
         log_warnx("monitor", "user: %s comes into force when go-metro is started anew", config->user);
     end_what_changes(monitor, config);
-    publisher_aim(monitor->publisher, config->segment_path, roster_max_peers(config));
+    publisher_aim(monitor->publisher, config->segment_path, config->user, roster_max_peers(config));
     statsd_aim(monitor->statsd, config);
     monitor->is_short_of_memory = roster_apply(monitor->roster, config) < 0;
     if (!monitor->is_short_of_memory)
@@ -307,22 +307,22 @@ static void turn_windows(struct monitor *monitor)
 
 static void on_tick(struct monitor *monitor)
 {
-    bool is_ready, is_locked;
+    bool is_alone;
     size_t count;
 
     if (config_watch_changed(&monitor->watch))
         reload(monitor, "the configuration file changed");
     look_after_rights(monitor); /* before the segment: it may take away root's */
-    is_ready = publisher_ready(monitor->publisher, &is_locked);
-    if (is_locked && isatty(STDERR_FILENO)) {
+    is_alone = publisher_claim(monitor->publisher);
+    if (!is_alone && isatty(STDERR_FILENO)) {
         give_up(monitor);
         return;
     }
-    if (is_locked)
+    if (!is_alone)
         roster_close(monitor->roster); /* another helper measures */
     turn_windows(monitor);
     statsd_ask(monitor->statsd, monitor->resolver, now_s()); /* before the many names of the roster */
-    if (is_ready)
+    if (is_alone)
         check_roster(monitor);
     publish(monitor);
     statsd_tick(monitor->statsd, publisher_contents(monitor->publisher), roster_instances(monitor->roster, &count), now_s());
@@ -392,7 +392,7 @@ static void turn(struct monitor *monitor)
         return; /* before the timer, whose work may be to execute the program anew */
     if (fds[POLL_LINKS].revents != 0 && links_dispatch(monitor->links)) {
         roster_links_changed(monitor->roster);
-        if (publisher_ready(monitor->publisher, NULL))
+        if (publisher_claim(monitor->publisher))
             check_roster(monitor);
     }
     if (fds[POLL_RESOLVER].revents != 0)
@@ -432,7 +432,8 @@ static int open_all(struct monitor *monitor)
         || monitor->publisher == NULL || monitor->statsd == NULL)
         return -1;
     roster_on_departure(monitor->roster, statsd_departed, monitor->statsd);
-    publisher_aim(monitor->publisher, SEG_DEFAULT_PATH, 1); /* for what must be said before there is a configuration */
+    publisher_aim(monitor->publisher, SEG_DEFAULT_PATH, CONFIG_DEFAULT_USER,
+                  1); /* for what must be said before there is a configuration */
     sample = clock_sample();
     clock_watch_init(&monitor->clock, &sample);
     return 0;

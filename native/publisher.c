@@ -1,6 +1,7 @@
 /* publisher.c: the way from the roster to the segment. */
 #include "publisher.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +10,15 @@
 #include "clock.h"
 #include "log.h"
 #include "publication.h"
+#include "segment_check.h"
 #include "segment_layout.h"
+#include "segment_place.h"
 #include "segment_reader.h"
 #include "segment_writer.h"
 #include "version.h"
 
 struct publisher {
-    char *path;
+    char *path, *user;
     uint32_t max_rows;
     struct segment_writer *writer;
     struct segment_identity identity; /* of the writer before it */
@@ -47,6 +50,7 @@ void publisher_free(struct publisher *publisher)
     publisher_close(publisher, false);
     publication_free(publisher->publication);
     free(publisher->path);
+    free(publisher->user);
     free(publisher);
 }
 
@@ -80,10 +84,17 @@ static void say_moved(struct publisher *publisher, const char *path)
         log_warn("publisher", "%s: saying that it moved", publisher->path);
 }
 
-void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers)
+static void keep_user(struct publisher *publisher, const char *name)
+{
+    free(publisher->user);
+    publisher->user = strdup(name); /* NULL: nobody is taken for that user's helper */
+}
+
+void publisher_aim(struct publisher *publisher, const char *path, const char *user, uint32_t max_peers)
 {
     char *copy;
 
+    keep_user(publisher, user);
     publisher->max_rows = max_peers < SEG_MAX_ROWS - SEG_MAX_INSTANCES
                               ? max_peers + SEG_MAX_INSTANCES /* a row `other` for each */
                               : SEG_MAX_ROWS;
@@ -115,15 +126,28 @@ static struct segment_writer_options writer_options(const struct publisher *publ
     };
 }
 
-bool publisher_ready(struct publisher *publisher, bool *is_locked)
+/* A helper of the configured user, whose file this one, which runs as somebody else, cannot even open. A file of anybody else
+ * says nothing, locked or not: everybody can lay one there. */
+static bool is_held_by_user(const struct publisher *publisher, char message[static SEG_ERROR_MAX])
+{
+    const struct passwd *user = publisher->user == NULL ? NULL : getpwnam(publisher->user);
+
+    if (user == NULL || !segment_place_is_held(publisher->path, user->pw_uid))
+        return false;
+    segment_message(message, publisher->path,
+                    "another go-metro, which runs as %.32s, has it; stop one of the two, or set another `segment_path`",
+                    publisher->user);
+    return true;
+}
+
+bool publisher_claim(struct publisher *publisher)
 {
     char message[SEG_ERROR_MAX];
     struct segment_writer_options options;
     enum segment_writer_result result;
     pid_t holder = 0;
+    bool is_held;
 
-    if (is_locked != NULL)
-        *is_locked = false;
     if (publisher->writer != NULL && segment_writer_in_place(publisher->writer) == 1)
         return true;
     if (publisher->writer != NULL) {
@@ -132,10 +156,9 @@ bool publisher_ready(struct publisher *publisher, bool *is_locked)
     }
     options = writer_options(publisher, SEGMENT_FIRST_ROWS);
     result = segment_writer_open(&options, &publisher->writer, message, &holder);
-    if (is_locked != NULL)
-        *is_locked = result == SEGW_LOCKED;
+    is_held = result == SEGW_LOCKED || (result == SEGW_FOREIGN && is_held_by_user(publisher, message));
     set_trouble(publisher, result == SEGW_OK ? "" : message);
-    return result == SEGW_OK;
+    return !is_held;
 }
 
 /* Goes on in a file for so many rows. False: why not. */

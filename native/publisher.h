@@ -21,15 +21,16 @@ struct publisher;
 struct publisher *publisher_new(void); /* NULL: out of memory */
 void publisher_free(struct publisher *publisher);
 
-/* Where to publish and for how many rows at most. Another path than before: the old segment is closed, and its last words say
- * where the new one is. With the same path it stays as it is, and grows later. */
-void publisher_aim(struct publisher *publisher, const char *path, uint32_t max_peers);
+/* Where to publish and for how many rows at most; user: as whom a helper runs here. Another path than before: the old segment is
+ * closed, and its last words say where the new one is. With the same path it stays as it is, and grows later. */
+void publisher_aim(struct publisher *publisher, const char *path, const char *user, uint32_t max_peers);
 
-/* Opens the segment if it is not open or no longer in its place. True: it is ours. False: the log says why, once for each cause;
- * *is_locked (may be NULL) says that another helper has it. */
-bool publisher_ready(struct publisher *publisher, bool *is_locked);
+/* Opens the segment if it is not open or no longer in its place; where that fails the log says why, once for each cause. False:
+ * another helper has it, and measures. Whatever else is in the way stops nobody who measures: what is sent to dogstatsd needs no
+ * segment. */
+bool publisher_claim(struct publisher *publisher);
 
-/* "" or why publisher_ready() said no. */
+/* "" or why there is no segment. */
 const char *publisher_trouble(const struct publisher *publisher);
 
 /* One snapshot; `verdict` is what is wrong with the helper itself. Without a writer it is made and goes nowhere. */

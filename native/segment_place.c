@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@
 #define TEMPORARY_SUFFIX ".tmp-"
 #define FALLOCATE_TRIES 10
 #define USER_TEXT 64
+#define LOCKS_LINE 256 /* of /proc/locks; they have about 60 characters */
 
 __attribute__((format(printf, 3, 4))) static enum segment_writer_result
 refuse(struct segment_place *place, enum segment_writer_result result, const char *format, ...)
@@ -123,6 +125,25 @@ static enum segment_writer_result fail_locked(struct segment_place *place)
                       "another go-metro has it (pid not known, it may be just starting); stop one of the two");
     return refuse(place, SEGW_LOCKED, "another go-metro, pid %ld, has it; stop one of the two, or set another `segment_path`",
                   (long)place->holder);
+}
+
+/* By the kernel's list of all locks, which shows each file's place and number to everybody. */
+bool segment_place_is_held(const char *path, uid_t owner)
+{
+    char line[LOCKS_LINE], wanted[64];
+    struct stat file;
+    bool is_held = false;
+    FILE *locks;
+
+    if (lstat(path, &file) < 0 || !S_ISREG(file.st_mode) || file.st_uid != owner)
+        return false;
+    snprintf(wanted, sizeof wanted, " %02x:%02x:%llu ", major(file.st_dev), minor(file.st_dev), (unsigned long long)file.st_ino);
+    locks = fopen("/proc/locks", "re");
+    while (locks != NULL && !is_held && fgets(line, sizeof line, locks) != NULL)
+        is_held = strstr(line, wanted) != NULL;
+    if (locks != NULL)
+        fclose(locks);
+    return is_held;
 }
 
 /* "NAME (uid N)", or "uid N". */

@@ -276,6 +276,21 @@ static int fresh(void **state)
     return files_in_folder() == 0 ? 0 : -1;
 }
 
+/* Of that owner's file, and as long as somebody has it. */
+static void test_who_holds_it(void **state)
+{
+    struct segment_writer *writer;
+    (void)state;
+    assert_false(segment_place_is_held(path, geteuid()));
+    assert_int_equal(open_one(&writer, message), SEGW_OK);
+    assert_true(segment_place_is_held(path, geteuid()));
+    assert_false(segment_place_is_held(path, geteuid() + 1));
+    assert_int_equal(symlink(path, stale), 0);
+    assert_false(segment_place_is_held(stale, geteuid()));
+    segment_writer_close(writer);
+    assert_false(segment_place_is_held(path, geteuid()));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -301,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_link_to_the_same_file_is_not_followed, fresh),
         cmocka_unit_test_setup(test_temporary_names, fresh),
         cmocka_unit_test_setup(test_start_ticks, fresh),
+        cmocka_unit_test_setup(test_who_holds_it, fresh),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
