@@ -76,8 +76,8 @@ static uint64_t greatest(uint64_t a, uint64_t b)
 
 static const struct counter {
     const char *name, *type, *help;
-    size_t offset; /* of a uint64_t in struct seg_instance */
-    uint64_t (*join)(uint64_t a, uint64_t b);
+    size_t offset;                            /* of a uint64_t in struct seg_instance */
+    uint64_t (*join)(uint64_t a, uint64_t b); /* NULL: each instance has its own, and one may leave without the other */
 } counters[] = {
     { "go_metro_packets_total", "counter", "Packets that the kernel's filter let through, and those of capture files.",
       offsetof(struct seg_instance, received), greatest },
@@ -86,10 +86,10 @@ static const struct counter {
     { "go_metro_device_dropped_packets_total", "counter", "Packets lost by the network device.",
       offsetof(struct seg_instance, dropped_interface), greatest },
     { "go_metro_refused_packets_total", "counter", "Packets turned away because of max_flows.",
-      offsetof(struct seg_instance, refused_flows), sum },
+      offsetof(struct seg_instance, refused_flows), NULL },
     { "go_metro_other_flows_total", "counter", "TCP flows counted as dst other because of max_peers.",
-      offsetof(struct seg_instance, refused_peers), sum },
-    { "go_metro_open_flows", "gauge", "TCP flows that are open.", offsetof(struct seg_instance, open_flows), sum },
+      offsetof(struct seg_instance, refused_peers), NULL },
+    { "go_metro_open_flows", "gauge", "TCP flows that are open.", offsetof(struct seg_instance, open_flows), NULL },
 };
 
 static bool are_on_one_interface(const struct seg_instance *a, const struct seg_instance *b)
@@ -142,12 +142,25 @@ static void put_captures(FILE *stream, const struct segment_copy *copy, const ch
 }
 
 /* The index tells two instances on one interface, and files, apart. */
-static void put_instance_state(FILE *stream, const char *name, const struct seg_instance *instance, uint32_t index,
-                               enum seg_state state)
+static void put_instance(FILE *stream, const char *name, const struct seg_instance *instance, uint32_t index)
 {
     fputs(name, stream);
     report_prometheus_label(stream, "{", "iface", instance->interface);
     fprintf(stream, ",index=\"%" PRIu32 "\"", index);
+}
+
+static void put_each(FILE *stream, const struct segment_copy *copy, const struct counter *counter)
+{
+    for (uint32_t i = 0; i < copy->snapshot.instance_count; i++) {
+        put_instance(stream, counter->name, &copy->instances[i], i);
+        fprintf(stream, "} %" PRIu64 "\n", value_of(&copy->instances[i], counter));
+    }
+}
+
+static void put_instance_state(FILE *stream, const char *name, const struct seg_instance *instance, uint32_t index,
+                               enum seg_state state)
+{
+    put_instance(stream, name, instance, index);
     report_prometheus_label(stream, ",", "state", segment_state_name(state));
     fprintf(stream, "} %d\n", instance->state == state);
 }
@@ -171,7 +184,10 @@ static void put_all_captures(FILE *stream, const struct segment_copy *copy)
     put_captures(stream, copy, up, NULL);
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         report_prometheus_head(stream, counters[i].name, counters[i].type, counters[i].help);
-        put_captures(stream, copy, counters[i].name, &counters[i]);
+        if (counters[i].join == NULL)
+            put_each(stream, copy, &counters[i]);
+        else
+            put_captures(stream, copy, counters[i].name, &counters[i]);
     }
 }
 

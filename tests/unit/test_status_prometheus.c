@@ -151,13 +151,27 @@ static void packets_of_files_are_added_up(void **state)
     add("eth0", SEG_CAPTURING)->received = 100;
     add("file", SEG_CAPTURING)->received = 5;
     add("eth0", SEG_CAPTURING)->received = 90;
-    instances[0].open_flows = instances[1].open_flows = instances[2].open_flows = instances[3].open_flows = 2;
     instances[1].dropped_kernel = instances[3].dropped_kernel = 3;
     print("capturing");
     expect("go_metro_packets_total{iface=\"file\"} 12\ngo_metro_packets_total{iface=\"eth0\"} 100\n#");
     expect("go_metro_ring_dropped_packets_total{iface=\"eth0\"} 3\n");
-    expect("go_metro_open_flows{iface=\"file\"} 4\ngo_metro_open_flows{iface=\"eth0\"} 4\n");
     expect("go_metro_capture_up{iface=\"eth0\"} 1\n#");
+}
+
+/* A sum over instances would fall when one of them goes, and count twice what both want. */
+static void what_each_counts_of_its_own_has_its_index(void **state)
+{
+    (void)state;
+    add("eth0", SEG_CAPTURING)->refused_flows = 7;
+    add("file", SEG_STOPPED)->refused_peers = 5;
+    add("eth0", SEG_FAILED)->refused_flows = 2;
+    instances[0].open_flows = 3;
+    print("degraded");
+    expect("go_metro_refused_packets_total{iface=\"eth0\",index=\"0\"} 7\n"
+           "go_metro_refused_packets_total{iface=\"file\",index=\"1\"} 0\n"
+           "go_metro_refused_packets_total{iface=\"eth0\",index=\"2\"} 2\n#");
+    expect("go_metro_other_flows_total{iface=\"file\",index=\"1\"} 5\n");
+    expect("go_metro_open_flows{iface=\"eth0\",index=\"0\"} 3\n");
 }
 
 /* ---- the row of all others ---- */
@@ -206,6 +220,7 @@ int main(void)
         CASE(each_instance_has_its_state),
         CASE(a_file_that_was_read_to_its_end_is_not_down),
         CASE(packets_of_files_are_added_up),
+        CASE(what_each_counts_of_its_own_has_its_index),
         cmocka_unit_test(a_row_of_others_says_what_it_counted_itself),
         cmocka_unit_test(a_segment_that_says_what_cannot_be_makes_no_huge_number),
     };
