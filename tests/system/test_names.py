@@ -11,7 +11,7 @@ from processes import BUILD, PYTHON3, SYSTEM, wait_until
 from stage import LOG, SEGMENT, USER, Stage
 from supervision import supervised
 
-NAME_SERVER = "127.0.0.53"
+NAME_SERVER, NOBODY = "127.0.0.53", "127.0.0.54"
 ZONE = "/opt/zone.json"
 STEADY, MOVING, V6 = "127.4.0.1", "127.3.0.%d", "fd00::1"
 CONFIGURATION = """
@@ -33,6 +33,14 @@ while not os.path.exists(sys.argv[4]):
         seen.append((now.uptime_s, sum(row["samples"] for row in now.rows() if row["dst"] == sys.argv[3])))
     time.sleep(0.1)
 print(json.dumps(seen))
+"""
+# ADDRESS: where a name server might be, and questions are not answered.
+KEEP_SILENT = """
+import socket, sys, time
+at = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+at.bind((sys.argv[1], 53))
+print("ready", flush=True)
+time.sleep(3600)
 """
 HANG_S = 30
 
@@ -236,16 +244,23 @@ def test_reverse_names_that_are_wanted_again(stage, names):
 
 
 def test_another_configuration_of_the_resolver_is_followed(stage):
-    """Also where the C library does not look again, as before glibc 2.26; no-reload makes this one so."""
-    use_name_server(stage, "timeout:1 attempts:1 no-reload", address="127.0.0.54")
-    with name_server(stage) as names:
-        names.set(db_example=[MOVING % 1])
-        with supervised(stage, CONFIGURATION % "db.example"):
-            stage.wait_for_status(lambda s: "does not resolve" in warning_of(s))
-            assert "db.example" not in names.process.out
+    """Also where the C library does not look again, as before glibc 2.26; no-reload makes this one so. Each thread has read the old
+    one, as three names and an address are looked up side by side."""
+    hosts = ["one.example", "two.example", "three.example"]
+    use_name_server(stage, "timeout:1 attempts:1 no-reload", address=NOBODY)
+    with name_server(stage) as names, stage.start(PYTHON3, "-c", KEEP_SILENT, NOBODY) as silent:
+        silent.wait_for_output("ready")
+        names.set(**{name: [MOVING % n] for n, name in enumerate(hosts, 1)}, **{"1.0.5.127.in-addr.arpa": "five.example."})
+        with supervised(stage, CONFIGURATION % ", ".join(hosts) + "    ips: [127.5.0.1]\n"):
+            stage.wait_for_status(lambda s: warning_of(s).startswith("3 hosts do not resolve"))
+            assert ".example" not in names.process.out
             use_name_server(stage)
-            call_until_measured(stage, MOVING % 1, "db.example")
             stage.wait_for_status(lambda s: s["instances"] and warning_of(s) == "")
+            for n, name in enumerate(hosts, 1):
+                call_until_measured(stage, MOVING % n, name)
+            call_until_measured(stage, "127.5.0.1", "five.example")
+            names.wait_for_questions("udp A one.example", 4)
+            assert stage.read(LOG).count("does not resolve") == len(hosts), "not any more, by whichever thread"
 
 
 def test_a_name_of_50_addresses(stage, names):
