@@ -15,7 +15,7 @@ const struct top_column_form top_columns[TOP_COLUMNS] = {
     [TOP_COLUMN_IFACE] = { "IFACE", "interface", 'I', TOP_KIND_TEXT, .rank = 4 },
     [TOP_COLUMN_SRC] = { "SRC", "our address", 'S', TOP_KIND_TEXT, .rank = 3 },
     [TOP_COLUMN_DST] = { "DST", "peer", 'D', TOP_KIND_TEXT, .rank = 0 },
-    [TOP_COLUMN_FLOWS] = { "FLOWS", "flows opened", 'F', TOP_KIND_COUNT, 7, 12, TOP_FLOWS },
+    [TOP_COLUMN_FLOWS] = { "OPENED", "flows that began", 'N', TOP_KIND_COUNT, 7, 12, TOP_FLOWS },
     [TOP_COLUMN_SAMPLES] = { "SAMPLES", "round trips", 'P', TOP_KIND_COUNT, 7, 13, TOP_SAMPLES },
     [TOP_COLUMN_RATE] = { "RTT/s", "of them a second", 'R', TOP_KIND_RATE, 7, 0, TOP_RATE },
     [TOP_COLUMN_LAST] = { "LAST", "newest", 'L', TOP_KIND_TIME, 7, 10, TOP_LAST },

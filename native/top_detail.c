@@ -114,7 +114,7 @@ static void put_counts(struct lines *at, const struct side *side)
     char text[CELLS_NUMBER_STRLEN];
 
     put_count(at, now->samples - then->samples, "round trip");
-    put_count(at, now->flows - then->flows, "flow");
+    put_count(at, now->flows - then->flows, side->interval.then == NULL ? "flow" : "new flow"); /* the others go on */
     put_item(at, retransmits > 0 ? CANVAS_WARNING : CANVAS_PLAIN, "%s retx", cells_count(text, retransmits));
     if (side->ms[INTERVAL_handshake] >= 0)
         put_item(at, CANVAS_PLAIN, "handshakes %s", time_text(text, side->ms[INTERVAL_handshake]));

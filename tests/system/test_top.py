@@ -191,7 +191,7 @@ def test_every_size(folder):
         screen.resize(200, 50)
         lines = screen.wait_for(lambda text: len(text.splitlines()) == 50 and "JITTER" in text).splitlines()
         titles = next(line for line in lines if line.startswith("IFACE")).split()
-        assert titles[:15] == "IFACE SRC DST FLOWS SAMPLES RTT/s LAST AVG JITTER MIN P50 P95 P99 MAX RETX".split()
+        assert titles[:15] == "IFACE SRC DST OPENED SAMPLES RTT/s LAST AVG JITTER MIN P50 P95 P99 MAX RETX".split()
         screen.resize(40, 10)
         text = screen.wait_for(lambda text: re.search(r"^DST .*P95$", text, re.MULTILINE) and text.splitlines()[-1].startswith("? help"))
         assert "gamma" in text and len(text.splitlines()) == 10 and all(len(line) <= 40 for line in text.splitlines())
@@ -318,7 +318,7 @@ def test_the_detail(folder):
         publisher.publish(row0=7.0)
         text = screen.wait_for("of the last ")
         assert "── 10.0.0.1 → alpha on eth0 ──" in text
-        assert "1 round trip, 0 flows, 2 retx" in text and "2 round trips, 1 flow, 2 retx" in text
+        assert "1 round trip, 0 new flows, 2 retx" in text and "2 round trips, 1 flow, 2 retx" in text
         assert text.count("skipped: 4 covered") == 2 and re.search(r"p50  [67]\.\d\d ms", text) and "min  1.00 ms" in text
         assert "since birth, 0:00:0" in text and len(text.splitlines()) == 24
         screen.press("Down")

@@ -179,6 +179,43 @@ static void which_addresses_are_listed_means_nothing_where_all_are_wanted(void *
     assert_int_equal(rows_of(0).first_birth, before.first_birth);
 }
 
+static void answer_with(const char *address, const char *error)
+{
+    struct ip_address found;
+    struct resolve_answer answer = {
+        .kind = RESOLVE_FORWARD, .name = "db.example", .addresses = &found, .count = error == NULL, .error = error
+    };
+
+    assert_true(address_parse(address, &found));
+    roster_answer(roster, &answer);
+    roster->follow_from_ns = 0;
+    roster_follow(roster);
+}
+
+static void look_for_shared(const struct meter_row *row, void *arg)
+{
+    *(unsigned *)arg += row->shared != 0;
+}
+
+/* Its addresses were measured, but not as one row. */
+static void a_name_that_is_found_late_reads_it_anew_where_all_are_wanted_too(void **state)
+{
+    unsigned shared = 0;
+
+    (void)state;
+    write_capture();
+    apply("", LOCAL ", all_peers: true, hosts: [db.example]", NULL);
+    answer_with("192.0.2.2", "no such name");
+    pass(1);
+    assert_int_equal(rows_of(0).rows, 3);
+    answer_with("192.0.2.2", NULL);
+    pass(1);
+    assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
+    assert_int_equal(rows_of(0).rows, 3);
+    meter_each_row(replay_meter(replay_of(0)), look_for_shared, &shared);
+    assert_int_equal(shared, 1);
+}
+
 /* Two of one file change places, and each in a key that means nothing to it. */
 static void each_keeps_its_own_rows(void **state)
 {
@@ -267,6 +304,7 @@ int main(void)
         CASE(keys_that_mean_nothing_to_a_file_leave_its_rows),
         CASE(nor_does_the_time_between_two_runs_of_the_check),
         CASE(which_addresses_are_listed_means_nothing_where_all_are_wanted),
+        CASE(a_name_that_is_found_late_reads_it_anew_where_all_are_wanted_too),
         CASE(each_keeps_its_own_rows),
         CASE(where_something_else_is_asked_it_is_said_to_be_gone),
         CASE(one_that_never_was_is_not_said_to_be_gone),

@@ -446,7 +446,7 @@ static void the_interval_beside_the_whole_life(void **state)
     draw(80, 24);
     paper_expect(&paper, "── 10.0.0.1 → peer39 on eth1 ──");
     paper_expect(&paper, "of the last 1.0 s                        since birth, 0:00:12 ago");
-    paper_expect(&paper, "7 round trips, 0 flows, 2 retx           46 round trips, 0 flows, 2 retx");
+    paper_expect(&paper, "7 round trips, 0 new flows, 2 retx       46 round trips, 0 flows, 2 retx");
     paper_expect(&paper, "skipped: 3 covered                       skipped: 3 covered");
     paper_expect(&paper, "p50  5.11 ms p99  5.22 ms   min  5.00 ms p50  38.6 ms p99  39.0 ms");
     paper_expect(&paper, "1-9 of 40 peers");
@@ -476,13 +476,13 @@ static void handshakes_and_great_counts_are_whole(void **state)
     row->handshake_sum_ns = 10 * TOP_MS;
     open_detail();
     draw(80, 24);
-    paper_expect(&paper, "7 round trips, 0 flows, 0 retx,          46 round trips, 0 flows, 0 retx,");
+    paper_expect(&paper, "7 round trips, 0 new flows, 0 retx,      46 round trips, 0 flows, 0 retx,");
     paper_expect(&paper, "handshakes 5.00 ms                       handshakes 5.00 ms");
     paper_expect(&paper, "skipped: none");
     row->samples = row->flows = row->retransmits = 8999999;
     row->skipped[SKIP_COVERED] = row->skipped[SKIP_INEXACT] = row->skipped[SKIP_UNACKED] = 8999999;
     draw(80, 24);
-    paper_expect(&paper, "8999960 round trips, 8999999 flows,      8999999 round trips, 8999999 flows,");
+    paper_expect(&paper, "8999960 round trips, 8999999 new flows,  8999999 round trips, 8999999 flows,");
     paper_expect(&paper, "8999999 retx, handshakes 5.00 ms         8999999 retx, handshakes 5.00 ms");
     paper_expect(&paper, "skipped: 8999999 covered ...             skipped: 8999999 covered ...");
     draw(200, 50);
@@ -494,7 +494,7 @@ static void handshakes_and_great_counts_are_whole(void **state)
     paper_expect(&paper, "mean");
     draw(40, 9); /* the quantiles matter more than the second line of counts */
     paper_expect(&paper, "mean");
-    paper_expect(&paper, "8999960 round trips, 8999999 flows ...");
+    paper_expect(&paper, "8999960 round trips, 8999999 new flows");
 }
 
 static void a_peer_that_was_never_measured(void **state)
