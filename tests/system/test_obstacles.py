@@ -2,6 +2,7 @@
 
 import pytest
 
+from conversation import conversation
 from network import Namespace
 from processes import wait_until
 from stage import CONFIGURATION as PATH
@@ -151,6 +152,30 @@ def test_wrong_configuration_and_then_corrected(stage):
         stage.configure(CONFIGURATION)
         stage.wait_for_state("capturing")
         assert helper.alive()
+
+
+@pytest.mark.parametrize("python", [2, 3])
+def test_an_entry_that_is_no_peer_costs_itself_alone(stage, python):
+    stage.configure("""
+init_config: {resolve_names: false}
+instances:
+  - interface: lo
+    ips: [127.4.0.1, 10.0.0.256]
+    hosts: ['db1:3306', localhost]
+  - interface: lo
+    hosts:
+      -
+""")
+    with stage.helper(), conversation(stage, stage, "127.4.0.1"):
+        stage.wait_for_status(lambda s: any(p["dst"] == "127.4.0.1" and p["samples"] > 0 for p in s["peers"]), what="a row")
+        first, second = stage.checks(python)
+        assert (first.status, first.service_status) == (second.status, second.service_status) == ("WARNING", "WARNING")
+        assert first.service_message == (
+            "2 entries of `ips` and `hosts` are left out, '10.0.0.256' in `ips` (line 5) the first: it is not an IP address or a "
+            "CIDR block; write one such as 192.0.2.1, 192.0.2.0/24 or '2001:db8::1'")
+        assert second.service_message == "nobody is measured: '' in `hosts` (line 9) is left out: it is empty; remove its '-'"
+        assert first.gauges(dst="127.4.0.1")
+        assert "hosts': db1:3306 is not a host name" in stage.read(LOG)
 
 
 def test_the_configuration_is_removed_and_put_back(stage):
