@@ -1,5 +1,7 @@
 """The configuration becomes another one while a connection goes on: a right one takes nothing from it, a wrong one changes nothing."""
 
+import time
+
 import pytest
 
 from conversation import conversation, rows_to
@@ -135,6 +137,25 @@ def overwrite(stage, text):
 
 def births(stage):
     return [row["birth"] for row in stage.segment()["rows"]]
+
+
+def test_a_file_that_is_written_in_pieces_is_read_when_it_is_whole(stage):
+    """What is there meanwhile is right as well, and would end what the rest of it names."""
+    other = "127.4.0.2"
+    rest = "  - {interface: lo, ips: [%s]}\n" % other
+    with supervised(stage, INIT % "" + INSTANCE % ("", "n:1") + rest), \
+            conversation(stage, stage, PEER), conversation(stage, stage, other, 5001) as talk:
+        stage.wait_for_status(lambda s: len(s["peers"]) == 2)
+        before = in_force(stage)
+        with open(stage.path(PATH), "w", encoding="ascii") as file:
+            file.write(INIT % "" + INSTANCE % ("", "n:2"))
+            file.flush()
+            time.sleep(1.5)
+            file.write(rest)
+        wait_until(lambda: in_force(stage) > before, what=lambda: stage.read(LOG))
+        assert in_force(stage) == before + 1
+        talk.wait_until_all_is_measured(lambda: rows_to(stage, other))
+        assert [row["flows"] for row in rows_to(stage, other)] == [1]
 
 
 @pytest.mark.parametrize("change", [replace, overwrite])
