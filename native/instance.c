@@ -160,7 +160,7 @@ bool instance_follow(struct instance *instance, struct meter *meter, const struc
     return true;
 }
 
-/* "" or which entries of its lists are no peers. */
+/* "" or which entries of its lists are no peers. All of it has room, whatever is shown. */
 static void warn_of_left_out(const struct config_instance *config, char out[static SEG_ERROR_MAX])
 {
     const struct config_left_out *left_out = &config->left_out;
@@ -169,11 +169,11 @@ static void warn_of_left_out(const struct config_instance *config, char out[stat
     if (left_out->count == 0)
         out[0] = '\0';
     else if (left_out->count == 1)
-        snprintf(out, SEG_ERROR_MAX, "%s'%s' in `%s` (line %d) is left out: it %s", alone, left_out->text, left_out->key,
+        snprintf(out, SEG_ERROR_MAX, "%s'%.28s' in `%s` (line %d) is left out: it %.110s", alone, left_out->text, left_out->key,
                  left_out->line, left_out->why);
     else
-        snprintf(out, SEG_ERROR_MAX, "%s%zu entries of `ips` and `hosts` are left out, '%s' in `%s` (line %d) the first: it %s",
-                 alone, left_out->count, left_out->text, left_out->key, left_out->line, left_out->why);
+        snprintf(out, SEG_ERROR_MAX, "%s%u entries of `ips` and `hosts` are left out, '%.28s' in line %d the first: it %.110s",
+                 alone, (unsigned)left_out->count, left_out->text, left_out->line, left_out->why);
 }
 
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX])

@@ -171,7 +171,7 @@ instances:
         first, second = stage.checks(python)
         assert (first.status, first.service_status) == (second.status, second.service_status) == ("WARNING", "WARNING")
         assert first.service_message == (
-            "2 entries of `ips` and `hosts` are left out, '10.0.0.256' in `ips` (line 5) the first: it is not an IP address or a "
+            "2 entries of `ips` and `hosts` are left out, '10.0.0.256' in line 5 the first: it is not an IP address or a "
             "CIDR block; write one such as 192.0.2.1, 192.0.2.0/24 or '2001:db8::1'")
         assert second.service_message == "nobody is measured: '' in `hosts` (line 9) is left out: it is empty; remove its '-'"
         assert first.gauges(dst="127.4.0.1")
