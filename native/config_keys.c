@@ -37,6 +37,15 @@ static const char *without_file(const void *base, const struct yaml_node *value)
     return value->size > 0 || config_instance_is_file(base) ? "" : " (it has no effect without 'interface: file')";
 }
 
+/* The old program left out whatever interface it did not find, and measured on the others. */
+static const char *without_interface(const void *base, const struct yaml_node *value)
+{
+    (void)base;
+    return value->scalar.kind == SCALAR_TEXT && strlen(value->text) == value->size && config_syntax_can_be_asked_for(value->text)
+               ? " (there is none of that name, and this instance is not measured)"
+               : "";
+}
+
 static const char *never_read(const void *base, const struct yaml_node *value)
 {
     (void)base;
@@ -139,7 +148,12 @@ static const struct config_key init_keys[] = {
 };
 
 static const struct config_key instance_keys[] = {
-    { .name = "interface", .type = CONFIG_TEXT, .offset = INSTANCE(interface), .check = config_syntax_interface },
+    { .name = "interface",
+      .type = CONFIG_TEXT,
+      .offset = INSTANCE(interface),
+      .check = config_syntax_interface,
+      .idle = without_interface,
+      .is_kept = true },
     { .name = "tags", .type = CONFIG_TAGS, .offset = INSTANCE(tags), .check = config_syntax_tag },
     { .name = "ips", .type = CONFIG_IPS, .offset = INSTANCE(ips), .prefixes = INSTANCE(ip_prefixes), .check = config_syntax_net },
     { .name = "hosts", .type = CONFIG_HOSTS, .offset = INSTANCE(hosts), .check = config_syntax_host },

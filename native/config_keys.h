@@ -47,6 +47,7 @@ struct config_key {
     /* "" or why a wrong value of this key does no harm, in brackets; then it is warned of and passed over. base: as of `offset`,
      * where the keys before this one have been read. NULL: it always does. */
     const char *(*idle)(const void *base, const struct yaml_node *value);
+    bool is_kept;   /* a wrong text that does no harm is taken all the same */
     bool old_words; /* booleans of the old program, which took y and n too */
 };
 

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "segment.h"
+
 #define MAX_INTERFACE 15 /* IFNAMSIZ without its NUL */
 #define MAX_HOST 253     /* RFC 1035, section 3.1, in text form */
 #define MAX_LABEL 63
@@ -41,6 +43,14 @@ const char *config_syntax_interface(const char *text)
     if (strchr(text, ':') != NULL)
         return "is an alias of an address; write the interface's name, without the ':' and what follows";
     return NULL;
+}
+
+bool config_syntax_can_be_asked_for(const char *text)
+{
+    const size_t size = strlen(text);
+
+    return size > 0 && size < SEG_INTERFACE_MAX && strcmp(text, ".") != 0 && strcmp(text, "..") != 0 && is_ascii(text)
+           && !has_control(text);
 }
 
 /* One label of a name, `size` bytes. */

@@ -233,7 +233,8 @@ static void read_text(struct config_reader *reader, const struct config_key *key
 
     if (problem != NULL) {
         remark_wrong(reader, key, node, "%s %s", config_show(shown, node), problem);
-        return;
+        if (*reader->idle == '\0' || !key->is_kept)
+            return;
     }
     free(*out);
     *out = strdup(node->text);

@@ -137,6 +137,17 @@ def test_one_interface_missing_does_not_stop_the_other(stage):
         assert {i["interface"]: i["state"] for i in status["instances"]} == {"lo": "capturing", "gm0": "failed"}
 
 
+def test_a_name_that_no_interface_can_have_stops_no_other(stage):
+    """The kernel itself would take the alias of an address for its interface."""
+    stage.run("ip", "addr", "add", "127.9.9.9/32", "dev", "lo", "label", "lo:1")
+    names = ["lo", "lo:1", "lo/1", "a-name-that-is-too-long"]
+    stage.configure("init_config: {}\ninstances:\n" + "".join("  - {interface: '%s', all_peers: true}\n" % name for name in names))
+    with stage.helper():
+        status = stage.wait_for_state("degraded", "no interface lo:1")
+        assert {i["interface"]: i["state"] for i in status["instances"]} == dict.fromkeys(names, "failed") | {"lo": "capturing"}
+        assert [check.service_status for check in stage.checks()] == ["OK"] + 3 * ["CRITICAL"]
+
+
 def test_wrong_configuration_and_then_corrected(stage):
     stage.configure(CONFIGURATION + "    group_by: planet\n")
     with stage.helper() as helper:

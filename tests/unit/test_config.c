@@ -518,7 +518,11 @@ static void test_names(void **state)
     } cases[] = {
         { "interface", "any", true },
         { "interface", "br-0123456789_.", true },
-        { "interface", "br-0123456789_.x", false },
+        { "interface", "br-0123456789_.x", true }, /* a name that no interface has, as the old program took it */
+        { "interface", "eth0:1", true },
+        { "interface", LABEL_63, true },
+        { "interface", LABEL_63 "x", false },
+        { "interface", "", false },
         { "interface", "..", false },
         { "interface", "a\tb", false },
         { "hosts", "a", true },
