@@ -21,6 +21,7 @@ DEFAULT_SEGMENT = '/dev/shm/go-metro'
 DEFAULT_USER = 'dd-agent'
 BY_HELPER = 'dogstatsd'  # submit_via: the helper itself sends the metrics
 AGENT_INTERVAL_S = 15  # how often the Agent runs a check
+WEEK_S = 7 * 86400
 SHARED_READ_S = 0.5    # instances that run within this time share one read
 LOG = '/var/log/datadog/go-metro.log'
 ALSO = '; also: '  # between the causes in the helper's texts
@@ -80,6 +81,12 @@ def texts(value):
     return [text(item) for item in (value if isinstance(value, (list, tuple)) else [value]) if item is not None]
 
 
+def peers(value):
+    """The texts of a list; what else is in it (a number, nothing) names nobody, and the helper leaves it out."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [text(item) for item in items if isinstance(item, (bytes, type(u'')))]
+
+
 def is_true(value):
     return value.strip().lower() in ('true', 'yes', 'on', 'y', '1') if hasattr(value, 'lower') else bool(value)
 
@@ -91,13 +98,18 @@ def number(value, default=0):
         return default
 
 
+def seconds(value):
+    """Of a window or a pause, within the bounds that the helper brings it to."""
+    return min(max(number(value), 0), WEEK_S)
+
+
 def fingerprint_text(instance):
     """What the instance captures and how it groups: native/fingerprint.h has the rules, and the helper computes the same."""
     sample = is_true(instance.get('sample'))
     lines = ['go-metro fingerprint 1']
     lines.extend('%s=%s' % (key, text(instance.get(key) or '')) for key in ('interface', 'pcap'))
     for key, name in (('ips', 'ip'), ('hosts', 'host'), ('local_nets', 'local_net')):
-        values = set(value.encode('utf-8') for value in texts(instance.get(key)))
+        values = set(value.encode('utf-8') for value in peers(instance.get(key)))
         lines.extend('%s=%s' % (name, value.decode('utf-8')) for value in sorted(values))
     lines.extend('%s=%d' % (key, is_true(instance.get(key))) for key in ('all_peers', 'promiscuous'))
     group = text(instance.get('group_by') or 'peer')
@@ -105,7 +117,7 @@ def fingerprint_text(instance):
     if group == 'subnet':
         lines.extend('%s=%d' % (key, number(instance.get(key), bits)) for key, bits in (('subnet_v4', 24), ('subnet_v6', 48)))
     lines.append('sample=%d' % sample)
-    lines.extend('%s=%d' % (key, number(instance.get(key)) if sample else 0) for key in ('sample_duration', 'sample_interval'))
+    lines.extend('%s=%d' % (key, seconds(instance.get(key)) if sample else 0) for key in ('sample_duration', 'sample_interval'))
     return u''.join(line + u'\n' for line in lines).encode('utf-8')
 
 

@@ -89,10 +89,10 @@ struct source {
     size_t number; /* from 1 */
 };
 
-/* An error of the instance as a whole. */
-static void remark_instance(const struct source *source, const char *text)
+/* On the instance as a whole. */
+static void remark_instance(const struct source *source, enum config_severity severity, const char *text)
 {
-    config_remark(source->reader->report, CONFIG_ERROR, source->node, "instance %zu: %s", source->number, text);
+    config_remark(source->reader->report, severity, source->node, "instance %zu: %s", source->number, text);
 }
 
 static const struct yaml_node *given(const struct source *source, const char *name)
@@ -110,14 +110,20 @@ bool config_instance_is_file(const struct config_instance *instance)
     return instance->interface != NULL && config_interface_is_file(instance->interface);
 }
 
+bool config_instance_names_any(const struct config_instance *instance)
+{
+    return instance->ips.count + instance->ip_names.count + instance->hosts.count > 0;
+}
+
 static void check_capture(const struct source *source, const struct config_instance *instance)
 {
     bool file = config_instance_is_file(instance);
 
     if (given(source, "interface") == NULL)
-        remark_instance(source, "key 'interface' is missing; write 'interface: eth0', say");
+        remark_instance(source, CONFIG_ERROR, "key 'interface' is missing; write 'interface: eth0', say");
     else if (file && given(source, "pcap") == NULL)
-        remark_instance(source, "key 'pcap' is missing; with 'interface: file' write 'pcap: /path/of/capture.pcap'");
+        remark_instance(source, CONFIG_ERROR,
+                        "key 'pcap' is missing; with 'interface: file' write 'pcap: /path/of/capture.pcap'");
     else if (!file && instance->interface != NULL && instance->pcap != NULL)
         config_remark_key(source->reader->report, CONFIG_WARNING, given(source, "pcap"), "pcap",
                           "has no effect without 'interface: file'");
@@ -139,17 +145,20 @@ static void check_whitelist(const struct source *source, const struct config_ins
 
     /* Where `all_peers` is given and wrong, that has been said, and is what must be mended. */
     if (none && !instance->all_peers && (given(source, "all_peers") == NULL || is_false(given(source, "all_peers"))))
-        remark_instance(source, "no peers; list addresses under 'ips' or names under 'hosts', or write 'all_peers: true'");
+        remark_instance(source, CONFIG_ERROR,
+                        "no peers; list addresses under 'ips' or names under 'hosts', or write 'all_peers: true'");
     else if (!none && instance->all_peers)
         config_remark_key(source->reader->report, CONFIG_NOTE, given(source, "all_peers"), "all_peers",
                           "every peer is measured, in 'ips' and 'hosts' or not; the lists only give names");
+    else if (instance->left_out.count > 0 && !config_instance_names_any(instance))
+        remark_instance(source, CONFIG_WARNING, "nothing of its 'ips' and 'hosts' is left, and nothing is measured; mend them");
 }
 
-static bool is_zero(const struct yaml_node *value)
+/* A number that came to so many seconds. */
+static bool is_nothing(const struct yaml_node *value, uint32_t seconds)
 {
-    return value->type == YAML_TREE_SCALAR
-           && ((value->scalar.kind == SCALAR_INT && value->scalar.integer == 0)
-               || (value->scalar.kind == SCALAR_FLOAT && value->scalar.real == 0));
+    return seconds == 0 && value->type == YAML_TREE_SCALAR
+           && (value->scalar.kind == SCALAR_INT || value->scalar.kind == SCALAR_FLOAT);
 }
 
 /* Why the instance's windows come to nothing, and what that is; NULL: they are windows with pauses between them. */
@@ -163,12 +172,13 @@ static const char *no_windows(const struct source *source, const struct config_i
     if (duration == NULL)
         return "without 'sample_duration' there is no window, and it is measured all the time (the old program measured nothing "
                "then); write the seconds of each window, or remove it";
-    if (is_zero(duration))
+    if (is_nothing(duration, instance->sample_duration_s))
         return "a window of 0 seconds is none, and it is measured all the time (the old program measured nothing then); write a "
                "'sample_duration' of 1 to 604800 seconds, or remove it";
     *severity = CONFIG_NOTE;
-    return pause == NULL || is_zero(pause) ? "without a pause between the windows ('sample_interval') it is measured all the time"
-                                           : NULL;
+    return pause == NULL || is_nothing(pause, instance->sample_interval_s)
+               ? "without a pause between the windows ('sample_interval') it is measured all the time"
+               : NULL;
 }
 
 /* See window.h. The name sample_interval does not say that it is the pause: where that matters most, the sum is shown. */
@@ -214,7 +224,7 @@ static void read_instance(struct source *source, struct config_instance *instanc
     instance->line = source->node->line;
     config_value_defaults(source->reader, &config_level_instance, instance);
     if (source->node->type != YAML_TREE_MAP) {
-        remark_instance(source, "not a mapping; write '- interface: eth0', say");
+        remark_instance(source, CONFIG_ERROR, "not a mapping; write '- interface: eth0', say");
         return;
     }
     config_level_read(source->reader, &config_level_instance, source->node, &source->found, instance);
@@ -460,7 +470,10 @@ static void free_instance(struct config_instance *instance)
     free(instance->pcap);
     free_strings(&instance->tags);
     free_strings(&instance->ips);
+    free_strings(&instance->ip_names);
     free_strings(&instance->hosts);
+    free_strings(&instance->left_out.ips);
+    free_strings(&instance->left_out.hosts);
     free_strings(&instance->local_nets);
     free(instance->ip_prefixes);
     free(instance->local_net_prefixes);

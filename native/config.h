@@ -26,12 +26,23 @@ struct config_strings {
     size_t count;
 };
 
+/* Entries of `ips` and `hosts` that nobody can be measured by. */
+struct config_left_out {
+    struct config_strings ips, hosts; /* the texts among them, as written */
+    size_t count;                     /* of all, also of what is no text or nothing at all */
+    const char *key;                  /* of the first: its key, line, text (shortened), and why */
+    int line;
+    char text[40], why[128];
+};
+
 struct config_instance {
     char *interface;
     char *pcap; /* NULL: none */
     struct config_strings tags;
-    struct config_strings ips;   /* as written: addresses and CIDR blocks */
-    struct config_strings hosts; /* names */
+    struct config_strings ips;      /* as written: addresses and CIDR blocks */
+    struct config_strings ip_names; /* what else stands under `ips` and is measured: names */
+    struct config_strings hosts;    /* names */
+    struct config_left_out left_out;
     struct config_strings local_nets;
     struct ip_prefix *ip_prefixes;        /* of ips, same order */
     struct ip_prefix *local_net_prefixes; /* of local_nets */
@@ -47,7 +58,7 @@ struct config_instance {
 
 struct config {
     char *path;
-    uint32_t snaplen;         /* default 512; below CONFIG_MIN_SNAPLEN is raised, with a note */
+    uint32_t snaplen;         /* default 512; at least CONFIG_MIN_SNAPLEN */
     uint32_t idle_ttl_s;      /* 300 */
     uint32_t exp_ttl_s;       /* 60; also expired_ttl, which counts where both are given; 0: as idle_ttl_s */
     char *statsd_ip;          /* "127.0.0.1" */
@@ -104,6 +115,8 @@ void config_free(struct config *config);
 /* Whether it is a capture file. */
 bool config_interface_is_file(const char *interface);
 bool config_instance_is_file(const struct config_instance *instance);
+/* Whether there is anybody in its `ips` and `hosts`. */
+bool config_instance_names_any(const struct config_instance *instance);
 
 /* Prints each remark as "path:line:column: error: text". */
 void config_report_print(const struct config_report *report, const char *path, FILE *stream);

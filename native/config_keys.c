@@ -23,14 +23,46 @@ static const struct config_key top_keys[] = {
     { .name = "instances", .type = CONFIG_SECTION },
 };
 
+static const char *without_dogstatsd(const void *base, const struct yaml_node *value)
+{
+    const struct config *config = base;
+
+    (void)value;
+    return config->submit_via == CONFIG_SUBMIT_DOGSTATSD ? "" : " (it has no effect without 'submit_via: dogstatsd')";
+}
+
+/* Both readers of the file know the path as part of what is measured; a path of nothing is none to both. */
+static const char *without_file(const void *base, const struct yaml_node *value)
+{
+    return value->size > 0 || config_instance_is_file(base) ? "" : " (it has no effect without 'interface: file')";
+}
+
+/* The old program left out whatever interface it did not find, and measured on the others. */
+static const char *without_interface(const void *base, const struct yaml_node *value)
+{
+    (void)base;
+    return value->scalar.kind == SCALAR_TEXT && strlen(value->text) == value->size && config_syntax_can_be_asked_for(value->text)
+               ? " (there is none of that name, and this instance is not measured)"
+               : "";
+}
+
+static const char *never_read(const void *base, const struct yaml_node *value)
+{
+    (void)base;
+    (void)value;
+    return " (it is passed over: the old program never read this key)";
+}
+
 static const struct config_key init_keys[] = {
+    /* Before those that have no effect without it. */
+    { .name = "submit_via", .type = CONFIG_WORD, .offset = INIT(submit_via), .words = submit_words },
     /* 262144: libpcap's largest. */
     { .name = "snaplen",
       .type = CONFIG_UINT32,
       .offset = INIT(snaplen),
       .minimum = CONFIG_MIN_SNAPLEN,
-      .raised = true,
       .maximum = 262144,
+      .bend = CONFIG_BENT,
       .fallback = 512,
       .unit = "bytes" },
     { .name = "idle_ttl",
@@ -38,27 +70,38 @@ static const struct config_key init_keys[] = {
       .offset = INIT(idle_ttl_s),
       .minimum = 1,
       .maximum = DAY_S,
+      .bend = CONFIG_BENT,
       .fallback = 300,
       .unit = "seconds" },
-    { .name = "exp_ttl", .type = CONFIG_UINT32, .offset = INIT(exp_ttl_s), .maximum = DAY_S, .fallback = 60, .unit = "seconds" },
+    { .name = "exp_ttl",
+      .type = CONFIG_UINT32,
+      .offset = INIT(exp_ttl_s),
+      .maximum = DAY_S,
+      .bend = CONFIG_BENT,
+      .fallback = 60,
+      .unit = "seconds",
+      .idle = never_read },
     /* What the old program really read; behind exp_ttl, so that it wins where both are given. */
     { .name = "expired_ttl",
       .type = CONFIG_UINT32,
       .offset = INIT(exp_ttl_s),
       .maximum = DAY_S,
+      .bend = CONFIG_BENT,
       .fallback = 60,
       .unit = "seconds" },
     { .name = "statsd_ip",
       .type = CONFIG_TEXT,
       .offset = INIT(statsd_ip),
       .fallback_text = "127.0.0.1",
-      .check = config_syntax_host },
+      .check = config_syntax_host,
+      .idle = without_dogstatsd },
     { .name = "statsd_port",
       .type = CONFIG_UINT16,
       .offset = INIT(statsd_port),
       .minimum = 1,
       .maximum = 65535,
-      .fallback = 8125 },
+      .fallback = 8125,
+      .idle = without_dogstatsd },
     { .name = "log_to_file", .type = CONFIG_BOOL, .offset = INIT(log_to_file), .fallback = true, .old_words = true },
     { .name = "log_level", .type = CONFIG_LEVEL, .offset = INIT(log_level), .fallback = LOG_INFO },
     { .name = "segment_path",
@@ -71,7 +114,6 @@ static const struct config_key init_keys[] = {
       .offset = INIT(user),
       .fallback_text = CONFIG_DEFAULT_USER,
       .check = config_syntax_user },
-    { .name = "submit_via", .type = CONFIG_WORD, .offset = INIT(submit_via), .words = submit_words },
     { .name = "extended_metrics", .type = CONFIG_BOOL, .offset = INIT(extended_metrics) },
     { .name = "max_flows",
       .type = CONFIG_UINT32,
@@ -106,25 +148,28 @@ static const struct config_key init_keys[] = {
 };
 
 static const struct config_key instance_keys[] = {
-    { .name = "interface", .type = CONFIG_TEXT, .offset = INSTANCE(interface), .check = config_syntax_interface },
+    { .name = "interface",
+      .type = CONFIG_TEXT,
+      .offset = INSTANCE(interface),
+      .check = config_syntax_interface,
+      .idle = without_interface,
+      .is_kept = true },
     { .name = "tags", .type = CONFIG_TAGS, .offset = INSTANCE(tags), .check = config_syntax_tag },
-    { .name = "ips",
-      .type = CONFIG_NETS,
-      .offset = INSTANCE(ips),
-      .prefixes = INSTANCE(ip_prefixes),
-      .check = config_syntax_net },
+    { .name = "ips", .type = CONFIG_IPS, .offset = INSTANCE(ips), .prefixes = INSTANCE(ip_prefixes), .check = config_syntax_net },
     { .name = "hosts", .type = CONFIG_HOSTS, .offset = INSTANCE(hosts), .check = config_syntax_host },
-    { .name = "pcap", .type = CONFIG_TEXT, .offset = INSTANCE(pcap), .check = config_syntax_path },
+    { .name = "pcap", .type = CONFIG_TEXT, .offset = INSTANCE(pcap), .check = config_syntax_path, .idle = without_file },
     { .name = "sample", .type = CONFIG_BOOL, .offset = INSTANCE(sample), .old_words = true },
     { .name = "sample_duration",
       .type = CONFIG_UINT32,
       .offset = INSTANCE(sample_duration_s),
       .maximum = WEEK_S,
+      .bend = CONFIG_BENT_LOUDLY,
       .unit = "seconds" },
     { .name = "sample_interval",
       .type = CONFIG_UINT32,
       .offset = INSTANCE(sample_interval_s),
       .maximum = WEEK_S,
+      .bend = CONFIG_BENT_LOUDLY,
       .unit = "seconds" },
     { .name = "all_peers", .type = CONFIG_BOOL, .offset = INSTANCE(all_peers) },
     { .name = "local_nets",

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "yaml_tree.h"
 
 #define CONFIG_MAX_KEYS 20 /* of one level */
 
@@ -19,23 +20,35 @@ enum config_type {
     CONFIG_LEVEL, /* a log level */
     CONFIG_TEXT,  /* char * */
     CONFIG_TAGS,  /* struct config_strings; what is not text is taken as written, with a warning */
-    CONFIG_HOSTS, /* struct config_strings */
+    CONFIG_HOSTS, /* struct config_strings; what cannot be one is left out, with a warning */
+    CONFIG_IPS,   /* the same, and as struct ip_prefix * at `prefixes` */
     CONFIG_NETS   /* struct config_strings, and the same as struct ip_prefix * at `prefixes` */
+};
+
+/* What becomes of a number that is beyond its bounds or has a fraction. The old program took whatever it was. */
+enum config_bend {
+    CONFIG_REFUSED,
+    CONFIG_BENT,       /* brought to the bound, or cut, with a note */
+    CONFIG_BENT_LOUDLY /* with a warning, as it changes what is measured */
 };
 
 struct config_key {
     const char *name;
     enum config_type type;
-    size_t offset;                          /* of the field, in struct config or struct config_instance */
-    uint32_t minimum, maximum;              /* numbers */
-    bool raised;                            /* a number from 0 below the minimum is raised to it, with a note */
+    size_t offset;             /* of the field, in struct config or struct config_instance */
+    uint32_t minimum, maximum; /* numbers */
+    enum config_bend bend;
     uint32_t fallback;                      /* default of a number, boolean, word or level */
     const char *fallback_text;              /* default of a text; NULL: none */
     const char *unit;                       /* numbers: "seconds", "bytes" ...; NULL: none */
     const char *const *words;               /* CONFIG_WORD: NULL-terminated */
     const char *(*check)(const char *text); /* texts: config_syntax.h */
-    size_t prefixes;                        /* CONFIG_NETS */
-    bool old_words;                         /* booleans of the old program, which took y and n too */
+    size_t prefixes;                        /* CONFIG_IPS, CONFIG_NETS */
+    /* "" or why a wrong value of this key does no harm, in brackets; then it is warned of and passed over. base: as of `offset`,
+     * where the keys before this one have been read. NULL: it always does. */
+    const char *(*idle)(const void *base, const struct yaml_node *value);
+    bool is_kept;   /* a wrong text that does no harm is taken all the same */
+    bool old_words; /* booleans of the old program, which took y and n too */
 };
 
 struct config_level {

@@ -1,11 +1,10 @@
 /* config_syntax.c: checks of single texts, each answer a reason and a cure. */
 #include "config_syntax.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "address.h"
+#include "segment.h"
 
 #define MAX_INTERFACE 15 /* IFNAMSIZ without its NUL */
 #define MAX_HOST 253     /* RFC 1035, section 3.1, in text form */
@@ -44,6 +43,14 @@ const char *config_syntax_interface(const char *text)
     if (strchr(text, ':') != NULL)
         return "is an alias of an address; write the interface's name, without the ':' and what follows";
     return NULL;
+}
+
+bool config_syntax_can_be_asked_for(const char *text)
+{
+    const size_t size = strlen(text);
+
+    return size > 0 && size < SEG_INTERFACE_MAX && strcmp(text, ".") != 0 && strcmp(text, "..") != 0 && is_ascii(text)
+           && !has_control(text);
 }
 
 /* One label of a name, `size` bytes. */
@@ -114,6 +121,36 @@ const char *config_syntax_net(const char *text)
     if (strpbrk(text, LETTERS) != NULL && is_host_name(text, &last))
         return "is not an IP address; a name can stand only under 'hosts'";
     return "is not an IP address or a CIDR block; write one such as 192.0.2.1, 192.0.2.0/24 or '2001:db8::1'";
+}
+
+/* One of its numbers, and the point behind it if there is one. */
+static bool take_octet(const char **text, uint8_t *out)
+{
+    const size_t digits = strspn(*text, DIGITS);
+    unsigned number = 0;
+
+    for (size_t i = 0; i < digits && number <= UINT8_MAX; i++)
+        number = 10 * number + (unsigned)((*text)[i] - '0');
+    *text += digits;
+    *out = (uint8_t)number;
+    if (digits == 0 || number > UINT8_MAX || (**text != '.' && **text != '\0'))
+        return false;
+    *text += **text == '.' && (*text)[1] != '\0'; /* a point at the end stays, and is no number */
+    return true;
+}
+
+bool config_syntax_old_net(const char *text, struct ip_prefix *out)
+{
+    uint8_t octets[4] = { 0 };
+    unsigned count = 0;
+
+    while (*text != '\0')
+        if (count == sizeof octets || !take_octet(&text, &octets[count++]))
+            return false;
+    if (count < 2)
+        return false;
+    *out = (struct ip_prefix){ .base = address_from_v4(octets), .bits = (uint8_t)(96 + 8 * count) };
+    return true;
 }
 
 const char *config_syntax_path(const char *text)

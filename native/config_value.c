@@ -1,13 +1,13 @@
 /* config_value.c: one reader for each type of key, in one table. */
 #include "config_value.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_list.h"
 #include "config_report.h"
-
-#define RIGHT_MAX 128
 
 typedef void (*read_fn)(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field);
 
@@ -15,6 +15,8 @@ static void *field_of(const struct config_key *key, void *base)
 {
     return (char *)base + key->offset;
 }
+
+#define MAX_REAL 9.0e15 /* what is less is an integer of 64 bits, and as exact */
 
 static bool is_kind(const struct yaml_node *node, enum yaml_scalar_kind kind)
 {
@@ -27,20 +29,34 @@ static bool has_nul(const struct yaml_node *node)
 }
 
 /* "write one of a, b, c" */
-static const char *right_word(char out[static RIGHT_MAX], const char *const *words)
+static const char *right_word(char out[static CONFIG_REASON_MAX], const char *const *words)
 {
-    int used = snprintf(out, RIGHT_MAX, "write one of");
+    int used = snprintf(out, CONFIG_REASON_MAX, "write one of");
 
     for (; *words != NULL; words++)
-        used += snprintf(out + used, RIGHT_MAX - (size_t)used, " %s%s", *words, words[1] != NULL ? "," : "");
+        used += snprintf(out + used, CONFIG_REASON_MAX - (size_t)used, " %s%s", *words, words[1] != NULL ? "," : "");
     return out;
 }
 
-static const char *right_number(char out[static RIGHT_MAX], const struct config_key *key)
+static const char *right_number(char out[static CONFIG_REASON_MAX], const struct config_key *key)
 {
-    snprintf(out, RIGHT_MAX, "write %s%s from %u to %u", key->unit != NULL ? "whole " : "a number",
+    snprintf(out, CONFIG_REASON_MAX, "write %s%s from %u to %u", key->unit != NULL ? "whole " : "a number",
              key->unit != NULL ? key->unit : "", key->minimum, key->maximum);
     return out;
+}
+
+/* Of a value that cannot be taken. */
+__attribute__((format(printf, 4, 5))) static void remark_wrong(struct config_reader *reader, const struct config_key *key,
+                                                               const struct yaml_node *node, const char *format, ...)
+{
+    const enum config_severity severity = *reader->idle == '\0' ? CONFIG_ERROR : CONFIG_WARNING;
+    char text[2 * CONFIG_REASON_MAX + CONFIG_SHOWN_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    config_remark_key(reader->report, severity, node, key->name, "%s%s", text, reader->idle);
 }
 
 /* A value that quotes (or a tag) made text and that would have been right without them. */
@@ -49,53 +65,80 @@ static bool remark_quotes(struct config_reader *reader, const struct config_key 
 {
     if (!is_kind(node, SCALAR_TEXT) || yaml_scalar_resolve(node->text, node->size).kind != wanted)
         return false;
-    config_remark_key(reader->report, CONFIG_ERROR, node, key->name, "'%.40s' is text because of its %s; write %.40s without %s",
-                      node->text, node->quoted ? "quotes" : "tag", node->text, node->quoted ? "quotes" : "a tag");
+    remark_wrong(reader, key, node, "'%.40s' is text because of its %s; write %.40s without %s", node->text,
+                 node->quoted ? "quotes" : "tag", node->text, node->quoted ? "quotes" : "a tag");
     return true;
 }
 
-/* The integer that a node stands for. A number with a fraction of nothing (300.0) served the old program. */
+static enum config_severity bent_severity(const struct config_key *key)
+{
+    return key->bend == CONFIG_BENT_LOUDLY ? CONFIG_WARNING : CONFIG_NOTE;
+}
+
+/* Whether the number is more than that by a fraction, or less. */
+static bool is_cut(const struct yaml_node *node, int64_t number)
+{
+    return is_kind(node, SCALAR_FLOAT) && (node->scalar.real < (double)number || node->scalar.real > (double)number);
+}
+
+/* A number with a fraction of nothing (300.0) served the old program, and of another it took what is before the point. */
+static bool take_float(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, int64_t *out)
+{
+    const double real = node->scalar.real;
+    char shown[CONFIG_SHOWN_MAX];
+
+    if (!(real >= (key->bend == CONFIG_REFUSED ? 0 : -MAX_REAL) && real <= MAX_REAL)) /* a NaN is not */
+        return false;
+    *out = (int64_t)real;
+    if (!is_cut(node, *out))
+        config_remark_key(reader->report, CONFIG_WARNING, node, key->name, "%s has a fraction; write %lld",
+                          config_show(shown, node), (long long)*out);
+    return !is_cut(node, *out) || key->bend != CONFIG_REFUSED;
+}
+
+/* The integer that a node stands for. */
 static bool take_integer(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, int64_t *out)
 {
-    char right[RIGHT_MAX], shown[CONFIG_SHOWN_MAX];
+    char right[CONFIG_REASON_MAX], shown[CONFIG_SHOWN_MAX];
 
     *out = node->scalar.integer;
-    if (is_kind(node, SCALAR_INT))
+    if (is_kind(node, SCALAR_INT) || (is_kind(node, SCALAR_FLOAT) && take_float(reader, key, node, out)))
         return true;
-    if (is_kind(node, SCALAR_FLOAT) && node->scalar.real >= 0 && node->scalar.real <= UINT32_MAX) {
-        *out = (int64_t)node->scalar.real;
-        if ((double)*out >= node->scalar.real) {
-            config_remark_key(reader->report, CONFIG_WARNING, node, key->name, "%s has a fraction; write %lld",
-                              config_show(shown, node), (long long)*out);
-            return true;
-        }
-    }
     if (!remark_quotes(reader, key, node, SCALAR_INT))
-        config_remark_key(reader->report, CONFIG_ERROR, node, key->name, "%s is not a %snumber; %s", config_show(shown, node),
-                          is_kind(node, SCALAR_FLOAT) ? "whole " : "", right_number(right, key));
+        remark_wrong(reader, key, node, "%s is not a %snumber; %s", config_show(shown, node),
+                     is_kind(node, SCALAR_FLOAT) ? "whole " : "", right_number(right, key));
     return false;
+}
+
+static int64_t within_bounds(const struct config_key *key, int64_t number)
+{
+    if (number < (int64_t)key->minimum)
+        return key->minimum;
+    return number > (int64_t)key->maximum ? key->maximum : number;
 }
 
 static bool take_number(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, uint32_t *out)
 {
-    char right[RIGHT_MAX], shown[CONFIG_SHOWN_MAX];
-    int64_t number;
+    char right[CONFIG_REASON_MAX], shown[CONFIG_SHOWN_MAX];
+    int64_t number, taken;
 
     if (!take_integer(reader, key, node, &number))
         return false;
-    if (number < (key->raised ? 0 : (int64_t)key->minimum) || number > (int64_t)key->maximum) {
-        config_remark_key(reader->report, CONFIG_ERROR, node, key->name, "%s is out of range; %s", config_show(shown, node),
-                          right_number(right, key));
+    taken = within_bounds(key, number);
+    if (taken != number && key->bend == CONFIG_REFUSED) {
+        remark_wrong(reader, key, node, "%s is out of range; %s", config_show(shown, node), right_number(right, key));
         return false;
     }
     if (node->scalar.octal || node->scalar.sexagesimal)
         config_remark_key(reader->report, CONFIG_NOTE, node, key->name, "%s is a number in base %d and means %lld",
                           config_show(shown, node), node->scalar.octal ? 8 : 60, (long long)number);
-    *out = (uint32_t)number;
-    if (*out < key->minimum) {
-        config_remark_key(reader->report, CONFIG_NOTE, node, key->name, "%u is too small; %u is used", *out, key->minimum);
-        *out = key->minimum;
-    }
+    if (taken != number)
+        config_remark_key(reader->report, bent_severity(key), node, key->name, "%s is too %s; %lld is used",
+                          config_show(shown, node), number < taken ? "small" : "large", (long long)taken);
+    else if (is_cut(node, number))
+        config_remark_key(reader->report, bent_severity(key), node, key->name, "%s has a fraction; %lld is used",
+                          config_show(shown, node), (long long)number);
+    *out = (uint32_t)taken;
     return true;
 }
 
@@ -138,7 +181,7 @@ static void read_bool(struct config_reader *reader, const struct config_key *key
 
 static void read_word(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field)
 {
-    char right[RIGHT_MAX], shown[CONFIG_SHOWN_MAX];
+    char right[CONFIG_REASON_MAX], shown[CONFIG_SHOWN_MAX];
     int *out = field;
 
     for (int i = 0; is_kind(node, SCALAR_TEXT) && key->words[i] != NULL; i++)
@@ -165,9 +208,9 @@ static void read_level(struct config_reader *reader, const struct config_key *ke
     *out = LOG_WARN;
 }
 
-/* Why a scalar cannot be what the key asks for, text behind the scalar itself; NULL: it can. Its kind comes last: a text that
- * would not do in quotes either is not worth quotes. */
-static const char *text_problem(const struct config_key *key, const struct yaml_node *node, char out[static RIGHT_MAX])
+/* The kind comes last: a text that would not do in quotes either is not worth quotes. */
+const char *config_value_text_problem(const struct config_key *key, const struct yaml_node *node,
+                                      char out[static CONFIG_REASON_MAX])
 {
     const char *reason;
 
@@ -176,20 +219,22 @@ static const char *text_problem(const struct config_key *key, const struct yaml_
     reason = key->check(node->text);
     if (reason != NULL || node->scalar.kind == SCALAR_TEXT)
         return reason;
-    snprintf(out, RIGHT_MAX, "is %s to YAML 1.1%s; put it in quotes: '%.45s'", yaml_scalar_kind_name(node->scalar.kind),
+    snprintf(out, CONFIG_REASON_MAX, "is %s to YAML 1.1%s; put it in quotes: '%.45s'", yaml_scalar_kind_name(node->scalar.kind),
              node->scalar.sexagesimal ? " (in base 60)" : "", node->text);
     return out;
 }
 
 static void read_text(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field)
 {
-    char shown[CONFIG_SHOWN_MAX], reason[RIGHT_MAX];
+    char shown[CONFIG_SHOWN_MAX], reason[CONFIG_REASON_MAX];
     char **out = field;
-    const char *problem = node->type == YAML_TREE_SCALAR ? text_problem(key, node, reason) : "is not a text; write one text";
+    const char *problem = node->type == YAML_TREE_SCALAR ? config_value_text_problem(key, node, reason)
+                                                         : "is not a text; write one text";
 
     if (problem != NULL) {
-        config_remark_key(reader->report, CONFIG_ERROR, node, key->name, "%s %s", config_show(shown, node), problem);
-        return;
+        remark_wrong(reader, key, node, "%s %s", config_show(shown, node), problem);
+        if (*reader->idle == '\0' || !key->is_kept)
+            return;
     }
     free(*out);
     *out = strdup(node->text);
@@ -197,113 +242,15 @@ static void read_text(struct config_reader *reader, const struct config_key *key
         reader->no_memory = true;
 }
 
-/* Whether an item of a list can be taken; says why not. What the old program took as a tag stays one. */
-static bool check_item(struct config_reader *reader, const struct config_key *key, const struct yaml_node *item)
-{
-    char shown[CONFIG_SHOWN_MAX], reason[RIGHT_MAX];
-    bool tag = key->type == CONFIG_TAGS;
-    const char *problem;
-
-    if (item->type != YAML_TREE_SCALAR) {
-        config_remark_key(reader->report, CONFIG_ERROR, item, key->name, "%s is not a text; write one text behind each '-'%s",
-                          config_show(shown, item), tag && item->type == YAML_TREE_MAP ? ", a tag without a blank: role:db" : "");
-        return false;
-    }
-    if (item->scalar.kind == SCALAR_NULL || item->size == 0) {
-        config_remark_key(reader->report, tag ? CONFIG_WARNING : CONFIG_ERROR, item, key->name,
-                          "an item is empty; remove its '-'");
-        return false;
-    }
-    problem = text_problem(key, item, reason);
-    if (problem == NULL)
-        return true;
-    tag = tag && problem == reason;
-    config_remark_key(reader->report, tag ? CONFIG_WARNING : CONFIG_ERROR, item, key->name, "%s %s", config_show(shown, item),
-                      problem);
-    return tag;
-}
-
-static bool is_list(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node)
-{
-    char shown[CONFIG_SHOWN_MAX];
-
-    if (node->type == YAML_TREE_SCALAR)
-        config_remark_key(reader->report, CONFIG_ERROR, node, key->name,
-                          "%s is not a list; write it on a line of its own below the key, behind '- '", config_show(shown, node));
-    else if (node->type == YAML_TREE_MAP)
-        config_remark_key(reader->report, CONFIG_ERROR, node, key->name, "a mapping is not a list; begin each line with '- '");
-    return node->type == YAML_TREE_LIST;
-}
-
-static bool count_entries(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node)
-{
-    if (node->count <= CONFIG_MAX_ENTRIES - reader->entries) {
-        reader->entries += node->count;
-        return true;
-    }
-    config_remark_key(reader->report, CONFIG_ERROR, node, key->name,
-                      "the lists of the file have more than %d entries in all; write CIDR blocks instead of single addresses",
-                      CONFIG_MAX_ENTRIES);
-    return false;
-}
-
 static void read_list(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field)
 {
-    struct config_strings *out = field;
-
-    if (!is_list(reader, key, node) || node->count == 0 || !count_entries(reader, key, node))
-        return;
-    out->items = calloc(node->count, sizeof *out->items);
-    if (out->items == NULL) {
-        reader->no_memory = true;
-        return;
-    }
-    for (size_t i = 0; i < node->count; i++) {
-        if (!check_item(reader, key, node->items[i]))
-            continue;
-        out->items[out->count] = strdup(node->items[i]->text);
-        if (out->items[out->count] == NULL) {
-            reader->no_memory = true;
-            return;
-        }
-        out->count++;
-    }
-}
-
-/* The prefixes of a list whose every item has passed config_syntax_net(). */
-static void fill_prefixes(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node,
-                          const struct config_strings *texts, struct ip_prefix *out)
-{
-    char meant[PREFIX_STRLEN];
-
-    for (size_t i = 0; i < texts->count; i++) {
-        bool cleared = false;
-
-        if (prefix_parse(texts->items[i], &out[i], &cleared) && cleared)
-            config_remark_key(reader->report, CONFIG_WARNING, node->items[i], key->name,
-                              "%s has bits set beyond its length; %s is used", texts->items[i], prefix_format(meant, &out[i]));
-    }
-}
-
-static void read_nets(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *field)
-{
-    struct config_strings *texts = field;
-    struct ip_prefix **prefixes = (struct ip_prefix **)(void *)((char *)field - key->offset + key->prefixes);
-
-    read_list(reader, key, node, field);
-    if (texts->count == 0 || texts->count != node->count)
-        return; /* nothing, or an item was refused and so the file is */
-    *prefixes = calloc(texts->count, sizeof **prefixes);
-    if (*prefixes == NULL)
-        reader->no_memory = true;
-    else
-        fill_prefixes(reader, key, node, texts, *prefixes);
+    config_list_read(reader, key, node, (struct config_instance *)(void *)((char *)field - key->offset));
 }
 
 static const read_fn readers[] = {
-    [CONFIG_UINT32] = read_uint32, [CONFIG_UINT16] = read_uint16, [CONFIG_BOOL] = read_bool,
-    [CONFIG_WORD] = read_word,     [CONFIG_LEVEL] = read_level,   [CONFIG_TEXT] = read_text,
-    [CONFIG_TAGS] = read_list,     [CONFIG_HOSTS] = read_list,    [CONFIG_NETS] = read_nets,
+    [CONFIG_UINT32] = read_uint32, [CONFIG_UINT16] = read_uint16, [CONFIG_BOOL] = read_bool, [CONFIG_WORD] = read_word,
+    [CONFIG_LEVEL] = read_level,   [CONFIG_TEXT] = read_text,     [CONFIG_TAGS] = read_list, [CONFIG_HOSTS] = read_list,
+    [CONFIG_IPS] = read_list,      [CONFIG_NETS] = read_list,
 };
 
 /* Lists may be empty in every way; of the rest only a key with a default has something to fall back on. */
@@ -314,6 +261,7 @@ static bool says_default(const struct config_key *key)
 
 void config_value_read(struct config_reader *reader, const struct config_key *key, const struct yaml_node *node, void *base)
 {
+    reader->idle = key->idle != NULL && node->type == YAML_TREE_SCALAR ? key->idle(base, node) : "";
     if (!is_kind(node, SCALAR_NULL))
         readers[key->type](reader, key, node, field_of(key, base));
     else if (says_default(key))

@@ -6,6 +6,8 @@
 
 #include "log.h"
 
+#define REST_S 2 /* as of a capture file: replay.c */
+
 void config_watch_init(struct config_watch *watch, const char *path)
 {
     *watch = (struct config_watch){ .path = path };
@@ -25,13 +27,21 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-bool config_watch_changed(const struct config_watch *watch)
+static bool is_same(const struct stat *a, const struct stat *b)
 {
-    struct stat now = look(watch->path);
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mode == b->st_mode
+           && same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
+}
 
-    return now.st_ino != watch->seen.st_ino || now.st_dev != watch->seen.st_dev || now.st_size != watch->seen.st_size
-           || now.st_mode != watch->seen.st_mode || !same_time(&now.st_mtim, &watch->seen.st_mtim)
-           || !same_time(&now.st_ctim, &watch->seen.st_ctim);
+bool config_watch_changed(struct config_watch *watch, uint32_t now_s)
+{
+    const struct stat now = look(watch->path);
+
+    if (!is_same(&now, &watch->looked)) {
+        watch->looked = now;
+        watch->looked_s = now_s;
+    }
+    return !is_same(&now, &watch->seen) && now_s - watch->looked_s >= REST_S;
 }
 
 static void log_remark(const char *path, const struct config_remark *remark)

@@ -13,19 +13,32 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* One line for each text, sorted by bytes, doubles once. */
-static int write_sorted(FILE *stream, const char *name, const struct config_strings *texts)
+/* Puts the texts behind those that are there. */
+static size_t append(char **out, size_t count, const struct config_strings *texts)
 {
+    if (texts->count > 0)
+        memcpy(out + count, texts->items, texts->count * sizeof *out);
+    return count + texts->count;
+}
+
+/* One line for each text of the lists (the last: NULL), sorted by bytes, doubles once. */
+static int write_sorted(FILE *stream, const char *name, const struct config_strings *const *lists)
+{
+    size_t count = 0;
     char **sorted;
 
-    if (texts->count == 0)
+    for (size_t i = 0; lists[i] != NULL; i++)
+        count += lists[i]->count;
+    if (count == 0)
         return 0;
-    sorted = malloc(texts->count * sizeof *sorted);
+    sorted = malloc(count * sizeof *sorted);
     if (sorted == NULL)
         return -1;
-    memcpy(sorted, texts->items, texts->count * sizeof *sorted);
-    qsort(sorted, texts->count, sizeof *sorted, compare_texts);
-    for (size_t i = 0; i < texts->count; i++)
+    count = 0;
+    for (size_t i = 0; lists[i] != NULL; i++)
+        count = append(sorted, count, lists[i]);
+    qsort(sorted, count, sizeof *sorted, compare_texts);
+    for (size_t i = 0; i < count; i++)
         if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0)
             fprintf(stream, "%s=%s\n", name, sorted[i]);
     free(sorted);
@@ -34,7 +47,17 @@ static int write_sorted(FILE *stream, const char *name, const struct config_stri
 
 static int write_peers(FILE *stream, const struct config_instance *instance)
 {
-    return write_sorted(stream, "ip", &instance->ips) < 0 || write_sorted(stream, "host", &instance->hosts) < 0 ? -1 : 0;
+    const struct config_strings *const ips[] = { &instance->ips, &instance->ip_names, &instance->left_out.ips, NULL };
+    const struct config_strings *const hosts[] = { &instance->hosts, &instance->left_out.hosts, NULL };
+
+    return write_sorted(stream, "ip", ips) < 0 || write_sorted(stream, "host", hosts) < 0 ? -1 : 0;
+}
+
+static int write_local_nets(FILE *stream, const struct config_instance *instance)
+{
+    const struct config_strings *const nets[] = { &instance->local_nets, NULL };
+
+    return write_sorted(stream, "local_net", nets);
 }
 
 static void write_grouping(FILE *stream, const struct config_instance *instance)
@@ -52,7 +75,7 @@ static int write_fingerprint(FILE *stream, const struct config_instance *instanc
 {
     fprintf(stream, "go-metro fingerprint 1\ninterface=%s\npcap=%s\n", instance->interface,
             instance->pcap != NULL ? instance->pcap : "");
-    if (write_peers(stream, instance) < 0 || write_sorted(stream, "local_net", &instance->local_nets) < 0)
+    if (write_peers(stream, instance) < 0 || write_local_nets(stream, instance) < 0)
         return -1;
     fprintf(stream, "all_peers=%d\npromiscuous=%d\n", instance->all_peers, instance->promiscuous);
     write_grouping(stream, instance);
@@ -69,8 +92,7 @@ static bool are_lists_asked(const struct config_instance *instance)
 
 static int write_asked(FILE *stream, const struct config_instance *instance)
 {
-    if ((are_lists_asked(instance) && write_peers(stream, instance) < 0)
-        || write_sorted(stream, "local_net", &instance->local_nets) < 0)
+    if ((are_lists_asked(instance) && write_peers(stream, instance) < 0) || write_local_nets(stream, instance) < 0)
         return -1;
     fprintf(stream, "all_peers=%d\n", instance->all_peers);
     write_grouping(stream, instance);

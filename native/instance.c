@@ -167,13 +167,31 @@ bool instance_follow(struct instance *instance, struct meter *meter, const struc
     return true;
 }
 
+/* "" or which entries of its lists are no peers. All of it has room, whatever is shown. */
+static void warn_of_left_out(const struct config_instance *config, char out[static SEG_ERROR_MAX])
+{
+    const struct config_left_out *left_out = &config->left_out;
+    const char *alone = config->all_peers || config_instance_names_any(config) ? "" : "nobody is measured: ";
+
+    if (left_out->count == 0)
+        out[0] = '\0';
+    else if (left_out->count == 1)
+        snprintf(out, SEG_ERROR_MAX, "%s'%.28s' in `%s` (line %d) is left out: it %.110s", alone, left_out->text, left_out->key,
+                 left_out->line, left_out->why);
+    else
+        snprintf(out, SEG_ERROR_MAX, "%s%u entries of `ips` and `hosts` are left out, '%.28s' in line %d the first: it %.110s",
+                 alone, (unsigned)left_out->count, left_out->text, left_out->line, left_out->why);
+}
+
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX])
 {
-    char excess[SEG_ERROR_MAX];
+    char more[SEG_ERROR_MAX];
 
     targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
-    targets_excess(instance->targets, excess, sizeof excess);
-    verdict_add_cause(out, excess);
+    warn_of_left_out(instance->config, more);
+    verdict_add_cause(out, more);
+    targets_excess(instance->targets, more, sizeof more);
+    verdict_add_cause(out, more);
     if (instance->replay != NULL)
         verdict_add_cause(out, replay_warning(instance->replay));
 }

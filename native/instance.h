@@ -59,7 +59,7 @@ bool instance_answer(struct instance *instance, const struct resolve_answer *ans
  * meter knows it already), so the tap's filter must follow. */
 bool instance_follow(struct instance *instance, struct meter *meter, const struct instance_host *host);
 
-/* "" or what its owner should know although it measures: names that do not resolve, what this version does not do. */
+/* "" or what its owner should know although it measures: names that do not resolve, entries that are none. */
 void instance_warning(const struct instance *instance, uint32_t now_s, char out[static SEG_ERROR_MAX]);
 
 /* As long as it is the same, so is what instance_peer_name() says of a row. */

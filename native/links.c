@@ -74,7 +74,8 @@ enum links_state links_state(const char *interface)
 
     if (strcmp(interface, "any") == 0)
         return LINKS_UP;
-    if (interface[0] == '\0' || strlen(interface) >= sizeof request.ifr_name)
+    /* With a ':' it is an alias of an address, which the kernel would take for the interface that has it. */
+    if (interface[0] == '\0' || strlen(interface) >= sizeof request.ifr_name || strchr(interface, ':') != NULL)
         return LINKS_ABSENT;
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 && errno == EAFNOSUPPORT)

@@ -310,7 +310,7 @@ static void on_tick(struct monitor *monitor)
     bool is_alone;
     size_t count;
 
-    if (config_watch_changed(&monitor->watch))
+    if (config_watch_changed(&monitor->watch, now_s()))
         reload(monitor, "the configuration file changed");
     look_after_rights(monitor); /* before the segment: it may take away root's */
     is_alone = publisher_claim(monitor->publisher);

@@ -172,6 +172,9 @@ static int fill_all(struct targets *targets, const struct config_instance *insta
     for (size_t i = 0; i < instance->ips.count; i++)
         if (fill_target(&targets->items[targets->count++], TARGET_BLOCK, instance->ips.items[i], &instance->ip_prefixes[i]) < 0)
             return -1;
+    for (size_t i = 0; i < instance->ip_names.count; i++)
+        if (fill_target(&targets->items[targets->count++], TARGET_HOST, instance->ip_names.items[i], NULL) < 0)
+            return -1;
     for (size_t i = 0; i < instance->hosts.count; i++) {
         bool literal = prefix_parse(instance->hosts.items[i], &prefix, NULL) && prefix.bits == 128;
 
@@ -191,7 +194,7 @@ static int fill_all(struct targets *targets, const struct config_instance *insta
 struct targets *targets_new(const struct config_instance *instance, bool resolve_names)
 {
     struct targets *targets = calloc(1, sizeof *targets);
-    size_t most = instance->ips.count + instance->hosts.count + 1;
+    size_t most = instance->ips.count + instance->ip_names.count + instance->hosts.count + 1;
 
     if (targets == NULL)
         return NULL;

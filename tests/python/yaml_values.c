@@ -108,6 +108,7 @@ static void print_field(const struct config_key *key, const void *field)
         return;
     case CONFIG_TAGS:
     case CONFIG_HOSTS:
+    case CONFIG_IPS:
     case CONFIG_NETS:
         print_texts(field);
         return;

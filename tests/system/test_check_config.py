@@ -48,6 +48,26 @@ def test_wrong(path):
         "%s:6:5: error: instance 2: key 'interface' is missing; write 'interface: eth0', say\n")))
 
 
+def test_what_the_old_program_took_is_no_error(path):
+    path.write_text(RIGHT.replace("{}", "{idle_ttl: 604800, snaplen: -1, statsd_ip: ''}") + "    hosts: ['db1:3306', null]\n")
+    assert check_config(path) == (0, "".join(line % path for line in (
+        "%s:1:25: note: key 'idle_ttl': 604800 is too large; 86400 is used\n",
+        "%s:1:42: note: key 'snaplen': -1 is too small; 192 is used\n",
+        "%s:1:57: warning: key 'statsd_ip': an empty text is not a host name; write a name such as db1.example.com, without scheme, "
+        "port or path (it has no effect without 'submit_via: dogstatsd')\n",
+        "%s:5:13: warning: key 'hosts': db1:3306 is not a host name; write a name such as db1.example.com, without scheme, port or "
+        "path (it is left out)\n",
+        "%s:5:25: warning: key 'hosts': an item is empty; remove its '-' (it is left out)\n",
+        "%s: right, 1 instance\n")), "")
+
+
+def test_but_where_it_counts_it_is_one(path):
+    path.write_text(RIGHT.replace("{}", "{statsd_ip: '', submit_via: dogstatsd}"))
+    assert check_config(path) == (
+        1, "", "%s:1:26: error: key 'statsd_ip': an empty text is not a host name; write a name such as db1.example.com, without "
+               "scheme, port or path\n" % path)
+
+
 def test_no_instance_is_shown_with_its_place(path):
     path.write_text("init_config:\ninstances:\n")
     assert check_config(path) == (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conversation import conversation
 from network import Namespace
 from processes import wait_until
 from stage import CONFIGURATION as PATH
@@ -136,6 +137,17 @@ def test_one_interface_missing_does_not_stop_the_other(stage):
         assert {i["interface"]: i["state"] for i in status["instances"]} == {"lo": "capturing", "gm0": "failed"}
 
 
+def test_a_name_that_no_interface_can_have_stops_no_other(stage):
+    """The kernel itself would take the alias of an address for its interface."""
+    stage.run("ip", "addr", "add", "127.9.9.9/32", "dev", "lo", "label", "lo:1")
+    names = ["lo", "lo:1", "lo/1", "a-name-that-is-too-long"]
+    stage.configure("init_config: {}\ninstances:\n" + "".join("  - {interface: '%s', all_peers: true}\n" % name for name in names))
+    with stage.helper():
+        status = stage.wait_for_state("degraded", "no interface lo:1")
+        assert {i["interface"]: i["state"] for i in status["instances"]} == dict.fromkeys(names, "failed") | {"lo": "capturing"}
+        assert [check.service_status for check in stage.checks()] == ["OK"] + 3 * ["CRITICAL"]
+
+
 def test_wrong_configuration_and_then_corrected(stage):
     stage.configure(CONFIGURATION + "    group_by: planet\n")
     with stage.helper() as helper:
@@ -151,6 +163,30 @@ def test_wrong_configuration_and_then_corrected(stage):
         stage.configure(CONFIGURATION)
         stage.wait_for_state("capturing")
         assert helper.alive()
+
+
+@pytest.mark.parametrize("python", [2, 3])
+def test_an_entry_that_is_no_peer_costs_itself_alone(stage, python):
+    stage.configure("""
+init_config: {resolve_names: false}
+instances:
+  - interface: lo
+    ips: [127.4.0.1, 10.0.0.256]
+    hosts: ['db1:3306', localhost]
+  - interface: lo
+    hosts:
+      -
+""")
+    with stage.helper(), conversation(stage, stage, "127.4.0.1"):
+        stage.wait_for_status(lambda s: any(p["dst"] == "127.4.0.1" and p["samples"] > 0 for p in s["peers"]), what="a row")
+        first, second = stage.checks(python)
+        assert (first.status, first.service_status) == (second.status, second.service_status) == ("WARNING", "WARNING")
+        assert first.service_message == (
+            "2 entries of `ips` and `hosts` are left out, '10.0.0.256' in line 5 the first: it is not an IP address or a "
+            "CIDR block; write one such as 192.0.2.1, 192.0.2.0/24 or '2001:db8::1'")
+        assert second.service_message == "nobody is measured: '' in `hosts` (line 9) is left out: it is empty; remove its '-'"
+        assert first.gauges(dst="127.4.0.1")
+        assert "hosts': db1:3306 is not a host name" in stage.read(LOG)
 
 
 def test_the_configuration_is_removed_and_put_back(stage):

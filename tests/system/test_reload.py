@@ -1,5 +1,7 @@
 """The configuration becomes another one while a connection goes on: a right one takes nothing from it, a wrong one changes nothing."""
 
+import time
+
 import pytest
 
 from conversation import conversation, rows_to
@@ -33,7 +35,7 @@ WRONG = {
     "syntax": (FIRST + "  - [\n", "go-metro.yaml:"),
     "no instances": ("init_config: {}\ninstances:\n", "instances"),
     "nothing": ("", "go-metro.yaml"),
-    "an address": (FIRST.replace("127.4.0.2", "127.4.0.999"), "127.4.0.999"),
+    "an address": (FIRST.replace("127.4.0.2", "[127.4.0.2]"), "'ips'"),
 }
 
 
@@ -137,6 +139,25 @@ def births(stage):
     return [row["birth"] for row in stage.segment()["rows"]]
 
 
+def test_a_file_that_is_written_in_pieces_is_read_when_it_is_whole(stage):
+    """What is there meanwhile is right as well, and would end what the rest of it names."""
+    other = "127.4.0.2"
+    rest = "  - {interface: lo, ips: [%s]}\n" % other
+    with supervised(stage, INIT % "" + INSTANCE % ("", "n:1") + rest), \
+            conversation(stage, stage, PEER), conversation(stage, stage, other, 5001) as talk:
+        stage.wait_for_status(lambda s: len(s["peers"]) == 2)
+        before = in_force(stage)
+        with open(stage.path(PATH), "w", encoding="ascii") as file:
+            file.write(INIT % "" + INSTANCE % ("", "n:2"))
+            file.flush()
+            time.sleep(1.5)
+            file.write(rest)
+        wait_until(lambda: in_force(stage) > before, what=lambda: stage.read(LOG))
+        assert in_force(stage) == before + 1
+        talk.wait_until_all_is_measured(lambda: rows_to(stage, other))
+        assert [row["flows"] for row in rows_to(stage, other)] == [1]
+
+
 @pytest.mark.parametrize("change", [replace, overwrite])
 def test_a_file_that_changes_is_enough(stage, change):
     """Nobody sends a signal. What is measured goes on: the same connection, its rows and counters, each of its round trips."""
@@ -160,13 +181,13 @@ def test_a_file_that_changes_is_enough(stage, change):
             assert check.status == "OK" and {"n:2", "dst:" + PEER} <= check.tags(dst=PEER), check
         # A wrong one changes nothing but what is said.
         stage.write(COLLECTORS, second)
-        change(stage, FIRST.replace("127.4.0.2", "127.4.0.x"))
-        status = stage.wait_for_state("degraded", "127.4.0.x")
+        change(stage, FIRST.replace("interface: lo", "interface: .."))
+        status = stage.wait_for_state("degraded", ".. cannot be an interface")
         assert [i["state"] for i in status["instances"]] == ["capturing"] and in_force(stage) == 4
         seen = rows_to(stage, PEER)[0]["samples"]
         stage.wait_for_status(lambda s: s["peers"][0]["samples"] > seen + 50, what="it is measured by the old one")
         check = stage.check(configuration=COLLECTORS)
-        assert check.status == "WARNING" and "127.4.0.x" in check.service_message and check.gauges(dst=PEER, n="2")
+        assert check.status == "WARNING" and ".. cannot be an interface" in check.service_message and check.gauges(dst=PEER, n="2")
         change(stage, second)
         assert stage.wait_for_state("capturing")["helper"]["error"] == ""
         talk.wait_until_all_is_measured(lambda: rows_to(stage, PEER))

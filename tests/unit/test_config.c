@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "config.c"
+#include "config_syntax.h"
 
 #ifndef TEST_DATA_DIR
 #define TEST_DATA_DIR "tests/unit/data"
@@ -230,6 +231,84 @@ static void test_snaplen_is_raised(void **state)
     config_free(config);
 }
 
+/* What the old program ran with: numbers beyond a bound are brought to it. */
+static void test_numbers_are_bent(void **state)
+{
+    struct config *config;
+
+    (void)state;
+    assert_int_equal(config_load(TEST_DATA_DIR "/config/valid_bent.yaml", &config, &report), CONFIG_OK);
+    assert_int_equal(config->idle_ttl_s, 86400);
+    assert_int_equal(config->exp_ttl_s, 86400);
+    assert_int_equal(config->snaplen, CONFIG_MIN_SNAPLEN);
+    assert_int_equal(config->instances[0].sample_duration_s, 604800);
+    assert_int_equal(config->instances[0].sample_interval_s, 604800);
+    assert_int_equal(config->instances[1].sample_duration_s, 0);
+    assert_int_equal(config->instances[1].sample_interval_s, 0);
+    config_free(config);
+    assert_int_equal(config_load(TEST_DATA_DIR "/config/valid_bent_low.yaml", &config, &report), CONFIG_OK);
+    assert_int_equal(config->idle_ttl_s, 1);
+    assert_int_equal(config->exp_ttl_s, 0);
+    config_free(config);
+}
+
+/* What has no effect as it is, and was wrong before. */
+static void test_idle_keys_keep_their_defaults(void **state)
+{
+    struct config *config;
+
+    (void)state;
+    assert_int_equal(config_load(TEST_DATA_DIR "/config/valid_statsd_idle.yaml", &config, &report), CONFIG_OK);
+    expect_defaults(config);
+    assert_null(config->instances[0].pcap);
+    config_free(config);
+}
+
+static void test_entries_are_left_out(void **state)
+{
+    struct config *config;
+    const struct config_left_out *left_out;
+
+    (void)state;
+    assert_int_equal(config_load(TEST_DATA_DIR "/config/valid_left_out_ips.yaml", &config, &report), CONFIG_OK);
+    left_out = &config->instances[0].left_out;
+    assert_int_equal(config->instances[0].ips.count, 0);
+    assert_int_equal(config->instances[0].ip_names.count, 1);
+    assert_int_equal(left_out->count, 11);
+    assert_int_equal(left_out->ips.count, 6); /* that are texts to the Agent too */
+    assert_int_equal(left_out->hosts.count, 0);
+    assert_string_equal(left_out->key, "ips");
+    assert_int_equal(left_out->line, 5);
+    assert_string_equal(left_out->text, "10.0.0.256");
+    assert_int_equal(strncmp(left_out->why, "is not an IP address or a CIDR block; ", 38), 0);
+    config_free(config);
+    assert_int_equal(config_load(TEST_DATA_DIR "/config/valid_nobody_left.yaml", &config, &report), CONFIG_OK);
+    assert_string_equal(config->instances[0].left_out.text, "");
+    assert_string_equal(config->instances[0].left_out.why, "is empty; remove its '-'");
+    assert_int_equal(config->instances[2].left_out.hosts.count, 1);
+    config_free(config);
+}
+
+static void test_ips_as_libpcap_took_them(void **state)
+{
+    static const char *const meant[] = { "10.0.0.0/24", "192.168.0.1", "10.1.0.0/16", "10.0.0.1" };
+    static const char *const others[] = { "10.0.0.256", "10.0.0.", ".10.0", "10", "10..0", "1.2.3.4.5", "", "10.0.0x", "256.1" };
+    char text[PREFIX_STRLEN];
+    struct config *config;
+    struct ip_prefix prefix;
+
+    (void)state;
+    assert_int_equal(config_load(TEST_DATA_DIR "/config/valid_as_libpcap.yaml", &config, &report), CONFIG_OK);
+    assert_int_equal(config->instances[0].ips.count, sizeof meant / sizeof meant[0]);
+    for (size_t i = 0; i < sizeof meant / sizeof meant[0]; i++)
+        assert_string_equal(prefix_format(text, &config->instances[0].ip_prefixes[i]), meant[i]);
+    assert_string_equal(config->instances[0].ip_names.items[0], "db1.example.com");
+    assert_int_equal(config->instances[0].left_out.count, 0);
+    config_free(config);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(config_syntax_old_net(others[i], &prefix));
+}
+
 static void test_merged_instances(void **state)
 {
     struct config *config;
@@ -423,7 +502,11 @@ static void expect_taken(const char *key, const char *value, bool taken)
 
     snprintf(text, sizeof text, "init_config:\ninstances:\n- %s: %s\'%s\'%s\n%s%s", key, list ? "[" : "", value, list ? "]" : "",
              strcmp(key, "interface") == 0 ? "" : "  interface: eth0\n", list ? "" : "  all_peers: true\n");
-    config = parse(text, taken ? CONFIG_OK : CONFIG_INVALID);
+    config = parse(text, taken || list ? CONFIG_OK : CONFIG_INVALID);
+    if (list) {
+        assert_int_equal(config_instance_names_any(&config->instances[0]), taken);
+        assert_int_equal(config->instances[0].left_out.count, !taken);
+    }
     config_free(config);
 }
 
@@ -435,7 +518,11 @@ static void test_names(void **state)
     } cases[] = {
         { "interface", "any", true },
         { "interface", "br-0123456789_.", true },
-        { "interface", "br-0123456789_.x", false },
+        { "interface", "br-0123456789_.x", true }, /* a name that no interface has, as the old program took it */
+        { "interface", "eth0:1", true },
+        { "interface", LABEL_63, true },
+        { "interface", LABEL_63 "x", false },
+        { "interface", "", false },
         { "interface", "..", false },
         { "interface", "a\tb", false },
         { "hosts", "a", true },
@@ -634,6 +721,10 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_snaplen_is_raised),
+        cmocka_unit_test(test_numbers_are_bent),
+        cmocka_unit_test(test_idle_keys_keep_their_defaults),
+        cmocka_unit_test(test_entries_are_left_out),
+        cmocka_unit_test(test_ips_as_libpcap_took_them),
         cmocka_unit_test(test_many_remarks),
         cmocka_unit_test(test_parts_and_spoilt_bytes),
         cmocka_unit_test(test_long_values_are_shortened),
