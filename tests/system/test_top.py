@@ -529,10 +529,10 @@ def test_where_it_looks_when_the_configuration_cannot_be_used():
         stage.configure(right)
         with stage.helper():
             stage.wait_for_state("capturing")
-            stage.configure(right + "  - {interface: lo, ips: [127.0.0.x]}\n")
+            stage.configure(right + "  - {interface: lo, ips: {a: b}}\n")
             with Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
                 text = screen.wait_for("go-metro degraded")
-                assert "127.0.0.x is not an IP address" in text and "--segment" not in text
+                assert "a mapping is not a list" in text and "--segment" not in text
             stage.configure(right + "  - {interface: lo\n")
             with Emulator(stage.enter(PROGRAM, "top"), width=120) as screen:
                 text = " ".join(screen.wait_for("go-metro missing").split())

@@ -39,7 +39,7 @@ static enum segment_status read_what_is_there(const char *where, const struct se
 #include "folder_fixture.h"
 
 #define INSTANCES "instances: [{interface: lo, ips: [127.0.0.1]}]\n"
-#define WRONG "instances: [{interface: lo, ips: [127.0.0.x]}]\n"
+#define WRONG "instances: [{interface: lo, ips: {a: b}}]\n"
 #define MOVED "init_config: {segment_path: /run/s, user: root}\n"
 
 static struct options options;
@@ -79,13 +79,13 @@ static void the_file_says_where_though_it_is_wrong_elsewhere(void **state)
     } cases[] = {
         { MOVED INSTANCES, 1, "/run/s", false, "" },
         { INSTANCES, 1, SEG_DEFAULT_PATH, false, "" },
-        { MOVED WRONG, 2, "/run/s", false, "go-metro.yaml:2:35: key 'ips': 127.0.0.x is not an IP address" },
+        { MOVED WRONG, 2, "/run/s", false, "go-metro.yaml:2:34: key 'ips': a mapping is not a list" },
         { MOVED, 2, "/run/s", false, "go-metro.yaml: key 'instances': no instance" },
         { MOVED "instances: 7\n", 2, "/run/s", false, "go-metro.yaml:2:12: key 'instances': " },
         { "init_config: {segment_path: /run/s, max_flows: many}\n" INSTANCES, 2, "/run/s", false, ":1:48: key 'max_flows'" },
-        { "init_config: {user: root}\n" WRONG, 2, SEG_DEFAULT_PATH, false, ":2:35: key 'ips'" },
-        { WRONG, 1, SEG_DEFAULT_PATH, false, ":1:35: key 'ips'" }, /* it is in its default place either way */
-        { "init_config:\n" WRONG, 1, SEG_DEFAULT_PATH, false, ":2:35: key 'ips'" },
+        { "init_config: {user: root}\n" WRONG, 2, SEG_DEFAULT_PATH, false, ":2:34: key 'ips'" },
+        { WRONG, 1, SEG_DEFAULT_PATH, false, ":1:34: key 'ips'" }, /* it is in its default place either way */
+        { "init_config:\n" WRONG, 1, SEG_DEFAULT_PATH, false, ":2:34: key 'ips'" },
         { "init_config: {segment_path: run/s}\n" WRONG, 1, SEG_DEFAULT_PATH, true, ":1:29: key 'segment_path': " },
         { "init_config: {segment_path: [/run/s]}\n" INSTANCES, 1, SEG_DEFAULT_PATH, true, ":1:29: key 'segment_path': " },
         { "init_config: {user: ''}\n" WRONG, 1, SEG_DEFAULT_PATH, true, ":1:21: key 'user': " },
@@ -141,7 +141,7 @@ static void where_there_is_a_mistake_both_places_are_looked_at(void **state)
     there[1] = (struct there){ SEG_DEFAULT_PATH, SEGMENT_OK, SEG_FAILED, s / 2 }; /* of another helper */
     expect_read(SEGMENT_OK, "", "");
     there[0].state = SEG_STOPPED;
-    expect_read(SEGMENT_OK, "", ":2:35: key 'ips': 127.0.0.x is not an IP address");
+    expect_read(SEGMENT_OK, "", ":2:34: key 'ips': a mapping is not a list");
     expect_read(SEGMENT_OK, "", "; the default place, /dev/shm/go-metro, is looked at instead; --segment FILE names another");
     there[0].state = SEG_CAPTURING;
     there[0].age_ns = 20 * s;
