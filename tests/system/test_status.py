@@ -336,7 +336,7 @@ init_config: {segment_path: %s, resolve_names: false}
 instances:
   - {interface: lo, ips: [127.1.0.0/16]}
 """ % MOVED
-TYPO = RIGHT + "  - {interface: lo, ips: [127.1.0.x]}\n"
+TYPO = RIGHT + "  - {interface: lo, ips: {127.1.0.1: 127.1.0.2}}\n"
 BROKEN = RIGHT + "  - {interface: lo\n"
 
 
@@ -363,14 +363,14 @@ def test_a_wrong_configuration_hides_no_segment(stage):
         call(stage, "127.1.0.1")
         stage.wait_for_status(lambda s: sum(p["samples"] for p in s["peers"]) == 2)
         stage.configure(TYPO)
-        stage.wait_for_state("degraded", "127.1.0.x is not an IP address")
+        stage.wait_for_state("degraded", "a mapping is not a list")
         people, as_json, prometheus = forms(stage)
         assert people[0::2] == as_json[0::2] == prometheus[0::2] == (0, "")
         assert ": degraded (" in people[1] and re.search(r"^lo +127\.0\.0\.1 +127\.1\.0\.1 +2 ", people[1], re.M)
         assert json.loads(as_json[1].splitlines()[0])["warning"] == "" and "\ngo_metro_up 1\n" in prometheus[1]
         supervisor.control("restart", "datadog-agent:go-metro")
-        stage.wait_for_state("failed", "127.1.0.x is not an IP address")
-        assert_noted(forms(stage), 0, "127.1.0.x is not an IP address")
+        stage.wait_for_state("failed", "a mapping is not a list")
+        assert_noted(forms(stage), 0, "a mapping is not a list")
         stage.configure(RIGHT)
         stage.wait_for_state("capturing")
         assert [form[0::2] for form in forms(stage)] == [(0, "")] * 3
