@@ -49,8 +49,6 @@ static int restore(void **state)
     (void)state;
     lookup_name = getaddrinfo;
     lookup_address = getnameinfo;
-    conf_path = _PATH_RESCONF;
-    reread_conf = resolve_conf_reread;
     atomic_store(&gate_open, true);
     while (atomic_load(&inside) > 0)
         pause_ms(1);
@@ -327,29 +325,45 @@ static void test_a_family_that_is_missing(void **state)
         unsigned failed;
     } cases[] = {
         /* Nothing is missing. */
-        { { [BOTH] = { { v4, v6 } } }, RESOLVE_V4 | RESOLVE_V6, 0, 2, 0 },
-        { { [BOTH] = { { v4 } } }, 0, 0, 1, 0 },
-        { { [BOTH] = { { v4 } } }, RESOLVE_V4, 0, 1, 0 },
-        { { [BOTH] = { { v6 } } }, RESOLVE_V6, 0, 1, 0 },
+        { { [BOTH] = { .addresses = { v4, v6 } } }, RESOLVE_V4 | RESOLVE_V6, 0, 2, 0 },
+        { { [BOTH] = { .addresses = { v4 } } }, 0, 0, 1, 0 },
+        { { [BOTH] = { .addresses = { v4 } } }, RESOLVE_V4, 0, 1, 0 },
+        { { [BOTH] = { .addresses = { v6 } } }, RESOLVE_V6, 0, 1, 0 },
         /* It is not there any more. */
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NODATA } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 1, 0 },
-        { { [BOTH] = { { v4 } }, [V6] = { .status = EAI_NONAME } }, RESOLVE_V6, AF_INET6, 1, 0 },
-        { { [BOTH] = { { v4 } }, [V6] = { .status = EAI_ADDRFAMILY } }, RESOLVE_V6, AF_INET6, 1, 0 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NONAME, .dns = HOST_NOT_FOUND } }, RESOLVE_V4, AF_INET, 1, 0 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_SYSTEM, .dns = NO_DATA } }, RESOLVE_V4, AF_INET, 1, 0 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_NODATA } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 1, 0 },
+        { { [BOTH] = { .addresses = { v4 } }, [V6] = { .status = EAI_NONAME } }, RESOLVE_V6, AF_INET6, 1, 0 },
+        { { [BOTH] = { .addresses = { v4 } }, [V6] = { .status = EAI_ADDRFAMILY } }, RESOLVE_V6, AF_INET6, 1, 0 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_NONAME, .dns = HOST_NOT_FOUND } },
+          RESOLVE_V4,
+          AF_INET,
+          1,
+          0 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_SYSTEM, .dns = NO_DATA } }, RESOLVE_V4, AF_INET, 1, 0 },
         /* Nobody could be asked for it. */
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 1, RESOLVE_V4 },
-        { { [BOTH] = { { v4 } }, [V6] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, AF_INET6, 1, RESOLVE_V6 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_SYSTEM } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_FAIL } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_MEMORY } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NONAME, .dns = TRY_AGAIN } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
-        { { [BOTH] = { { v6 } }, [V4] = { .status = EAI_NONAME, .dns = NO_RECOVERY } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { .addresses = { v4 } }, [V6] = { .status = EAI_AGAIN } },
+          RESOLVE_V4 | RESOLVE_V6,
+          AF_INET6,
+          1,
+          RESOLVE_V6 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_SYSTEM } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_FAIL } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_MEMORY } }, RESOLVE_V4, AF_INET, 1, RESOLVE_V4 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_NONAME, .dns = TRY_AGAIN } },
+          RESOLVE_V4,
+          AF_INET,
+          1,
+          RESOLVE_V4 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .status = EAI_NONAME, .dns = NO_RECOVERY } },
+          RESOLVE_V4,
+          AF_INET,
+          1,
+          RESOLVE_V4 },
         /* What DNS said of the first question is no word on the second. */
-        { { [BOTH] = { { v6 }, .dns = TRY_AGAIN }, [V4] = { .status = EAI_NONAME } }, RESOLVE_V4, AF_INET, 1, 0 },
+        { { [BOTH] = { .addresses = { v6 }, .dns = TRY_AGAIN }, [V4] = { .status = EAI_NONAME } }, RESOLVE_V4, AF_INET, 1, 0 },
         /* It is there after all. */
-        { { [BOTH] = { { v6 } }, [V4] = { { v4 } } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 2, 0 },
-        { { [BOTH] = { { v4 } }, [V6] = { { v6 } } }, RESOLVE_V6, AF_INET6, 2, 0 },
+        { { [BOTH] = { .addresses = { v6 } }, [V4] = { .addresses = { v4 } } }, RESOLVE_V4 | RESOLVE_V6, AF_INET, 2, 0 },
+        { { [BOTH] = { .addresses = { v4 } }, [V6] = { .addresses = { v6 } } }, RESOLVE_V6, AF_INET6, 2, 0 },
         /* The name itself fails. */
         { { [BOTH] = { .status = EAI_AGAIN } }, RESOLVE_V4 | RESOLVE_V6, 0, 0, 0 },
         { { [BOTH] = { .status = EAI_NONAME } }, RESOLVE_V4 | RESOLVE_V6, 0, 0, 0 },
@@ -829,6 +843,8 @@ static void test_a_changed_configuration_is_reread(void **state)
         atomic_fetch_add(&conf_generation, 1);
     }
     resolver_free(resolver);
+    conf_path = _PATH_RESCONF;
+    reread_conf = resolve_conf_reread;
     write_conf(path, NULL);
     assert_int_equal(rmdir(folder), 0);
 }
