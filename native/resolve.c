@@ -29,6 +29,8 @@ struct resolver {
     struct resolve_queue questions;
     struct resolve_list answers;
     size_t waiting[RESOLVE_KINDS];
+    const char *conf_path;
+    void (*reread_conf)(void);
     int event_fd;
     unsigned users; /* the owner and the threads */
     bool stopped;   /* the owner has left */
@@ -79,7 +81,7 @@ static void *work(void *arg)
 {
     struct resolver *resolver = arg;
     bool allowed = privilege_drop_thread() == 0;
-    struct file_stamp conf = file_stamp_look(conf_path); /* before the C library reads it, at the first question */
+    struct file_stamp conf = file_stamp_look(resolver->conf_path); /* before the C library reads it, at the first question */
     struct resolve_item *item;
 
     pthread_mutex_lock(&resolver->lock);
@@ -90,7 +92,7 @@ static void *work(void *arg)
             continue;
         }
         pthread_mutex_unlock(&resolver->lock);
-        resolve_conf_follow(&conf, conf_path, reread_conf);
+        resolve_conf_follow(&conf, resolver->conf_path, resolver->reread_conf);
         resolve_one(&item->answer, allowed);
         pthread_mutex_lock(&resolver->lock);
         publish(resolver, item);
@@ -143,6 +145,8 @@ struct resolver *resolver_new(void)
         return NULL;
     resolve_queue_init(&resolver->questions);
     resolver->answers.tail = &resolver->answers.head;
+    resolver->conf_path = conf_path;
+    resolver->reread_conf = reread_conf;
     resolver->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (resolver->event_fd < 0) {
         free(resolver);

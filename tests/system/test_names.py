@@ -7,7 +7,9 @@ import time
 import pytest
 
 from conversation import call, conversation, rows_to, total
+from dogstatsd import Listener
 from processes import BUILD, PYTHON3, SYSTEM, wait_until
+from sending import TO_PEERS, talk
 from stage import LOG, SEGMENT, USER, Stage
 from supervision import supervised
 
@@ -200,6 +202,22 @@ def test_a_family_that_fails_keeps_its_last_addresses(stage, services):
             names.set(AAAA__dual_example=[])
             stage.wait_for_status(lambda s: s["instances"] and warning_of(s) == "")
             assert stage.read(LOG).count("does not resolve") == 2
+
+
+def test_a_listener_by_its_name_stays_where_it_is(stage, names):
+    """When the name server fails for the family of its address, and when it fails altogether."""
+    address = "127.8.0.1"
+    names.set(statsd_example=[address, V6])
+    with Listener(stage, address) as listener:
+        with supervised(stage, TO_PEERS.format(ip="statsd.example", port=listener.port, more=", resolve_interval: 1")):
+            talk(stage, 100)
+            wait_until(listener.datagrams)
+            for trouble in ({"A__statsd_example": None}, {"statsd_example": None}):
+                names.set(**trouble)
+                names.wait_for_questions("udp A statsd.example", 4)
+                before = len(listener.datagrams())
+                wait_until(lambda: len(listener.datagrams()) > before + 3, what=lambda: stage.read(LOG))
+            assert stage.status()["helper"]["state"] == "capturing" and "cannot be reached" not in stage.read(LOG)
 
 
 def test_a_name_in_the_hosts_file_waits_for_no_name_server(stage):

@@ -49,8 +49,6 @@ static int restore(void **state)
     (void)state;
     lookup_name = getaddrinfo;
     lookup_address = getnameinfo;
-    conf_path = _PATH_RESCONF;
-    reread_conf = resolve_conf_reread;
     atomic_store(&gate_open, true);
     while (atomic_load(&inside) > 0)
         pause_ms(1);
@@ -845,6 +843,8 @@ static void test_a_changed_configuration_is_reread(void **state)
         atomic_fetch_add(&conf_generation, 1);
     }
     resolver_free(resolver);
+    conf_path = _PATH_RESCONF;
+    reread_conf = resolve_conf_reread;
     write_conf(path, NULL);
     assert_int_equal(rmdir(folder), 0);
 }
