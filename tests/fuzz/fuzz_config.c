@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "segment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +23,7 @@ static void check(const struct config *config, enum config_result result, const 
     for (size_t i = 0; config != NULL && i < config->instance_count; i++) {
         const struct config_instance *instance = &config->instances[i];
 
-        if (instance->interface == NULL || strlen(instance->interface) > 15
+        if (instance->interface == NULL || strlen(instance->interface) >= SEG_INTERFACE_MAX
             || (instance->ips.count > 0 && instance->ip_prefixes == NULL))
             abort();
     }
