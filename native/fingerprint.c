@@ -87,7 +87,8 @@ static int write_fingerprint(FILE *stream, const struct config_instance *instanc
 /* Where all are wanted the lists only say which peers are one row, and that are a host's, but for those under `ips`. */
 static bool are_lists_asked(const struct config_instance *instance)
 {
-    return !instance->all_peers || (instance->hosts.count > 0 && instance->group_by != METER_GROUP_SUBNET);
+    return !instance->all_peers
+           || (instance->hosts.count + instance->ip_names.count > 0 && instance->group_by != METER_GROUP_SUBNET);
 }
 
 static int write_asked(FILE *stream, const struct config_instance *instance)

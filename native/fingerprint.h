@@ -4,11 +4,19 @@
  *     go-metro fingerprint 1
  *     interface=NAME
  *     pcap=PATH                  (empty when there is none)
- *     ip=TEXT                    one line for each text in `ips`, as written in the YAML, be it an address or not, sorted by
- * bytes, doubles once; numbers, dates and so on are not in it host=TEXT                  of `hosts`, likewise local_net=TEXT of
- * `local_nets`, likewise all_peers=0|1 promiscuous=0|1 group_by=peer|peer_port|subnet subnet_v4=BITS             (this and the
- * next only with group_by=subnet) subnet_v6=BITS sample=0|1 sample_duration=SECONDS    (0 unless sample) sample_interval=SECONDS
- * (0 unless sample) Tags are not in it: they are the check's alone. */
+ *     ip=TEXT                    one line for each text in `ips`, address or not, as written in the YAML
+ *                                (no numbers, dates ...), sorted by bytes, doubles once
+ *     host=TEXT                  of `hosts`, likewise
+ *     local_net=TEXT             of `local_nets`, likewise
+ *     all_peers=0|1
+ *     promiscuous=0|1
+ *     group_by=peer|peer_port|subnet
+ *     subnet_v4=BITS             (this and the next only with group_by=subnet)
+ *     subnet_v6=BITS
+ *     sample=0|1
+ *     sample_duration=SECONDS    (0 unless sample)
+ *     sample_interval=SECONDS    (0 unless sample)
+ * Tags are not in it: they are the check's alone. */
 #ifndef GO_METRO_FINGERPRINT_H
 #define GO_METRO_FINGERPRINT_H
 

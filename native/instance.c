@@ -38,7 +38,8 @@ static struct netset *make_local_nets(const struct config_instance *config)
 /* Where everyone is wanted the targets only give names; a subnet has none, and without targets nothing is to be looked up. */
 static bool needs_whitelist(const struct config_instance *config)
 {
-    return !config->all_peers || (config->group_by != METER_GROUP_SUBNET && config->ips.count + config->hosts.count > 0);
+    return !config->all_peers
+           || (config->group_by != METER_GROUP_SUBNET && config->ips.count + config->ip_names.count + config->hosts.count > 0);
 }
 
 /* Everything but the meter's number. old: what is known of the names already, or NULL. */
@@ -105,6 +106,7 @@ int instance_change(struct instance *instance, const struct config *whole, const
 
     changed.is_behind = old.is_behind;
     changed.is_found = old.is_found;
+    changed.follows = old.follows;
     if (window_is_alike(&old.window, &changed.window))
         changed.window = old.window;
     if (fill(&changed, old.targets) < 0) {
@@ -136,12 +138,12 @@ void instance_refresh(const struct instance *instance, struct meter *meter, cons
 
 bool instance_answer(struct instance *instance, const struct resolve_answer *answer)
 {
-    const size_t unknown = targets_unknown(instance->targets);
+    const uint64_t found = targets_found(instance->targets);
 
     if (!targets_answer(instance->targets, answer) || instance->whitelist == NULL)
         return false;
     instance->is_behind = true;
-    instance->is_found |= targets_unknown(instance->targets) < unknown;
+    instance->is_found |= targets_found(instance->targets) > found;
     return true;
 }
 
@@ -152,7 +154,8 @@ bool instance_follow(struct instance *instance, struct meter *meter, const struc
     if (!instance->is_behind)
         return false;
     instance->is_behind = false;
-    /* Whose name could not be resolved before was passed over in a file. */
+    instance->follows++;
+    /* Whose name could not be resolved before, or not for both families, was passed over in a file. */
     if (instance->replay != NULL && instance->is_found)
         replay_repeat(instance->replay);
     instance->is_found = false;
@@ -165,6 +168,11 @@ bool instance_follow(struct instance *instance, struct meter *meter, const struc
     instance_refresh(instance, meter, host); /* the meter lets go of the old set here */
     netset_free(old);
     return true;
+}
+
+bool instance_asks(const struct instance *instance)
+{
+    return instance->whitelist != NULL;
 }
 
 /* "" or which entries of its lists are no peers. All of it has room, whatever is shown. */
@@ -187,7 +195,10 @@ void instance_warning(const struct instance *instance, uint32_t now_s, char out[
 {
     char more[SEG_ERROR_MAX];
 
-    targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
+    if (instance_asks(instance))
+        targets_warning(instance->targets, now_s, out, SEG_ERROR_MAX);
+    else
+        out[0] = '\0';
     warn_of_left_out(instance->config, more);
     verdict_add_cause(out, more);
     targets_excess(instance->targets, more, sizeof more);
@@ -198,12 +209,13 @@ void instance_warning(const struct instance *instance, uint32_t now_s, char out[
 
 bool instance_is_resolved(const struct instance *instance)
 {
-    return !instance->is_behind && targets_are_answered(instance->targets);
+    return !instance->is_behind && (!instance_asks(instance) || targets_are_answered(instance->targets));
 }
 
 uint64_t instance_revision(const struct instance *instance)
 {
-    return targets_revision(instance->targets) + (instance->replay == NULL ? 0 : replay_revision(instance->replay));
+    return targets_revision(instance->targets) + instance->follows
+           + (instance->replay == NULL ? 0 : replay_revision(instance->replay));
 }
 
 const char *instance_peer_name(const struct instance *instance, const struct meter_row *row)

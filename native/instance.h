@@ -22,7 +22,8 @@ struct instance {
     struct targets *targets;
     struct netset *whitelist;  /* whom the targets want, or only name (`all_peers`); NULL: they change nothing */
     bool is_behind;            /* an answer made the whitelist another one, and it was not made anew yet */
-    bool is_found;             /* in one of them a host got its first addresses */
+    bool is_found;             /* in one of them a host got its first addresses, or its first ones of a family */
+    uint64_t follows;          /* how often it was made anew */
     struct netset *local_nets; /* NULL: none */
     struct tap *tap;           /* NULL: none, as for a file */
     struct replay *replay;     /* of a file; NULL: none */
@@ -47,6 +48,8 @@ void instance_stop(struct instance *instance, struct meter *meter);
  * instance is as before). */
 int instance_change(struct instance *instance, const struct config *whole, const struct config_instance *config,
                     struct meter *meter, const struct instance_host *host);
+/* Whether its names mean anything: in the rows of subnets, where all are wanted, they do not. */
+bool instance_asks(const struct instance *instance);
 /* Whether each of its names has had an answer, good or bad, and what came is in force. */
 bool instance_is_resolved(const struct instance *instance);
 /* Tells the meter of the sets as they are now (addresses that changed). */

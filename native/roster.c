@@ -241,7 +241,8 @@ void roster_check(struct roster *roster, struct resolver *resolver, const char *
         else
             check_tap(roster, &roster->taps[i], now_s);
     for (size_t i = 0; i < roster->count && resolver != NULL; i++)
-        targets_ask(roster->instances[i].targets, resolver, now_s, roster->config->resolve_interval_s);
+        if (instance_asks(&roster->instances[i]))
+            targets_ask(roster->instances[i].targets, resolver, now_s, roster->config->resolve_interval_s);
     check_files(roster, now_s);
     meter_expire(roster->meter, now_s);
     tell_measured(roster);

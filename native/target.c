@@ -36,7 +36,7 @@ struct targets {
     struct target **sorted; /* by kind and what an answer names: 100,000 targets are found without a walk, */
     struct target **by_id;  /* and so they are by their ids */
     size_t count;
-    size_t unknown; /* hosts without an address */
+    uint64_t found; /* families of hosts, each time they got the first address of one */
     uint32_t next_id;
     uint64_t revision;
     bool resolve_names;
@@ -183,7 +183,6 @@ static int fill_all(struct targets *targets, const struct config_instance *insta
     }
     for (size_t i = 0; i < targets->count; i++) {
         targets->sorted[i] = targets->by_id[i] = &targets->items[i];
-        targets->unknown += targets->items[i].kind == TARGET_HOST;
         targets->items[i].id = targets->next_id++;
     }
     qsort(targets->sorted, targets->count, sizeof *targets->sorted, compare_items);
@@ -317,10 +316,8 @@ static int set_addresses(struct targets *targets, struct target *target, const s
         return -1;
     if (count > 0)
         memcpy(copy, addresses, count * sizeof *copy);
-    if (count > 0 && target->address_count == 0)
-        targets->unknown--;
-    else if (count == 0 && target->address_count > 0)
-        targets->unknown++;
+    targets->found += (unsigned)__builtin_popcount(resolve_families(addresses, count)
+                                                   & ~resolve_families(target->addresses, target->address_count));
     free(target->addresses);
     target->addresses = copy;
     target->address_count = count;
@@ -581,7 +578,7 @@ bool targets_are_answered(const struct targets *targets)
     return true;
 }
 
-size_t targets_unknown(const struct targets *targets)
+uint64_t targets_found(const struct targets *targets)
 {
-    return targets->unknown;
+    return targets->found;
 }

@@ -49,8 +49,8 @@ const char *targets_name(const struct targets *targets, uint32_t value);
 
 /* Whether every name and address that is asked for has had an answer, good or bad. */
 bool targets_are_answered(const struct targets *targets);
-/* Hosts of which no address is known. */
-size_t targets_unknown(const struct targets *targets);
+/* How often hosts got the first address of a family (IPv4, IPv6). */
+uint64_t targets_found(const struct targets *targets);
 
 /* "" or one line that says which names do not resolve, or have had no answer at now_s for long. */
 void targets_warning(const struct targets *targets, uint32_t now_s, char *out, size_t size);

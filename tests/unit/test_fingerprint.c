@@ -109,6 +109,11 @@ static void test_asked(void **state)
     more = all;
     more.ips = (struct config_strings)STRINGS("10.0.0.2");
     assert_int_not_equal(fingerprint_asked(&more), fingerprint_asked(&all)); /* unless it is listed by itself */
+    more = others[6].instance;
+    more.ip_names = (struct config_strings)STRINGS("a"); /* a name under `ips` is a host as well */
+    assert_int_not_equal(fingerprint_asked(&more), fingerprint_asked(&others[6].instance));
+    more = all;
+    more.ips = (struct config_strings)STRINGS("10.0.0.2");
     more.group_by = all.group_by = METER_GROUP_SUBNET;
     assert_int_equal(fingerprint_asked(&more), fingerprint_asked(&all));
     blocks.subnet_v6 = 56;

@@ -336,6 +336,42 @@ static void names_are_no_filter_where_all_are_wanted(void **state)
     assert_int_equal(wait_ms(), -1);
 }
 
+/* In a subnet's row nobody has a name, so nobody is asked for it, waited for or warned of. */
+static void names_that_mean_nothing_are_no_trouble(void **state)
+{
+    char warning[SEG_ERROR_MAX];
+
+    (void)state;
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply(NAMED("one.example"));
+    instance_warning(&roster->instances[0], NOW_S, warning);
+    assert_non_null(strstr(warning, "one.example"));
+    assert_true(instance_asks(&roster->instances[0]) && !instance_is_resolved(&roster->instances[0]));
+    apply(NAMED("one.example") ", all_peers: true, group_by: subnet");
+    instance_warning(&roster->instances[0], NOW_S, warning);
+    assert_string_equal(warning, "");
+    assert_true(!instance_asks(&roster->instances[0]) && instance_is_resolved(&roster->instances[0]));
+}
+
+/* Libpcap resolved it there. */
+static void a_name_under_ips_is_one_where_all_are_wanted_too(void **state)
+{
+    uint64_t revision;
+
+    (void)state;
+    memset(&next, 0, sizeof next);
+    roster = roster_new(NULL, (const uint64_t[2]){ 1, 2 });
+    assert_non_null(roster);
+    apply("interface: lo, all_peers: true, ips: [one.example]");
+    answer("one.example", "10.0.0.2");
+    revision = instance_revision(&roster->instances[0]);
+    follow();
+    assert_int_equal(netset_count(roster->instances[0].whitelist), 1);
+    assert_int_not_equal(instance_revision(&roster->instances[0]), revision); /* names may be others now */
+}
+
 /* Who reads the configuration anew meanwhile has them too. */
 static void answers_outlive_another_configuration(void **state)
 {
@@ -409,6 +445,8 @@ int main(void)
         CASE(answers_are_followed_together),
         CASE(so_are_messages_of_links),
         CASE(names_are_no_filter_where_all_are_wanted),
+        CASE(names_that_mean_nothing_are_no_trouble),
+        CASE(a_name_under_ips_is_one_where_all_are_wanted_too),
         CASE(answers_outlive_another_configuration),
         CASE(no_row_has_the_birth_of_one_before_it),
     };

@@ -182,14 +182,31 @@ static void which_addresses_are_listed_means_nothing_where_all_are_wanted(void *
 static void answer_with(const char *address, const char *error)
 {
     struct ip_address found;
-    struct resolve_answer answer = {
-        .kind = RESOLVE_FORWARD, .name = "db.example", .addresses = &found, .count = error == NULL, .error = error
-    };
+    struct resolve_answer answer = { .kind = RESOLVE_FORWARD,
+                                     .name = "db.example",
+                                     .known = RESOLVE_V4 | RESOLVE_V6,
+                                     .addresses = &found,
+                                     .count = error == NULL,
+                                     .error = error };
 
     assert_true(address_parse(address, &found));
     roster_answer(roster, &answer);
     roster->follow_from_ns = 0;
     roster_follow(roster);
+}
+
+/* As where the name server fails for one family at first. */
+static void a_family_that_is_found_late_reads_it_anew(void **state)
+{
+    (void)state;
+    write_capture();
+    apply("", LOCAL ", hosts: [db.example]", NULL);
+    answer_with("2001:db8::1", NULL);
+    pass(1);
+    assert_int_equal(rows_of(0).rows, 0);
+    answer_with("192.0.2.2", NULL);
+    pass(1);
+    assert_int_equal(rows_of(0).rows, 1);
 }
 
 static void look_for_shared(const struct meter_row *row, void *arg)
@@ -305,6 +322,7 @@ int main(void)
         CASE(nor_does_the_time_between_two_runs_of_the_check),
         CASE(which_addresses_are_listed_means_nothing_where_all_are_wanted),
         CASE(a_name_that_is_found_late_reads_it_anew_where_all_are_wanted_too),
+        CASE(a_family_that_is_found_late_reads_it_anew),
         CASE(each_keeps_its_own_rows),
         CASE(where_something_else_is_asked_it_is_said_to_be_gone),
         CASE(one_that_never_was_is_not_said_to_be_gone),

@@ -353,10 +353,10 @@ static void who_is_wanted_is_known_when_all_have_answered(void **state)
 
     (void)state;
     assert_false(targets_are_answered(targets) || targets_are_answered(hosts_only));
-    assert_int_equal(targets_unknown(targets), 1);
+    assert_int_equal(targets_found(targets), 0);
     targets_answer(targets, &bad);
     targets_answer(hosts_only, &bad);
-    assert_int_equal(targets_unknown(targets), 1); /* but that is an answer */
+    assert_int_equal(targets_found(targets), 0); /* but that is an answer */
     assert_true(targets_are_answered(hosts_only));
     assert_false(targets_are_answered(targets));
     reverse.address = prefix_of("192.0.2.1").base;
@@ -366,9 +366,9 @@ static void who_is_wanted_is_known_when_all_have_answered(void **state)
     targets_answer(targets, &reverse);
     assert_true(targets_are_answered(targets));
     targets_answer(targets, &good);
-    assert_int_equal(targets_unknown(targets), 0);
+    assert_int_equal(targets_found(targets), 1);
     targets_answer(targets, &bad);
-    assert_int_equal(targets_unknown(targets), 0); /* its last addresses stay */
+    assert_int_equal(targets_found(targets), 1); /* its last addresses stay */
     assert_true(targets_are_answered(targets));
     targets_free(targets);
     targets_free(hosts_only);
