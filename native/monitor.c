@@ -390,14 +390,12 @@ static void turn(struct monitor *monitor)
         on_signal(monitor);
     if (monitor->stop)
         return; /* before the timer, whose work may be to execute the program anew */
-    if (fds[POLL_LINKS].revents != 0 && links_dispatch(monitor->links)) {
+    if (fds[POLL_LINKS].revents != 0 && links_dispatch(monitor->links))
         roster_links_changed(monitor->roster);
-        if (publisher_claim(monitor->publisher))
-            check_roster(monitor);
-    }
     if (fds[POLL_RESOLVER].revents != 0)
         on_answers(monitor);
-    roster_follow(monitor->roster);
+    if (roster_follow(monitor->roster) && publisher_claim(monitor->publisher))
+        check_roster(monitor);
     if (fds[POLL_STATSD].revents != 0)
         statsd_step(monitor->statsd);
     if (fds[POLL_TIMER].revents != 0)

@@ -19,6 +19,8 @@
 
 struct publisher {
     char *path, *user;
+    uid_t user_id; /* of that, */
+    bool is_user_known;
     uint32_t max_rows;
     struct segment_writer *writer;
     struct segment_identity identity; /* of the writer before it */
@@ -88,6 +90,19 @@ static void keep_user(struct publisher *publisher, const char *name)
 {
     free(publisher->user);
     publisher->user = strdup(name); /* NULL: nobody is taken for that user's helper */
+    publisher->is_user_known = false;
+}
+
+/* Looked up once: a directory service may take its time, and packets do not wait. */
+static bool know_user(struct publisher *publisher)
+{
+    const struct passwd *user = publisher->is_user_known || publisher->user == NULL ? NULL : getpwnam(publisher->user);
+
+    if (user != NULL) {
+        publisher->user_id = user->pw_uid;
+        publisher->is_user_known = true;
+    }
+    return publisher->is_user_known;
 }
 
 void publisher_aim(struct publisher *publisher, const char *path, const char *user, uint32_t max_peers)
@@ -128,11 +143,9 @@ static struct segment_writer_options writer_options(const struct publisher *publ
 
 /* A helper of the configured user, whose file this one, which runs as somebody else, cannot even open. A file of anybody else
  * says nothing, locked or not: everybody can lay one there. */
-static bool is_held_by_user(const struct publisher *publisher, char message[static SEG_ERROR_MAX])
+static bool is_held_by_user(struct publisher *publisher, char message[static SEG_ERROR_MAX])
 {
-    const struct passwd *user = publisher->user == NULL ? NULL : getpwnam(publisher->user);
-
-    if (user == NULL || !segment_place_is_held(publisher->path, user->pw_uid))
+    if (!know_user(publisher) || !segment_place_is_held(publisher->path, publisher->user_id))
         return false;
     segment_message(message, publisher->path,
                     "another go-metro, which runs as %.32s, has it; stop one of the two, or set another `segment_path`",

@@ -69,8 +69,9 @@ void roster_links_changed(struct roster *roster);
 /* Takes in an answer, which comes into force with roster_follow(). */
 void roster_answer(struct roster *roster, const struct resolve_answer *answer);
 /* Sets and filters follow what came of both: at once; but that it costs at most a sixteenth of the time while more and more
- * comes, not before sixteen times as long has passed as it took the last time. */
-void roster_follow(struct roster *roster);
+ * comes, not before sixteen times as long has passed as it took the last time. True: messages of links were followed, and
+ * captures may have to be opened or closed (roster_check()). */
+bool roster_follow(struct roster *roster);
 void roster_clock_step(struct roster *roster);
 
 /* One entry a tap (fd -1 while it is closed or left alone); the number of them. *timeout_ms: for how long poll(2) may wait, as

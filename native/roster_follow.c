@@ -83,18 +83,20 @@ static void follow_answers(struct roster *roster)
             roster_refilter(roster, &roster->taps[i]);
 }
 
-void roster_follow(struct roster *roster)
+bool roster_follow(struct roster *roster)
 {
+    const bool are_links_new = roster->are_links_new;
     uint64_t begun_ns, ended_ns;
 
     if (!roster->is_behind || (begun_ns = clock_ns(CLOCK_MONOTONIC)) < roster->follow_from_ns)
-        return;
-    if (roster->are_links_new && roster->meter != NULL)
+        return false;
+    if (are_links_new && roster->meter != NULL)
         follow_links(roster);
     follow_answers(roster);
     ended_ns = clock_ns(CLOCK_MONOTONIC);
     roster->are_links_new = roster->is_behind = false;
     roster->follow_from_ns = ended_ns + FOLLOW_SHARE * (ended_ns - begun_ns);
+    return are_links_new;
 }
 
 int roster_until_followed_ms(const struct roster *roster)

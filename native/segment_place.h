@@ -43,7 +43,7 @@ enum segment_writer_result segment_place_name(struct segment_place *place);
 void segment_place_finish(struct segment_place *place);
 
 /* Whether a file of that owner is at the path and somebody has locked it; it need not be open to us. False also when that cannot
- * be told. */
+ * be told, as on file systems for which stat() names another device than /proc/locks (btrfs, overlayfs). */
 bool segment_place_is_held(const char *path, uid_t owner);
 
 /* Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. 0: there is none. */

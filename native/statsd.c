@@ -119,7 +119,7 @@ static void tick_parting(struct statsd *statsd, uint32_t now_s)
     statsd_way_end(&statsd->way, now_s);
     statsd_way_keep_unsent(&statsd->way);
     if (statsd->way.batch.count > 0)
-        statsd_way_begin(&statsd->way, 0);
+        statsd_way_begin(&statsd->way, now_s);
     else
         part(statsd);
 }
@@ -143,7 +143,7 @@ static void tick_working(struct statsd *statsd, const struct segment_contents *c
         end_round(statsd);
     if (now_s - before_s > LATE_S && statsd->way.settling == 0) /* whatever comes late, there is one end to it */
         statsd_way_settle(&statsd->way, statsd->served_s);
-    statsd_way_begin(&statsd->way, statsd->way.settling > 0 ? 0 : STATSD_STEPS_A_SECOND);
+    statsd_way_begin(&statsd->way, now_s);
 }
 
 void statsd_tick(struct statsd *statsd, const struct segment_contents *contents, const struct instance *instances, uint32_t now_s)
@@ -171,7 +171,7 @@ void statsd_settle(struct statsd *statsd, const struct segment_contents *content
         return;
     take_rows(statsd, contents, instances, EVERY_SLOT);
     statsd_way_settle(&statsd->way, statsd->served_s);
-    statsd_way_begin(&statsd->way, 0);
+    statsd_way_begin(&statsd->way, statsd->served_s);
 }
 
 /* ---- the end ---- */

@@ -10,6 +10,7 @@
 /* A socket's buffer of the default size holds some 90 datagrams. A second's share goes out well before the next one is due. */
 #define STEP_DATAGRAMS 48
 #define STEP_MS 50
+#define STEPS_A_SECOND 18U
 #define STEPS_AT_THE_END 40
 
 /* ---- losses ---- */
@@ -83,15 +84,21 @@ static void send_some(struct statsd_way *way)
 
 static void begin_steps(struct statsd_way *way, size_t steps)
 {
-    const size_t share = steps == 0 ? 0 : way->batch.count / steps + 1;
+    const size_t share = way->batch.count / steps + 1;
 
     way->next = 0;
     way->step = share > STEP_DATAGRAMS ? share : STEP_DATAGRAMS;
 }
 
-void statsd_way_begin(struct statsd_way *way, size_t steps)
+/* What is behind those that settle has as long as they; whoever comes later has the larger steps. */
+static uint32_t seconds_left(const struct statsd_way *way, uint32_t now_s)
 {
-    begin_steps(way, steps);
+    return way->settling > 0 && now_s - way->settling_s < STATSD_ROUND_S ? STATSD_ROUND_S - (now_s - way->settling_s) : 1;
+}
+
+void statsd_way_begin(struct statsd_way *way, uint32_t now_s)
+{
+    begin_steps(way, STEPS_A_SECOND * seconds_left(way, now_s));
     send_some(way);
     if (way->next < way->batch.count)
         set_pace(way, true);

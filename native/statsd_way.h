@@ -18,7 +18,6 @@
 #include "udp_sender.h"
 
 #define STATSD_ROUND_S 30
-#define STATSD_STEPS_A_SECOND 18
 
 struct statsd_way {
     uint16_t port;
@@ -43,8 +42,8 @@ void statsd_way_destroy(struct statsd_way *way);
 void statsd_way_lead(struct statsd_way *way, const char *host, uint16_t port, bool is_known);
 void statsd_way_answer(struct statsd_way *way, const struct resolve_answer *answer);
 
-/* Sends the batch, in so many steps or fewer; 0: in as many as it takes. */
-void statsd_way_begin(struct statsd_way *way, size_t steps);
+/* Sends the batch: in the steps of a second, or, while it settles, in those of the seconds that are left of its round. */
+void statsd_way_begin(struct statsd_way *way, uint32_t now_s);
 void statsd_way_step(struct statsd_way *way);
 /* What is in the batch is more than a second's share: it, and what comes behind it, has a round to go out in. */
 void statsd_way_settle(struct statsd_way *way, uint32_t now_s);

@@ -910,9 +910,31 @@ static void the_seconds_of_a_round(void **state)
     assert_int_equal(slots_between(UINT32_MAX, 0), 1);
 }
 
+/* Whatever there is to settle is out when its round is over. */
+static void what_settles_has_a_round_and_no_more(void **state)
+{
+    enum { MANY = 40000, SECONDS = 1000 };
+    struct statsd_way way;
+
+    (void)state;
+    statsd_way_init(&way);
+    way.batch.count = MANY;
+    way.is_awaiting = true; /* nothing is sent */
+    statsd_way_begin(&way, SECONDS);
+    assert_in_range(way.step * STEPS_A_SECOND, MANY, MANY + STEPS_A_SECOND);
+    statsd_way_settle(&way, SECONDS);
+    statsd_way_begin(&way, SECONDS);
+    assert_in_range(way.step * STEPS_A_SECOND * STATSD_ROUND_S, MANY, MANY + STEPS_A_SECOND * STATSD_ROUND_S);
+    statsd_way_begin(&way, SECONDS + STATSD_ROUND_S - 2);
+    assert_in_range(way.step * STEPS_A_SECOND * 2, MANY, MANY + 2 * STEPS_A_SECOND);
+    way.batch.count = way.next = 0;
+    statsd_way_destroy(&way);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_settles_has_a_round_and_no_more),
         cmocka_unit_test(a_row_is_sent_every_30_s_if_it_has_news),
         cmocka_unit_test(seconds_that_were_left_out_are_made_up_for),
         cmocka_unit_test(no_count_is_lost_or_sent_twice),
