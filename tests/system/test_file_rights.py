@@ -15,7 +15,7 @@ from test_status import scrape, value
 BY_NAME = ONE.replace("ips: [%s]" % PEER, "hosts: [db.example]")
 AND_LO = "  - {interface: lo, all_peers: true}\n"
 NO_RIGHT = "no right to capture: sudo setcap cap_net_raw+ep " + PROGRAM
-ITS_ROW = {"iface": "file", "src": LOCAL, "dst": "db.example"}
+ITS_ROW = {"iface": "file", "index": "0", "src": LOCAL, "dst": "db.example"}
 
 
 @pytest.fixture
