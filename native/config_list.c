@@ -62,12 +62,18 @@ static void remark(const struct list *list, enum config_severity severity, const
                       is_empty(item) ? "an item" : config_show(shown, item), problem);
 }
 
+/* NULL: it is right. reason: what the answer may lie in. */
+static const char *problem_of(const struct list *list, const struct yaml_node *item, char reason[static CONFIG_REASON_MAX])
+{
+    return is_empty(item) ? EMPTY : config_value_text_problem(list->key, item, reason);
+}
+
 /* What the old program took as a tag stays one: the Agent submits it as it is, and what cannot stand in a datagram is replaced.
  */
 static void take_tag(const struct list *list, const struct yaml_node *item)
 {
     char reason[CONFIG_REASON_MAX];
-    const char *problem = is_empty(item) ? EMPTY : config_value_text_problem(list->key, item, reason);
+    const char *problem = problem_of(list, item, reason);
 
     if (problem != NULL)
         remark(list, CONFIG_WARNING, item, problem);
@@ -93,7 +99,7 @@ static void take_net(const struct list *list, const struct yaml_node *item)
 static void take_new_net(const struct list *list, const struct yaml_node *item)
 {
     char reason[CONFIG_REASON_MAX];
-    const char *problem = is_empty(item) ? EMPTY : config_value_text_problem(list->key, item, reason);
+    const char *problem = problem_of(list, item, reason);
 
     if (problem == NULL)
         take_net(list, item);
@@ -121,7 +127,7 @@ static void leave_out(const struct list *list, const struct yaml_node *item, con
 static void take_host(const struct list *list, const struct yaml_node *item)
 {
     char reason[CONFIG_REASON_MAX];
-    const char *problem = is_empty(item) ? EMPTY : config_value_text_problem(list->key, item, reason);
+    const char *problem = problem_of(list, item, reason);
 
     if (problem == NULL)
         add_text(list, texts_of(list), item->text);
@@ -154,7 +160,7 @@ static bool take_as_libpcap(const struct list *list, const struct yaml_node *ite
 static void take_ip(const struct list *list, const struct yaml_node *item)
 {
     char reason[CONFIG_REASON_MAX];
-    const char *problem = is_empty(item) ? EMPTY : config_value_text_problem(list->key, item, reason);
+    const char *problem = problem_of(list, item, reason);
 
     if (problem == NULL)
         take_net(list, item);

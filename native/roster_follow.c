@@ -101,9 +101,10 @@ bool roster_follow(struct roster *roster)
 
 int roster_until_followed_ms(const struct roster *roster)
 {
-    const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    uint64_t now_ns;
 
     if (!roster->is_behind)
         return -1;
+    now_ns = clock_ns(CLOCK_MONOTONIC);
     return now_ns >= roster->follow_from_ns ? 0 : (int)((roster->follow_from_ns - now_ns) / 1000000) + 1;
 }

@@ -129,6 +129,14 @@ static void all_that_was_captured_before_the_end_is_measured(void **state)
     expect(FRAMES, 0);
 }
 
+/* Frames in a window of 3 s, before a pause of 5 s, whose end is seen then. */
+static void end_a_window(uint32_t seen_s)
+{
+    begin(", sample: true, sample_duration: 3, sample_interval: 5");
+    send_frames(FRAMES);
+    assert_true(roster_turn_windows(roster, seen_s));
+}
+
 static void what_nobody_had_the_time_for_is_counted(void **state)
 {
     (void)state;
@@ -149,9 +157,7 @@ static void a_window_has_what_was_captured_in_it(void **state)
 {
     (void)state;
     NEED_NAMESPACE();
-    begin(", sample: true, sample_duration: 3, sample_interval: 5");
-    send_frames(FRAMES);
-    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    end_a_window(BEGUN_S + 3);
     send_frames(10);
     drain();
     expect(FRAMES, 0);
@@ -163,9 +169,7 @@ static void what_a_window_had_no_time_for_is_counted(void **state)
 {
     (void)state;
     NEED_NAMESPACE();
-    begin(", sample: true, sample_duration: 3, sample_interval: 5");
-    send_frames(FRAMES);
-    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    end_a_window(BEGUN_S + 3);
     send_frames(10);
     roster_ended(roster);
     usleep((useconds_t)(TAP_LAST_BLOCK_NS / 1000));
@@ -179,9 +183,7 @@ static void what_a_window_had_no_time_for_is_counted_in_the_next_one(void **stat
 {
     (void)state;
     NEED_NAMESPACE();
-    begin(", sample: true, sample_duration: 3, sample_interval: 5");
-    send_frames(FRAMES);
-    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    end_a_window(BEGUN_S + 3);
     send_frames(10);
     roster_ended(roster);
     assert_false(roster_turn_windows(roster, BEGUN_S + 8));
@@ -196,9 +198,7 @@ static void a_window_whose_pause_was_slept_through_has_what_was_captured_until_t
 {
     (void)state;
     NEED_NAMESPACE();
-    begin(", sample: true, sample_duration: 3, sample_interval: 5");
-    send_frames(FRAMES);
-    assert_true(roster_turn_windows(roster, BEGUN_S + 8));
+    end_a_window(BEGUN_S + 8);
     send_frames(10);
     drain();
     expect(FRAMES, 0);
@@ -215,9 +215,7 @@ static void what_a_window_had_no_time_for_is_counted_when_all_ends(void **state)
 {
     (void)state;
     NEED_NAMESPACE();
-    begin(", sample: true, sample_duration: 3, sample_interval: 5");
-    send_frames(FRAMES);
-    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    end_a_window(BEGUN_S + 3);
     roster_ended(roster);
     roster_end_all(roster);
     usleep((useconds_t)(TAP_LAST_BLOCK_NS / 1000));
@@ -365,9 +363,7 @@ static void what_is_skipped_of_a_window_that_ends_is_counted(void **state)
 {
     (void)state;
     NEED_NAMESPACE();
-    begin(", sample: true, sample_duration: 3, sample_interval: 5");
-    send_frames(FRAMES);
-    assert_true(roster_turn_windows(roster, BEGUN_S + 3));
+    end_a_window(BEGUN_S + 3);
     roster_clock_step(roster);
     empty_rings(true);
     roster_ended(roster);

@@ -124,6 +124,15 @@ static void read_and_remove(void)
     assert_int_equal(unlink(path), 0);
 }
 
+/* It is gone, and its rows are those of before. */
+static void expect_read_once(const struct sums *before)
+{
+    pass(3);
+    assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
+    assert_int_equal(rows_of(0).rows, before->rows);
+    assert_int_equal(rows_of(0).first_birth, before->first_birth);
+}
+
 static void keys_that_mean_nothing_to_a_file_leave_its_rows(void **state)
 {
     static const char *const keys[] = {
@@ -140,10 +149,7 @@ static void keys_that_mean_nothing_to_a_file_leave_its_rows(void **state)
     before = rows_of(0);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         apply("", keys[i], NULL);
-        pass(3);
-        assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
-        assert_int_equal(rows_of(0).rows, 2);
-        assert_int_equal(rows_of(0).first_birth, before.first_birth);
+        expect_read_once(&before);
     }
 }
 
@@ -156,10 +162,7 @@ static void nor_does_the_time_between_two_runs_of_the_check(void **state)
     read_and_remove();
     before = rows_of(0);
     apply("", BEFORE ", min_collection_interval: 300", NULL);
-    pass(3);
-    assert_int_equal(replay_state(replay_of(0)), SEG_STOPPED);
-    assert_int_equal(rows_of(0).rows, 2);
-    assert_int_equal(rows_of(0).first_birth, before.first_birth);
+    expect_read_once(&before);
 }
 
 static void which_addresses_are_listed_means_nothing_where_all_are_wanted(void **state)
@@ -174,9 +177,7 @@ static void which_addresses_are_listed_means_nothing_where_all_are_wanted(void *
     assert_int_equal(before.rows, 3);
     assert_int_equal(unlink(path), 0);
     apply("", LOCAL ", all_peers: true, ips: [192.0.2.1]", NULL);
-    pass(3);
-    assert_int_equal(rows_of(0).rows, 3);
-    assert_int_equal(rows_of(0).first_birth, before.first_birth);
+    expect_read_once(&before);
 }
 
 static void answer_with(const char *address, const char *error)
