@@ -4,7 +4,7 @@
 The file is read anew for each question: {"name": ["address", ...], "4.3.2.1.in-addr.arpa": "name", "bad name": null,
 "silent name": false, "AAAA name": null}. A name that is not in it does not exist, of one that is null the server fails, and on one
 that is false it keeps silent; with a type before it that is so for questions of this type alone. Says "ready", and then each
-question: its protocol, type and name."""
+question: its protocol, type and name, and when it came, by the monotonic clock."""
 
 import contextlib
 import ipaddress
@@ -13,6 +13,7 @@ import pathlib
 import socket
 import sys
 import threading
+import time
 
 from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
@@ -55,7 +56,7 @@ class Zone(BaseResolver):
     def resolve(self, request, handler):
         reply = request.reply()
         name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
-        print("%s %s %s\n" % (handler.protocol, kind, name), end="", flush=True)  # at once: there are several threads
+        print("%s %s %s at %.3f\n" % (handler.protocol, kind, name, time.monotonic()), end="", flush=True)  # at once: there are several threads
         zone = json.loads(self.path.read_text(encoding="utf-8"))
         known = zone.get("%s %s" % (kind, name), zone.get(name, MISSING))
         if known is MISSING:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 
 import pytest
@@ -419,8 +420,9 @@ def test_a_resolver_that_hangs_stops_nothing(stage):
     with name_server(stage) as names:
         names.set(silent_example=False, mute_example=False, moving_example=[MOVING % 1])
         with supervised(stage, text) as supervisor, conversation(stage, stage, STEADY) as talk:
-            names.process.wait_for_output("A silent.example")
-            asked, pid, turns, warnings = time.monotonic(), supervisor.state()[1], 0, set()
+            names.process.wait_for_output("A silent.example at ")
+            asked = float(re.search(r"A silent\.example at (\d+\.\d+)", names.process.out)[1])
+            pid, turns, warnings = supervisor.state()[1], 0, set()
             stage.wait_for_status(lambda s: s["peers"] and s["peers"][0]["samples"] > 20)
             # The threads that hang have no right at all, and the one that measures none that is in force.
             threads = capabilities(stage, pid)
