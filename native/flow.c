@@ -7,9 +7,9 @@
 #define FRESH_AHEAD 8U       /* records */
 #define GIVING_WAY_LOOKS 256 /* records a call: a bound for what a flow costs that finds no room */
 
-static struct wheel_link *link_of(void *owner, uint32_t index)
+static uint32_t *word_of(void *owner, uint32_t index)
 {
-    return &flow_at(owner, index)->link;
+    return &flow_at(owner, index)->state;
 }
 
 /* Not later than a flow that has just been reopened may leave either. */
@@ -30,7 +30,7 @@ bool flow_table_init(struct flow_table *table, uint32_t max_flows, uint32_t idle
     table->exp_ttl_s = exp_ttl_s == 0 ? 1 : exp_ttl_s;
     table->look_s = look_after(table->idle_ttl_s, table->exp_ttl_s);
     memcpy(table->seed, seed, sizeof table->seed);
-    wheel_init(&table->wheel, link_of, table);
+    wheel_init(&table->wheel, word_of, table);
     return flow_slots_init(&table->slots) && arena_init(&table->records, sizeof(struct flow), table->limit + FRESH_AHEAD);
 }
 
@@ -49,6 +49,7 @@ static uint32_t take_fresh(struct flow_table *table)
         return NO_FLOW;
     }
     flow_await_record(table, table->high + FRESH_AHEAD);
+    flow_at(table, table->high)->state = 0; /* of before flow_close_all() */
     return table->high++;
 }
 
@@ -59,7 +60,7 @@ static uint32_t take_record(struct flow_table *table)
     if (index == NO_FLOW) {
         return take_fresh(table);
     }
-    table->unused = flow_at(table, index)->link.next;
+    table->unused = flow_at(table, index)->next_unused;
     return index;
 }
 
@@ -71,9 +72,22 @@ static uint32_t next_look(const struct flow_table *table, uint32_t left_s)
 
 static void give_back(struct flow_table *table, uint32_t index)
 {
-    flow_at(table, index)->flags = 0;
-    flow_at(table, index)->link.next = table->unused;
+    struct flow *flow = flow_at(table, index);
+
+    flow->state &= FLOW_ON_WHEEL | WHEEL_INDEX_MASK;
+    flow->next_unused = table->unused;
     table->unused = index;
+}
+
+/* A record that was closed may still be there, and comes up early: no flow is looked at later than look_s from now. */
+static void put_on_wheel(struct flow_table *table, uint32_t index, uint32_t due_s)
+{
+    struct flow *flow = flow_at(table, index);
+
+    if (!(flow->state & FLOW_ON_WHEEL)) {
+        wheel_add(&table->wheel, index, due_s);
+        flow->state |= FLOW_ON_WHEEL;
+    }
 }
 
 struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uint64_t hash, uint32_t now_s)
@@ -88,8 +102,8 @@ struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uin
         return NULL;
     }
     struct flow *flow = flow_at(table, index);
-    *flow = (struct flow){ .key = *key, .last_s = now_s, .flags = FLOW_OPEN };
-    wheel_add(&table->wheel, index, now_s + next_look(table, table->idle_ttl_s));
+    *flow = (struct flow){ .key = *key, .last_s = now_s, .state = flow->state | FLOW_OPEN };
+    put_on_wheel(table, index, now_s + next_look(table, table->idle_ttl_s));
     table->open++;
     return flow;
 }
@@ -106,17 +120,17 @@ static uint64_t hash_again(const struct flow_table *table, const struct flow *fl
 
 void flow_end(struct flow *flow)
 {
-    flow->flags |= FLOW_ENDED;
+    flow->state |= FLOW_ENDED;
 }
 
 void flow_reopen(struct flow *flow)
 {
-    flow->flags &= (uint8_t) ~(FLOW_TWICE | FLOW_ENDED);
+    flow->state &= ~(uint32_t)(FLOW_TWICE | FLOW_ENDED);
 }
 
 void flow_await_close(const struct flow_table *table, const struct flow *flow)
 {
-    if (flow->flags & FLOW_OPEN) {
+    if (flow->state & FLOW_OPEN) {
         flow_slots_await(&table->slots, hash_again(table, flow));
     }
 }
@@ -125,7 +139,6 @@ void flow_close(struct flow_table *table, struct flow *flow)
 {
     const uint32_t index = (uint32_t)(flow - flow_at(table, 0));
 
-    wheel_remove(&table->wheel, index);
     flow_slots_take_out(&table->slots, hash_again(table, flow), index);
     give_back(table, index);
     table->open--;
@@ -148,12 +161,16 @@ struct flow *flow_due(struct flow_table *table, uint32_t now_s)
         if (wheel_peek(&table->wheel) != WHEEL_NONE) {
             flow_await_record(table, wheel_peek(&table->wheel));
         }
-        const uint32_t ttl_s = flow->flags & FLOW_ENDED ? table->exp_ttl_s : table->idle_ttl_s;
-        const uint32_t idle_s = now_s - flow->last_s;
-        wheel_add(&table->wheel, index, now_s + (idle_s < ttl_s ? next_look(table, ttl_s - idle_s) : 1));
-        if (idle_s >= ttl_s) {
-            return flow; /* the caller's flow_close() takes it off */
+        flow->state &= ~(uint32_t)FLOW_ON_WHEEL;
+        if (!(flow->state & FLOW_OPEN)) {
+            continue; /* it was closed meanwhile */
         }
+        const uint32_t ttl_s = flow->state & FLOW_ENDED ? table->exp_ttl_s : table->idle_ttl_s;
+        const uint32_t idle_s = now_s - flow->last_s;
+        if (idle_s >= ttl_s) {
+            return flow;
+        }
+        put_on_wheel(table, index, now_s + next_look(table, ttl_s - idle_s));
     }
     return NULL;
 }
@@ -175,82 +192,11 @@ struct flow *flow_giving_way(struct flow_table *table, uint32_t now_s)
     }
     for (unsigned n = 0; n < GIVING_WAY_LOOKS && table->in_vain < table->high; n++) {
         struct flow *flow = move_hand(table);
-        if ((flow->flags & FLOW_OPEN) && (flow->flags & FLOW_ENDED) && flow->last_s < now_s) {
+        if ((flow->state & FLOW_OPEN) && (flow->state & FLOW_ENDED) && flow->last_s < now_s) {
             table->in_vain = 0;
             return flow;
         }
         table->in_vain++;
     }
     return NULL;
-}
-
-/* --- packets that were captured twice --- */
-
-/* Units of coarse time between two, whichever was first: copies that two queues have handed over may be out of order. */
-static uint32_t coarse_distance(uint32_t a, uint32_t b)
-{
-    const uint32_t later = (a - b) & FLOW_TIME_MASK, earlier = (b - a) & FLOW_TIME_MASK;
-
-    return later < earlier ? later : earlier;
-}
-
-static bool takes_sequence_space(const struct tcp_segment *segment)
-{
-    return segment->payload_len > 0 || (segment->flags & (TCP_SYN | TCP_FIN));
-}
-
-/* Two packets of one identity: one packet that was captured twice, or something sent again? In doubt it was sent again, for
- * that loses samples and gives no false one.
- * - What takes up sequence space: a packet with an ID of its own is a copy, unless a retransmission timer may have run out. (Of a
- *   host that sends one ID in all packets a timer below FLOW_UNIQUE_COPY_NS would be missed.) Without an ID only a TSval may
- *   differ, and that ticks as slowly as its host likes: it is a copy if it comes at once, as sending again takes a sign of a
- *   hole, after which copies are forgotten, or a timer, none of which is so short.
- * - A pure ACK that comes again is a duplicate ACK, and within a tick of TSval it looks the same. It is a copy only if it comes
- *   at once and has an ID, or if this flow's data was seen twice as well. */
-static bool means_copy(const struct flow *flow, const struct tcp_segment *segment, uint32_t age)
-{
-    if (takes_sequence_space(segment)) {
-        return age <= (segment->has_ip_id ? FLOW_UNIQUE_COPY_NS : FLOW_COPY_NS) >> FLOW_TIME_SHIFT;
-    }
-    return age <= FLOW_COPY_NS >> FLOW_TIME_SHIFT && (segment->has_ip_id || (flow->flags & FLOW_TWICE));
-}
-
-static bool is_copy_at(struct flow *flow, struct flow_recent *recent, unsigned n, const struct tcp_segment *segment, uint32_t now)
-{
-    if (!means_copy(flow, segment, coarse_distance(now, (uint32_t)recent->time_high[n] << 16 | recent->time_low[n]))) {
-        return false;
-    }
-    flow->flags |= FLOW_TWICE;
-    if (!takes_sequence_space(segment)) {
-        recent->identity[n] = 0; /* the third of a pure ACK is a duplicate ACK, and the fourth the copy of that */
-    }
-    return true;
-}
-
-bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
-{
-    struct flow_recent *recent = &flow->recent[side];
-    const uint32_t identity = segment->identity, now = flow_coarse_time(time_ns);
-
-    for (unsigned n = 0; n < FLOW_RECENT; n++) {
-        if (recent->identity[n] == identity && is_copy_at(flow, recent, n, segment, now)) {
-            return true;
-        }
-    }
-    flow_remember(flow, side, identity, now);
-    return false;
-}
-
-bool flow_is_late_copy(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns)
-{
-    if (!means_copy(flow, segment, coarse_distance(flow_coarse_time(time_ns), flow_coarse_time(first_ns)))) {
-        return false;
-    }
-    flow->flags |= FLOW_TWICE;
-    return true;
-}
-
-void flow_forget_copies(struct flow *flow, unsigned side)
-{
-    memset(&flow->recent[side], 0, sizeof flow->recent[side]);
 }

@@ -22,18 +22,17 @@
 #include "rtt.h"
 #include "wheel.h"
 
-#define FLOW_RECENT 4                 /* packets of a side that a copy is looked for among */
-#define FLOW_COPY_NS 1000000          /* how late a copy may come, where a retransmission could look the same */
-#define FLOW_UNIQUE_COPY_NS 100000000 /* and where none should: below an RTO, as some hosts send one IP ID in all packets */
-#define FLOW_MAX (UINT32_C(3) << (FLOW_SLOTS_MAX_BITS - 2)) /* what the slots hold */
+#define FLOW_MAX (WHEEL_NONE - 16U) /* records, a few that are asked for ahead of time among them */
 #define FLOW_LEAST_LOOK_S 5U /* an ended flow is not looked for more often: where exp_ttl is shorter, it leaves up to so late */
 
 enum flow_flag {
-    FLOW_OPEN = 1,  /* the record is in use */
-    FLOW_ENDED = 2, /* RST, or FIN from both sides */
-    FLOW_TWICE = 4, /* a segment of it was captured twice */
-    FLOW_ASKED = 8, /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1: side 1 has */
-    FLOW_ASKED_ANY = FLOW_ASKED | FLOW_ASKED << 1
+    FLOW_OPEN = 1 << WHEEL_INDEX_BITS,  /* the record is in use */
+    FLOW_ENDED = 2 << WHEEL_INDEX_BITS, /* RST, or FIN from both sides */
+    FLOW_TWICE = 4 << WHEEL_INDEX_BITS, /* a segment of it was captured twice */
+    FLOW_ASKED = 8 << WHEEL_INDEX_BITS, /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1:
+                                           side 1 has */
+    FLOW_ASKED_ANY = FLOW_ASKED | FLOW_ASKED << 1,
+    FLOW_ON_WHEEL = 32 << WHEEL_INDEX_BITS /* in use or not */
 };
 
 /* The end that was seen first to send comes first. */
@@ -43,40 +42,35 @@ struct flow_key {
     uint32_t scope; /* instance, outer and inner VLAN ID: 6, 12, 12 bits */
 };
 
-#define FLOW_TIME_SHIFT 14       /* units of 16,384 ns */
-#define FLOW_TIME_MASK 0xffffffU /* modulo 275 s: longer than any RTO */
+#define FLOW_ROW_BITS 24
+#define FLOW_ROW_MASK ((UINT32_C(1) << FLOW_ROW_BITS) - 1)
 
-struct flow_recent {
-    uint32_t identity[FLOW_RECENT]; /* 0: none */
-    uint16_t time_low[FLOW_RECENT]; /* flow_coarse_time() */
-    uint8_t time_high[FLOW_RECENT];
+struct flow_side {
+    uint32_t row : FLOW_ROW_BITS; /* the owner's: where the round trips of what that side sends are counted */
+    uint32_t epoch : 8;           /* of copies.h */
 };
 
-/* Three cache lines: what finds the flow, what measures it, what knows copies. Index 0 or 1: of the side key.address[0] or
- * [1]. */
+/* Two cache lines, as with many flows it is lines that cost. Index 0 or 1: of the side key.address[0] or [1]. */
 struct flow {
     struct flow_key key;
-    uint32_t row[2]; /* the owner's: where the round trips of what that side sends are counted */
-    uint32_t last_s; /* monotonic seconds of the newest packet */
-    struct wheel_link link;
-    uint8_t flags;        /* enum flow_flag */
-    uint8_t recent_at[2]; /* the slot of recent[] that is written next */
-    uint8_t reserved;
+    struct flow_side side[2];
+    union {
+        uint32_t last_s;      /* monotonic seconds of the newest packet */
+        uint32_t next_unused; /* of a closed record */
+    };
+    uint32_t state; /* enum flow_flag; the low bits are the wheel's */
     struct rtt_half half[2];
-    struct flow_recent recent[2];
 };
 
 _Static_assert(sizeof(struct flow_key) == 40, "no padding");
-_Static_assert(sizeof(struct flow_recent) == 28, "no padding");
-_Static_assert(FLOW_RECENT == 4, "flow_is_unseen() looks at so many");
-_Static_assert(sizeof(struct flow) == 3 * CACHE_LINE, "three cache lines");
+_Static_assert(sizeof(struct flow) == 2 * CACHE_LINE, "two cache lines");
 
 struct flow_table {
     struct flow_slots slots;
     struct arena records; /* struct flow */
     uint32_t limit, open;
     uint32_t high;   /* indexes below it were in use once */
-    uint32_t unused; /* list of closed records through link.next */
+    uint32_t unused; /* list of closed records */
     uint32_t idle_ttl_s, exp_ttl_s;
     uint32_t look_s; /* each record is looked at so often, for whether it ended: so ending costs nothing */
     /* Of flow_giving_way(): the record that is looked at next, how many were looked at in vain, and when that was a whole round.
@@ -152,7 +146,6 @@ static inline void flow_await_record(const struct flow_table *table, uint32_t in
 
     __builtin_prefetch(flow, 1);
     __builtin_prefetch(flow + CACHE_LINE, 1);
-    __builtin_prefetch(flow + 2 * CACHE_LINE, 1);
 }
 
 /* The segment's flow, and which of its ends sent it; NULL: there is none. */
@@ -212,45 +205,7 @@ void flow_close_all(struct flow_table *table);
 /* At max_flows: a flow that ended, and is quiet for a second, for the caller to close: it has the least to lose. Not always the
  * oldest, but the longest not looked at. NULL: none among those that a call looks at; a round in vain is enough for a second. */
 struct flow *flow_giving_way(struct flow_table *table, uint32_t now_s);
-/* A flow whose time has come, for the caller to close; NULL: no more up to now_s, which never goes back. */
+/* A flow whose time has come, which the caller has to close; NULL: no more up to now_s, which never goes back. */
 struct flow *flow_due(struct flow_table *table, uint32_t now_s);
-
-static inline uint32_t flow_coarse_time(int64_t time_ns)
-{
-    return (uint32_t)((uint64_t)time_ns >> FLOW_TIME_SHIFT) & FLOW_TIME_MASK;
-}
-
-static inline void flow_remember(struct flow *flow, unsigned side, uint32_t identity, uint32_t coarse_time)
-{
-    struct flow_recent *recent = &flow->recent[side];
-    const unsigned at = flow->recent_at[side];
-
-    recent->identity[at] = identity;
-    recent->time_low[at] = (uint16_t)coarse_time;
-    recent->time_high[at] = (uint8_t)(coarse_time >> 16);
-    flow->recent_at[side] = (uint8_t)((at + 1U) % FLOW_RECENT);
-}
-
-/* Whether nothing of that identity is among the last packets of that side: the short way of flow_is_copy(), which then remembers
- * it. False: that has to be asked. */
-static inline bool flow_is_unseen(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns)
-{
-    const uint32_t identity = segment->identity, *seen = flow->recent[side].identity;
-
-    if (seen[0] == identity || seen[1] == identity || seen[2] == identity || seen[3] == identity) {
-        return false;
-    }
-    flow_remember(flow, side, identity, flow_coarse_time(time_ns));
-    return true;
-}
-
-/* Whether `side` sent this very packet a moment ago, so that it was captured twice. Otherwise remembers it. A copy is known among
- * the last FLOW_RECENT packets, or by the caller as long as it waits for its ACK; one that comes after that, or after a sign of
- * a hole, counts as a retransmission. */
-bool flow_is_copy(struct flow *flow, unsigned side, const struct tcp_segment *segment, int64_t time_ns);
-/* The same of data whose first transmission of the same identity was captured at first_ns. */
-bool flow_is_late_copy(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns);
-/* From here on what `side` sends again is no copy (its peer misses something). */
-void flow_forget_copies(struct flow *flow, unsigned side);
 
 #endif

@@ -29,8 +29,9 @@ struct meter *meter_new(const struct meter_options *options)
     const uint32_t row_ttl_s = options->row_ttl_s > options->idle_ttl_s ? options->row_ttl_s : options->idle_ttl_s;
     const bool peers = peer_table_init(&meter->peers, options->max_peers, row_ttl_s, options->keep_rows, seed);
     const bool pending = pending_pool_init(&meter->pending, most);
+    const bool copies = copies_init(&meter->copies);
     const bool contest = meter_contest_init(meter);
-    if (!flows || !peers || !pending || !contest) {
+    if (!flows || !peers || !pending || !copies || !contest) {
         meter_free(meter);
         return NULL;
     }
@@ -54,6 +55,7 @@ void meter_free(struct meter *meter)
     flow_table_destroy(&meter->flows);
     peer_table_destroy(&meter->peers);
     pending_pool_destroy(&meter->pending);
+    copies_destroy(&meter->copies);
     meter_contest_destroy(meter);
     free(meter);
 }
@@ -72,7 +74,7 @@ static void each_flow(struct meter *meter, uint64_t instances, void (*fn)(struct
         if (index + FLOWS_AHEAD < meter->flows.high) {
             flow_await_close(&meter->flows, flow + FLOWS_AHEAD);
         }
-        if ((flow->flags & FLOW_OPEN) && (instances >> flow_instance(flow) & 1)) {
+        if ((flow->state & FLOW_OPEN) && (instances >> flow_instance(flow) & 1)) {
             fn(meter, flow);
         }
     }
@@ -147,7 +149,7 @@ static void close_all(struct meter *meter)
 {
     meter->changes++;
     for (uint32_t index = 0; index < meter->flows.high; index++) {
-        if (flow_at(&meter->flows, index)->flags & FLOW_OPEN) {
+        if (flow_at(&meter->flows, index)->state & FLOW_OPEN) {
             meter_account_close(meter, flow_at(&meter->flows, index));
         }
     }
@@ -162,6 +164,7 @@ void meter_finish(struct meter *meter, uint64_t instances)
     } else if (meter->flows.open > 0) {
         each_flow(meter, instances, meter_close_flow);
     }
+    copies_clear(&meter->copies); /* a capture may be read again, and its packets are no copies then */
 }
 
 /* --- instances --- */

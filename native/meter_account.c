@@ -3,7 +3,7 @@
 
 static struct peer_row *row_of(struct meter *meter, const struct flow *flow, unsigned side)
 {
-    const uint32_t index = flow->row[side];
+    const uint32_t index = flow->side[side].row;
 
     return index == ROW_OTHER ? &meter->instances[flow_instance(flow)]->other : peer_row_at(&meter->peers, index);
 }
@@ -45,7 +45,7 @@ static void count_sample(struct meter *meter, const struct flow *flow, unsigned 
 {
     struct peer_row *row = row_of(meter, flow, side);
 
-    if (flow->row[side] == ROW_OTHER) {
+    if (flow->side[side].row == ROW_OTHER) {
         row->stats.samples++;
         row->stats.handshake_samples += sample->handshake ? 1 : 0;
         if (!contenders_skip(&meter->contest.contenders)) {
@@ -105,7 +105,7 @@ void meter_account_flow(struct meter *meter, const struct flow *flow)
     for (unsigned side = 0; side < 2; side++) {
         if (meter_is_measured(flow, side)) {
             row_of(meter, flow, side)->stats.flows++;
-            counters->refused_peers += flow->row[side] == ROW_OTHER ? 1 : 0;
+            counters->refused_peers += flow->side[side].row == ROW_OTHER ? 1 : 0;
         }
     }
 }

@@ -247,19 +247,19 @@ static void move_side(struct round *round, struct flow *flow, unsigned side)
 {
     uint32_t to = ROW_OTHER;
 
-    if (flow->row[side] == ROW_OTHER) {
+    if (flow->side[side].row == ROW_OTHER) {
         struct change *change = change_of(round, flow, side);
         if (change == NULL) {
             return;
         }
         change->flows++;
         to = change->row;
-    } else if (!is_leaving(round->meter, flow->row[side])) {
+    } else if (!is_leaving(round->meter, flow->side[side].row)) {
         return;
     }
     meter_drop_pending_of(round->meter, flow, side, SKIP_UNACKED);
     rtt_forget_previous(&flow->half[side]);
-    flow->row[side] = to;
+    flow->side[side].row = FLOW_ROW_MASK & to;
 }
 
 /* Each side of each flow once: from then on a row's number may mean the one that follows it. */
@@ -272,7 +272,7 @@ static void move_flows(struct round *round)
         if (index + FLOWS_AHEAD < flows->high) {
             __builtin_prefetch(flow + FLOWS_AHEAD);
         }
-        for (unsigned side = 0; side < 2 && (flow->flags & FLOW_OPEN); side++) {
+        for (unsigned side = 0; side < 2 && (flow->state & FLOW_OPEN); side++) {
             if (meter_is_measured(flow, side)) {
                 move_side(round, flow, side);
             }

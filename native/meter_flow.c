@@ -123,11 +123,11 @@ void meter_await_rows(const struct meter *meter, const struct queued *queued)
 bool meter_has_its_rows(const struct meter *meter, const struct flow *flow)
 {
     for (unsigned side = 0; side < 2; side++) {
-        if (!meter_is_measured(flow, side) || flow->row[side] == ROW_OTHER) {
+        if (!meter_is_measured(flow, side) || flow->side[side].row == ROW_OTHER) {
             continue;
         }
         const struct peer_key key = row_key(meter, flow_instance(flow), &flow->key, side);
-        if (memcmp(&key, &peer_row_at(&meter->peers, flow->row[side])->key, sizeof key) != 0) {
+        if (memcmp(&key, &peer_row_at(&meter->peers, flow->side[side].row)->key, sizeof key) != 0) {
             return false;
         }
     }
@@ -187,7 +187,7 @@ static struct flow *open_flow(struct meter *meter, struct queued *queued, enum p
         return NULL;
     }
     for (unsigned side = 0; side < 2; side++) {
-        flow->row[side] = take_row(meter, queued, &key, side);
+        flow->side[side].row = FLOW_ROW_MASK & take_row(meter, queued, &key, side);
     }
     metered->counters.open_flows++;
     meter_account_flow(meter, flow);
@@ -211,7 +211,7 @@ static struct flow *known_flow(const struct meter *meter, struct queued *queued)
     struct flow *flow = queued->flow;
 
     if (flow != NULL && meter->gave_way
-        && !((flow->flags & FLOW_OPEN) && flow_owns(flow, &queued->segment, queued->scope, &queued->side))) {
+        && !((flow->state & FLOW_OPEN) && flow_owns(flow, &queued->segment, queued->scope, &queued->side))) {
         return NULL;
     }
     return flow;
@@ -221,8 +221,8 @@ void meter_account_close(struct meter *meter, struct flow *flow)
 {
     meter_drop_pending(meter, flow, SKIP_UNACKED);
     for (unsigned side = 0; side < 2; side++) {
-        if (meter_is_measured(flow, side) && flow->row[side] != ROW_OTHER) {
-            peer_row_release(&meter->peers, flow->row[side], flow->last_s);
+        if (meter_is_measured(flow, side) && flow->side[side].row != ROW_OTHER) {
+            peer_row_release(&meter->peers, flow->side[side].row, flow->last_s);
         }
     }
     meter->instances[flow_instance(flow)]->counters.open_flows--;
@@ -238,10 +238,14 @@ void meter_close_flow(struct meter *meter, struct flow *flow)
 
 /* Copies come at once on most hosts. Where a packet is captured above and below a queue (a bond and its slave) they come a burst
  * later: data is then known as long as it waits for its ACK. */
-static bool is_copy(const struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment,
-                    int64_t time_ns)
+static bool is_copy(struct meter *meter, struct flow *flow, const struct queued *queued)
 {
-    if (!flow_is_unseen(flow, side, segment, time_ns) && flow_is_copy(flow, side, segment, time_ns)) {
+    const unsigned side = queued->side;
+    const struct tcp_segment *segment = &queued->segment;
+    const int64_t time_ns = queued->time_ns;
+
+    if (!copies_is_unseen(&meter->copies, flow, queued->hash, side, segment, time_ns)
+        && copies_is_one(&meter->copies, flow, queued->hash, side, segment, time_ns)) {
         return true;
     }
     if (rtt_sends_new(&flow->half[side], segment)) {
@@ -249,7 +253,7 @@ static bool is_copy(const struct meter *meter, struct flow *flow, unsigned side,
     }
     const struct pending *first = rtt_find_copied(&flow->half[side], &meter->pending, segment);
 
-    return first != NULL && flow_is_late_copy(flow, segment, first->time_ns, time_ns);
+    return first != NULL && copies_is_late(flow, segment, first->time_ns, time_ns);
 }
 
 static void restart_half(struct meter *meter, struct flow *flow, unsigned side)
@@ -287,10 +291,10 @@ static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, co
     if ((segment->flags & TCP_ACK) && (other->flags & RTT_ISN) && segment->ack == other->isn + 1) {
         return;
     }
-    if (flow->flags & FLOW_ASKED << (1 - side)) {
-        flow->flags &= (uint8_t) ~(FLOW_ASKED << (1 - side)); /* both ask: neither half holds anything old */
+    if (flow->state & FLOW_ASKED << (1 - side)) {
+        flow->state &= ~((uint32_t)FLOW_ASKED << (1 - side)); /* both ask: neither half holds anything old */
     } else {
-        flow->flags = (uint8_t)(flow->flags | FLOW_ASKED << side);
+        flow->state |= (uint32_t)FLOW_ASKED << side;
     }
     flow_reopen(flow);
     meter_account_flow(meter, flow);
@@ -303,7 +307,7 @@ static void accept_syn(struct meter *meter, struct flow *flow, unsigned side, co
     const struct rtt_half *asking = &flow->half[1 - side];
 
     if ((segment->flags & TCP_ACK) && (asking->flags & RTT_ISN) && segment->ack == asking->isn + 1) {
-        flow->flags &= (uint8_t) ~(FLOW_ASKED << (1 - side));
+        flow->state &= ~((uint32_t)FLOW_ASKED << (1 - side));
         restart_half(meter, flow, side);
     }
 }
@@ -343,7 +347,7 @@ static void take_any_acknowledgment(struct meter *meter, struct flow *flow, unsi
     rtt_acked(half, &meter->pending, segment, rtt_is_probe(&flow->half[side], segment), time_ns, &outcome);
     meter_account_outcome(meter, flow, acked, &outcome, before, time_ns);
     if (outcome.hole) {
-        flow_forget_copies(flow, acked);
+        copies_forget(flow, acked);
     }
 }
 
@@ -392,7 +396,7 @@ static void take_transmission(struct meter *meter, struct flow *flow, unsigned s
 
 static void take_syn(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment)
 {
-    if (flow->flags & FLOW_ASKED << (1 - side)) {
+    if (flow->state & FLOW_ASKED << (1 - side)) {
         accept_syn(meter, flow, side, segment);
     }
     if (segment->flags & TCP_SYN) {
@@ -411,7 +415,7 @@ enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued
         return reason;
     }
     const unsigned side = queued->side;
-    if (is_copy(meter, flow, side, segment, time_ns)) {
+    if (is_copy(meter, flow, queued)) {
         return PACKET_DUPLICATE;
     }
     flow->last_s = meter->now_s;
@@ -421,7 +425,7 @@ enum packet_reason meter_take_segment(struct meter *meter, struct queued *queued
         }
         return PACKET_OK;
     }
-    if ((segment->flags & TCP_SYN) || (flow->flags & FLOW_ASKED_ANY)) {
+    if ((segment->flags & TCP_SYN) || (flow->state & FLOW_ASKED_ANY)) {
         take_syn(meter, flow, side, segment);
     }
     take_acknowledgment(meter, flow, side, segment, time_ns);

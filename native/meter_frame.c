@@ -32,8 +32,8 @@ void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason re
 static void await_statistics(const struct meter *meter, const struct flow *flow)
 {
     for (unsigned side = 0; side < 2; side++) {
-        if (flow->row[side] < meter->peers.high) {
-            peer_await(&peer_row_at(&meter->peers, flow->row[side])->stats);
+        if (flow->side[side].row < meter->peers.high) {
+            peer_await(&peer_row_at(&meter->peers, flow->side[side].row)->stats);
         }
     }
 }

@@ -7,6 +7,7 @@
 #define GO_METRO_METER_STATE_H
 
 #include "contenders.h"
+#include "copies.h"
 #include "flow.h"
 #include "meter.h"
 #include "peer_table.h"
@@ -14,9 +15,11 @@
 #include "rtt.h"
 #include "rtt_plain.h"
 
-/* flow.row[]: an index of a row, or one of these. */
-#define ROW_UNMEASURED PEER_ROW_NONE
-#define ROW_OTHER (PEER_ROW_NONE - 1)
+/* flow.side[].row: an index of a row, or one of these. */
+#define ROW_UNMEASURED FLOW_ROW_MASK
+#define ROW_OTHER (FLOW_ROW_MASK - 1)
+
+_Static_assert(PEER_ROWS_MAX < ROW_OTHER, "each index of a row can be told from these");
 
 #define METER_QUEUE 32 /* segments: enough to hide what memory takes, few enough to stay in the first cache */
 
@@ -70,6 +73,7 @@ struct meter {
     struct flow_table flows;
     struct peer_table peers;
     struct pending_pool pending;
+    struct copies copies;
     struct metered *instances[METER_MAX_INSTANCES];
     struct histogram empty; /* of the rows that only count */
     uint32_t now_s;         /* never goes back */
@@ -85,7 +89,7 @@ struct meter {
 
 static inline bool meter_is_measured(const struct flow *flow, unsigned side)
 {
-    return flow->row[side] != ROW_UNMEASURED;
+    return flow->side[side].row != ROW_UNMEASURED;
 }
 
 /* meter_account.c */

@@ -9,9 +9,9 @@
 
 _Static_assert(sizeof(struct peer_key) == HASH_KEY_SIZE, "hashed whole");
 
-static struct wheel_link *link_of(void *owner, uint32_t index)
+static uint32_t *word_of(void *owner, uint32_t index)
 {
-    return &peer_row_at(owner, index)->link;
+    return &peer_row_at(owner, index)->wheel;
 }
 
 bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_s, bool keep, const uint64_t seed[static 2])
@@ -22,7 +22,7 @@ bool peer_table_init(struct peer_table *table, uint32_t max_peers, uint32_t ttl_
     table->ttl_s = ttl_s == 0 ? 1 : ttl_s;
     table->keep = keep;
     memcpy(table->seed, seed, sizeof table->seed);
-    wheel_init(&table->wheel, link_of, table);
+    wheel_init(&table->wheel, word_of, table);
     for (table->size = 16; table->size / 2 < table->limit;) {
         table->size *= 2; /* at most half full, so that it never has to grow */
     }
@@ -95,7 +95,7 @@ static uint32_t take_slot(struct peer_table *table)
     if (index == PEER_ROW_NONE) {
         return take_fresh(table);
     }
-    table->unused = peer_row_at(table, index)->link.next;
+    table->unused = peer_row_at(table, index)->next_unused;
     return index;
 }
 
@@ -103,9 +103,8 @@ static void row_begin(struct peer_table *table, uint32_t index, const struct pee
 {
     struct peer_row *row = peer_row_at(table, index);
 
-    memset(row, 0, sizeof *row);
+    *row = (struct peer_row){ .key = *key, .on_wheel = row->on_wheel, .wheel = row->wheel };
     peer_init(&row->stats, (struct histogram *)table->histograms.records + index);
-    row->key = *key;
     row->birth = row->first_birth = ++table->births;
     row->birth_time_ns = time_ns;
     table->slots[slot] = index + 1;
@@ -122,13 +121,14 @@ static uint32_t row_new(struct peer_table *table, const struct peer_key *key, ui
     return index;
 }
 
-static void take_off_wheel(struct peer_table *table, uint32_t index)
+/* It may be there from an earlier time without flows, or from a row that was here before it: then it comes up early. */
+static void put_on_wheel(struct peer_table *table, uint32_t index, uint32_t due_s)
 {
     struct peer_row *row = peer_row_at(table, index);
 
-    if (row->on_wheel) {
-        wheel_remove(&table->wheel, index);
-        row->on_wheel = false;
+    if (!row->on_wheel) {
+        wheel_add(&table->wheel, index, due_s);
+        row->on_wheel = true;
     }
 }
 
@@ -140,7 +140,6 @@ uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, uin
 
     *born = !known && index != PEER_ROW_NONE;
     if (index != PEER_ROW_NONE) {
-        take_off_wheel(table, index);
         peer_row_at(table, index)->open_flows++;
     }
     return index;
@@ -155,8 +154,7 @@ void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s)
     }
     row->open_flows--;
     if (row->open_flows == 0 && !table->keep) {
-        wheel_add(&table->wheel, index, row->last_s + table->ttl_s);
-        row->on_wheel = true;
+        put_on_wheel(table, index, row->last_s + table->ttl_s);
     }
 }
 
@@ -165,19 +163,22 @@ uint32_t peer_row_due(struct peer_table *table, uint32_t now_s)
     uint32_t index;
 
     while ((index = wheel_take(&table->wheel, now_s)) != WHEEL_NONE) {
-        const struct peer_row *row = peer_row_at(table, index);
-        wheel_add(&table->wheel, index, row->last_s + table->ttl_s);
-        if (now_s - row->last_s >= table->ttl_s) {
-            return index; /* the caller's peer_row_remove() takes it off */
+        struct peer_row *row = peer_row_at(table, index);
+        row->on_wheel = false;
+        if (row->birth == 0 || row->open_flows > 0) {
+            continue; /* it was removed, or is used again */
         }
+        if (now_s - row->last_s >= table->ttl_s) {
+            return index;
+        }
+        put_on_wheel(table, index, row->last_s + table->ttl_s);
     }
     return PEER_ROW_NONE;
 }
 
 void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s)
 {
-    wheel_remove(&table->wheel, index);
-    wheel_add(&table->wheel, index, peer_row_at(table, index)->last_s + table->ttl_s + later_s);
+    put_on_wheel(table, index, peer_row_at(table, index)->last_s + table->ttl_s + later_s);
 }
 
 /* Closes the gap at `hole`: each later slot of the run that may stand there moves up. */
@@ -201,7 +202,6 @@ static void forget_key(struct peer_table *table, uint32_t index)
 {
     const struct peer_key *key = &peer_row_at(table, index)->key;
 
-    take_off_wheel(table, index);
     close_gap(table, slot_of(table, key, peer_key_hash(table, key)));
 }
 
@@ -222,7 +222,7 @@ void peer_row_remove(struct peer_table *table, uint32_t index)
 
     forget_key(table, index);
     row->birth = 0;
-    row->link.next = table->unused;
+    row->next_unused = table->unused;
     table->unused = index;
     table->used--;
 }

@@ -17,7 +17,7 @@
 #include "wheel.h"
 
 #define PEER_ROW_NONE UINT32_MAX
-#define PEER_ROWS_MAX 0x40000000U
+#define PEER_ROWS_MAX 0xffff00U /* a flow names its rows in 24 bits */
 
 /* Without padding: it is hashed and compared as bytes. */
 struct peer_key {
@@ -44,7 +44,8 @@ struct peer_row {
     /* Of meter_contest.c. */
     uint64_t samples_known; /* stats.samples when the score was computed */
     uint32_t score;         /* contenders.h */
-    struct wheel_link link; /* list of free slots when birth is 0 */
+    uint32_t wheel;         /* the wheel's word, under on_wheel */
+    uint32_t next_unused;   /* of the free slots, when birth is 0 */
 };
 
 _Static_assert(offsetof(struct peer_row, stats) == 64, "one cache line before them");
@@ -77,7 +78,8 @@ uint64_t peer_key_hash(const struct peer_table *table, const struct peer_key *ke
 /* Asks for what peer_row_take() of a key of that hash looks at: its slot, then its row. */
 void peer_row_await_slot(const struct peer_table *table, uint64_t hash);
 void peer_row_await(const struct peer_table *table, uint64_t hash);
-/* A row whose time has come, for the caller to remove; PEER_ROW_NONE: no more up to now_s, which never goes back. */
+/* A row whose time has come, for the caller to remove or to postpone; PEER_ROW_NONE: no more up to now_s, which never goes back.
+ */
 uint32_t peer_row_due(struct peer_table *table, uint32_t now_s);
 /* For a row that is due: it is so again, so much later than by its time to live. */
 void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s);

@@ -51,7 +51,7 @@ struct rtt_half {
     uint8_t flags;               /* enum rtt_flag */
 };
 
-_Static_assert(sizeof(struct rtt_half) == 36, "two of them and what knows copies take two cache lines");
+_Static_assert(sizeof(struct rtt_half) == 36, "two of them and what finds the flow take two cache lines");
 _Static_assert(RTT_MAX_PENDING <= UINT16_MAX, "count holds it");
 _Static_assert(RTT_MAX_NS >> 40 == 0, "previous_* hold it");
 

@@ -1,34 +1,31 @@
 /* wheel.h: a timing wheel of seconds: what is due is found without a look at what is not.
  *
- * wheel_init() once, wheel_add() and wheel_remove() at any time, wheel_take() until it gives WHEEL_NONE about once a second. The
- * owner keeps a struct wheel_link in each of its records and finds it by the record's index. What is due further ahead than the
- * wheel reaches comes up early: the owner looks at the record's own time and adds it again. */
+ * wheel_init() once, wheel_add() at any time, wheel_take() until it gives WHEEL_NONE about once a second. The owner keeps a word
+ * for the wheel in each of its records and finds it by the record's index. Nothing is taken off before its time, as that would
+ * need a way back from each record: the owner remembers which are on the wheel, adds none twice, and passes over what comes up in
+ * vain. What is due further ahead than the wheel reaches comes up early: the owner looks at the record's own time and adds it
+ * again. */
 #ifndef GO_METRO_WHEEL_H
 #define GO_METRO_WHEEL_H
 
 #include <stdint.h>
 
 #define WHEEL_SLOTS 1024U
-#define WHEEL_NONE UINT32_MAX
-#define WHEEL_MAX_INDEX 0x7fffffffU
-
-struct wheel_link {
-    uint32_t next;
-    uint32_t prev; /* or the slot, with the top bit set, for the first of a list */
-};
+#define WHEEL_INDEX_BITS 25 /* of the record's word: the wheel's; the others are the owner's own, and stay as they are */
+#define WHEEL_INDEX_MASK ((UINT32_C(1) << WHEEL_INDEX_BITS) - 1)
+#define WHEEL_NONE WHEEL_INDEX_MASK /* no record: indexes end before it */
 
 struct wheel {
     uint32_t head[WHEEL_SLOTS];
     uint32_t now_s; /* all up to this second has been taken */
-    struct wheel_link *(*link)(void *owner, uint32_t index);
+    uint32_t *(*word)(void *owner, uint32_t index);
     void *owner;
 };
 
-void wheel_init(struct wheel *wheel, struct wheel_link *(*link)(void *owner, uint32_t index), void *owner);
+void wheel_init(struct wheel *wheel, uint32_t *(*word)(void *owner, uint32_t index), void *owner);
 void wheel_clear(struct wheel *wheel); /* takes all off, at once; the time stays */
 /* due_s: in the past counts as the next second. The record must not be on the wheel. */
 void wheel_add(struct wheel *wheel, uint32_t index, uint32_t due_s);
-void wheel_remove(struct wheel *wheel, uint32_t index);
 /* Takes off one record that is due at now_s, or gives WHEEL_NONE. now_s never goes back. */
 uint32_t wheel_take(struct wheel *wheel, uint32_t now_s);
 /* What the next wheel_take() most likely gives, for who wants to ask for its memory early. */

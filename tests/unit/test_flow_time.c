@@ -136,7 +136,7 @@ static void reopened_flow_leaves_to_the_second(void **state)
             pass(START_S, START_S + later_s);
             flow->last_s = START_S + later_s;
             flow_reopen(flow);
-            assert_false(flow->flags & FLOW_ENDED);
+            assert_false(flow->state & FLOW_ENDED);
             assert_int_equal(leaves_at(START_S + later_s), START_S + later_s + cases[n].idle_s);
             flow_table_destroy(&table);
         }
@@ -200,14 +200,52 @@ static void no_time_to_live_is_a_second(void **state)
     flow_table_destroy(&table);
 }
 
-/* Whoever is asked to close a flow and does not is asked again, a second later. */
-static void a_flow_that_stays_is_due_again(void **state)
+/* A record that is used again has its old place on the wheel, which is not later than its own time: it is looked at in vain then,
+ * and leaves when a new one would. */
+static void a_record_that_is_used_again_leaves_to_the_second(void **state)
+{
+    static const struct {
+        uint32_t idle_s, exp_s;
+    } cases[] = { { 300, 60 }, { 60, 300 }, { 20, 500 }, { 3, 60 }, { 60, 1 }, { 7, 7 } };
+
+    (void)state;
+    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        for (uint32_t later_s = 0; later_s < cases[n].idle_s; later_s++) {
+            struct flow *flow = begin(cases[n].idle_s, cases[n].exp_s);
+            const struct flow_key key = flow->key;
+            pass(START_S, START_S + later_s);
+            flow_close(&table, flow);
+            struct flow *next = flow_open(&table, &key, hash_again(&table, flow), START_S + later_s);
+            assert_ptr_equal(next, flow);
+            assert_int_equal(next->state & ~(uint32_t)WHEEL_INDEX_MASK, FLOW_OPEN | FLOW_ON_WHEEL);
+            assert_int_equal(leaves_at(START_S + later_s), START_S + later_s + cases[n].idle_s);
+            flow_table_destroy(&table);
+        }
+    }
+}
+
+/* One that is closed and not used again is passed over, once. */
+static void a_closed_record_is_never_due(void **state)
+{
+    (void)state;
+    flow_close(&table, begin(10, 60));
+    pass(START_S, START_S + 100);
+    assert_int_equal(looks, 1);
+    assert_int_equal(table.open, 0);
+    flow_table_destroy(&table);
+}
+
+/* All at once: nothing of them is left on the wheel, and their records begin anew. */
+static void records_begin_anew_when_all_are_closed(void **state)
 {
     (void)state;
     struct flow *flow = begin(10, 60);
-    assert_ptr_equal(flow_due(&table, START_S + 10), flow);
-    assert_null(flow_due(&table, START_S + 10));
-    assert_ptr_equal(flow_due(&table, START_S + 11), flow);
+    const struct flow_key key = flow->key;
+    const uint64_t hash = hash_again(&table, flow);
+    flow_close_all(&table);
+    pass(START_S, START_S + 5);
+    assert_ptr_equal(flow_open(&table, &key, hash, START_S + 5), flow);
+    assert_int_equal(leaves_at(START_S + 5), START_S + 15);
     flow_table_destroy(&table);
 }
 
@@ -222,7 +260,9 @@ int main(void)
         cmocka_unit_test(looks_may_be_far_apart),
         cmocka_unit_test(looks_are_counted),
         cmocka_unit_test(no_time_to_live_is_a_second),
-        cmocka_unit_test(a_flow_that_stays_is_due_again),
+        cmocka_unit_test(a_record_that_is_used_again_leaves_to_the_second),
+        cmocka_unit_test(a_closed_record_is_never_due),
+        cmocka_unit_test(records_begin_anew_when_all_are_closed),
     };
 
     return cmocka_run_group_tests_name("flow_time", tests, NULL, NULL);

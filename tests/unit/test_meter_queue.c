@@ -555,7 +555,7 @@ static void check_places(const struct meter *of)
             .src = key->address[0], .dst = key->address[1], .sport = key->port[0], .dport = key->port[1]
         };
         unsigned side;
-        if (flow->flags & FLOW_OPEN) {
+        if (flow->state & FLOW_OPEN) {
             const uint64_t hash = flow_hash(&of->flows, &segment, key->scope);
             assert_ptr_equal(flow_find(&of->flows, &segment, key->scope, hash, &side), flow);
         }
