@@ -178,7 +178,10 @@ uint32_t peer_row_due(struct peer_table *table, uint32_t now_s)
 
 void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s)
 {
-    put_on_wheel(table, index, peer_row_at(table, index)->last_s + table->ttl_s + later_s);
+    const uint32_t due_s = peer_row_at(table, index)->last_s + table->ttl_s + later_s;
+    const uint32_t look_s = table->wheel.now_s + table->ttl_s; /* not later than a row that is used again may leave */
+
+    put_on_wheel(table, index, due_s < look_s ? due_s : look_s);
 }
 
 /* Closes the gap at `hole`: each later slot of the run that may stand there moves up. */

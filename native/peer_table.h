@@ -81,7 +81,7 @@ void peer_row_await(const struct peer_table *table, uint64_t hash);
 /* A row whose time has come, for the caller to remove or to postpone; PEER_ROW_NONE: no more up to now_s, which never goes back.
  */
 uint32_t peer_row_due(struct peer_table *table, uint32_t now_s);
-/* For a row that is due: it is so again, so much later than by its time to live. */
+/* For a row that is due: it is so again, so much later than by its time to live, or after another one if that is sooner. */
 void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_s);
 /* Frees the slot of a row without flows. */
 void peer_row_remove(struct peer_table *table, uint32_t index);

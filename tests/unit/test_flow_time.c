@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "random_fixture.h"
 #include "wheel.h"
 
 static unsigned looks;
@@ -249,6 +250,72 @@ static void records_begin_anew_when_all_are_closed(void **state)
     flow_table_destroy(&table);
 }
 
+/* What is to be expected of the flow of a port. */
+struct known {
+    struct flow *flow; /* NULL: there is none */
+    uint32_t last_s, ttl_s;
+};
+
+#define PORTS 60U
+
+static struct known ports[PORTS];
+
+static void open_port(uint32_t port, uint32_t now_s)
+{
+    const struct tcp_segment segment = { .sport = (uint16_t)port, .dport = 80 };
+    const struct flow_key key = flow_key_of(&segment, 0);
+
+    ports[port] = (struct known){ flow_open(&table, &key, flow_hash(&table, &segment, 0), now_s), now_s, 30 };
+}
+
+static void do_anything(uint32_t port, uint32_t now_s)
+{
+    struct known *known = &ports[port];
+    const uint32_t kind = draw(8);
+
+    if (known->flow == NULL) {
+        open_port(port, now_s);
+        return;
+    }
+    if (kind == 0) {
+        flow_close(&table, known->flow);
+        known->flow = NULL;
+        return;
+    }
+    known->flow->last_s = known->last_s = now_s;
+    if (kind == 1) {
+        flow_end(known->flow);
+        known->ttl_s = 7;
+    } else if (kind == 2) {
+        flow_reopen(known->flow);
+        known->ttl_s = 30;
+    }
+}
+
+static void all_leave_to_the_second(void **state)
+{
+    struct flow *flow;
+
+    (void)state;
+    assert_true(flow_table_init(&table, 40, 30, 7, seed));
+    for (uint32_t now_s = START_S; now_s < START_S + 20000; now_s++) {
+        while ((flow = flow_due(&table, now_s)) != NULL) {
+            struct known *known = &ports[flow->key.port[0]];
+            assert_ptr_equal(known->flow, flow);
+            assert_int_equal(now_s, known->last_s + known->ttl_s);
+            flow_close(&table, flow);
+            known->flow = NULL;
+        }
+        for (uint32_t port = 0; port < PORTS; port++) {
+            assert_true(ports[port].flow == NULL || now_s < ports[port].last_s + ports[port].ttl_s);
+        }
+        for (uint32_t steps = draw(8); steps > 0; steps--) {
+            do_anything(draw(PORTS), now_s);
+        }
+    }
+    flow_table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_record_that_is_used_again_leaves_to_the_second),
         cmocka_unit_test(a_closed_record_is_never_due),
         cmocka_unit_test(records_begin_anew_when_all_are_closed),
+        cmocka_unit_test(all_leave_to_the_second),
     };
 
     return cmocka_run_group_tests_name("flow_time", tests, NULL, NULL);
