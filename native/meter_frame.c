@@ -29,12 +29,12 @@ void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason re
  * of that is near. So each link is asked for of all that are queued before the next link of any is looked at: they wait for
  * memory together. */
 
+/* Of a side that has no row another row is asked for, which does no harm: nobody could foretell which side that is. */
 static void await_statistics(const struct meter *meter, const struct flow *flow)
 {
     for (unsigned side = 0; side < 2; side++) {
-        if (flow->side[side].row < meter->peers.high) {
-            peer_await(&peer_row_at(&meter->peers, flow->side[side].row)->stats);
-        }
+        const uint32_t row = flow->side[side].row;
+        peer_await(&peer_row_at(&meter->peers, row < meter->peers.high ? row : 0)->stats);
     }
 }
 

@@ -59,12 +59,11 @@ static inline struct pending *pending_at(const struct pending_pool *pool, uint32
     return (struct pending *)pool->entries.records + index;
 }
 
-/* Asks for the newest, which knows the oldest; then for that. */
+/* Asks for the newest, which knows the oldest; then for that. Without a look whether there is one, as nobody could foretell it:
+ * asking for what is not there does no harm. */
 static inline void pending_await(const struct pending_pool *pool, const struct pending_list *list)
 {
-    if (list->count > 0) {
-        __builtin_prefetch(pending_at(pool, list->tail), 1);
-    }
+    __builtin_prefetch(pending_at(pool, list->tail), 1);
 }
 
 static inline void pending_await_head(const struct pending_pool *pool, const struct pending_list *list)
