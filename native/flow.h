@@ -152,11 +152,12 @@ static inline void flow_await_record(const struct flow_table *table, uint32_t in
 static inline struct flow *flow_find(const struct flow_table *table, const struct tcp_segment *segment, uint32_t scope,
                                      uint64_t hash, unsigned *side)
 {
-    struct flow_search search = flow_slots_search(&table->slots, hash);
-    uint32_t index;
+    const uint32_t tag = flow_slots_tag(hash);
+    const struct flow_slot *slot;
+    uint32_t at = flow_slots_home(&table->slots, tag);
 
-    while ((index = flow_slots_next(&table->slots, &search)) != FLOW_SLOTS_NONE) {
-        struct flow *flow = flow_at(table, index);
+    while ((slot = flow_slots_next(&table->slots, tag, &at)) != NULL) {
+        struct flow *flow = flow_at(table, slot->index - 1);
         if (flow_owns(flow, segment, scope, side)) {
             return flow;
         }
@@ -173,14 +174,15 @@ static inline void flow_await_slot(const struct flow_table *table, uint64_t hash
  */
 static inline struct flow *flow_await(const struct flow_table *table, uint64_t hash)
 {
-    struct flow_search search = flow_slots_search(&table->slots, hash);
-    const uint32_t index = flow_slots_next(&table->slots, &search);
+    const uint32_t tag = flow_slots_tag(hash);
+    uint32_t at = flow_slots_home(&table->slots, tag);
+    const struct flow_slot *slot = flow_slots_next(&table->slots, tag, &at);
 
-    if (index == FLOW_SLOTS_NONE) {
+    if (slot == NULL) {
         return NULL;
     }
-    flow_await_record(table, index);
-    return flow_at(table, index);
+    flow_await_record(table, slot->index - 1);
+    return flow_at(table, slot->index - 1);
 }
 
 /* False: out of memory. A time to live of 0 counts as 1. The table must stay where it is. */

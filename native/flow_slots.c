@@ -3,20 +3,20 @@
 
 #include <string.h>
 
-#define LEAST_BITS 5 /* lines */
+#define LEAST_BITS 8
 #define TAG_BITS 32
-/* So many sixteenths of the table may be full before it doubles: half as much memory just above three quarters, while of the
- * hashes that are there a twentieth has found its line full. */
+/* So many sixteenths of the table may be full before it doubles: half as much memory just above three quarters, while a hash that
+ * is there is still found among three slots on average, most of them in one line. */
 #define FULL_SIXTEENTHS 13U
 
 static bool make(struct flow_slots *slots, uint32_t bits)
 {
-    const uint32_t lines = UINT32_C(1) << bits;
+    const uint32_t size = UINT32_C(1) << bits;
 
-    slots->mask = lines - 1;
+    slots->mask = size - 1;
     slots->shift = TAG_BITS - bits;
     slots->used = 0;
-    return arena_init(&slots->memory, sizeof(struct flow_line), lines) && arena_reach(&slots->memory, lines - 1);
+    return arena_init(&slots->memory, sizeof(struct flow_slot), size) && arena_reach(&slots->memory, size - 1);
 }
 
 bool flow_slots_init(struct flow_slots *slots)
@@ -31,39 +31,29 @@ void flow_slots_destroy(struct flow_slots *slots)
 
 void flow_slots_clear(struct flow_slots *slots)
 {
-    memset(slots->memory.records, 0, ((size_t)slots->mask + 1) * sizeof(struct flow_line));
+    memset(slots->memory.records, 0, ((size_t)slots->mask + 1) * sizeof(struct flow_slot));
     slots->used = 0;
 }
 
-static void put(struct flow_slots *slots, uint32_t tag, uint32_t index)
+static void put(struct flow_slots *slots, struct flow_slot slot)
 {
-    uint32_t at = flow_slots_home(slots, tag), room;
+    uint32_t at = flow_slots_home(slots, slot.tag);
 
-    while ((room = flow_line_has(flow_slots_line(slots, at), 0)) == 0) {
+    while (flow_slots_at(slots, at)->index != 0) {
         at++;
     }
-    struct flow_line *line = flow_slots_line(slots, at);
-    line->tag[__builtin_ctz(room)] = tag;
-    line->index[__builtin_ctz(room)] = index;
+    *flow_slots_at(slots, at) = slot;
     slots->used++;
 }
 
-static void put_all(struct flow_slots *slots, const struct flow_line *line)
-{
-    for (unsigned n = 0; n < FLOW_SLOTS_LINE; n++) {
-        if (line->tag[n] != 0) {
-            put(slots, line->tag[n], line->index[n]);
-        }
-    }
-}
-
-/* Twice the size: all go in the order of their lines, so that the new table is written from end to end. */
+/* Twice the size. What belonged to the table's end and had gone round to its beginning is put first, and stands at the end then;
+ * all else goes in the order in which it stood. */
 static bool grow(struct flow_slots *slots)
 {
     const uint32_t bits = TAG_BITS - slots->shift;
     struct flow_slots larger;
 
-    if (bits + FLOW_SLOTS_LINE_BITS == FLOW_SLOTS_MAX_BITS) {
+    if (bits == FLOW_SLOTS_MAX_BITS) {
         return false;
     }
     if (!make(&larger, bits + 1)) {
@@ -71,7 +61,9 @@ static bool grow(struct flow_slots *slots)
         return false;
     }
     for (uint32_t n = 0; n <= slots->mask; n++) {
-        put_all(&larger, flow_slots_line(slots, n));
+        if (flow_slots_at(slots, n)->index != 0) {
+            put(&larger, *flow_slots_at(slots, n));
+        }
     }
     flow_slots_destroy(slots);
     *slots = larger;
@@ -80,67 +72,33 @@ static bool grow(struct flow_slots *slots)
 
 bool flow_slots_put(struct flow_slots *slots, uint64_t hash, uint32_t index)
 {
-    const uint64_t size = ((uint64_t)slots->mask + 1) * FLOW_SLOTS_LINE;
-
-    if (((uint64_t)slots->used + 1) * 16 > size * FULL_SIXTEENTHS && !grow(slots)) {
+    if (((uint64_t)slots->used + 1) * 16 > ((uint64_t)slots->mask + 1) * FULL_SIXTEENTHS && !grow(slots)) {
         return false;
     }
-    put(slots, flow_slots_tag(hash), index);
+    put(slots, (struct flow_slot){ .tag = flow_slots_tag(hash), .index = index + 1 });
     return true;
 }
 
-/* The slots of a line whose hashes belong at least so many lines before it. */
-static uint32_t displaced(const struct flow_slots *slots, uint32_t at, uint32_t least)
+/* Closes the gap at `hole`, so that no tombstones pile up: each later slot of the run that may stand there moves up. */
+static void close_gap(struct flow_slots *slots, uint32_t hole)
 {
-    const struct flow_line *line = flow_slots_line(slots, at);
-    uint32_t found = 0;
-
-    for (unsigned n = 0; n < FLOW_SLOTS_LINE; n++) {
-        const uint32_t from_home = (at - flow_slots_home(slots, line->tag[n])) & slots->mask;
-        found |= (line->tag[n] != 0 && from_home >= least ? 1U : 0U) << n;
-    }
-    return found;
-}
-
-/* Slot n of line `hole` is free, of which there was none in it: what had to go on to a later line for that comes back, so that no
- * tombstones pile up. What it leaves is the next hole. A hash is found as long as all lines from its own on to where it is are
- * full. */
-static void close_gap(struct flow_slots *slots, uint32_t hole, unsigned n)
-{
-    for (uint32_t at = hole + 1;; at++) {
-        struct flow_line *line = flow_slots_line(slots, at);
-        const bool is_full = flow_line_has(line, 0) == 0;
-        const uint32_t found = displaced(slots, at, at - hole);
-        if (found != 0) {
-            const unsigned from = (unsigned)__builtin_ctz(found);
-            flow_slots_line(slots, hole)->tag[n] = line->tag[from];
-            flow_slots_line(slots, hole)->index[n] = line->index[from];
-            line->tag[from] = 0;
+    for (uint32_t at = hole + 1; flow_slots_at(slots, at)->index != 0; at++) {
+        const uint32_t from_home = (at - flow_slots_home(slots, flow_slots_at(slots, at)->tag)) & slots->mask;
+        if (from_home >= at - hole) {
+            *flow_slots_at(slots, hole) = *flow_slots_at(slots, at);
             hole = at;
-            n = from;
-        }
-        if (!is_full) {
-            return;
         }
     }
+    flow_slots_at(slots, hole)->index = 0;
 }
 
 void flow_slots_take_out(struct flow_slots *slots, uint64_t hash, uint32_t index)
 {
-    struct flow_search search = flow_slots_search(slots, hash);
-    uint32_t left;
+    uint32_t at = flow_slots_home(slots, flow_slots_tag(hash));
 
-    do {
-        left = search.found;
-    } while (flow_slots_next(slots, &search) != index);
-    if (left == 0) { /* it had to go on to another line, whose first it is */
-        left = flow_line_has(flow_slots_line(slots, search.line), search.tag);
+    while (flow_slots_at(slots, at)->index != index + 1) {
+        at++;
     }
-    struct flow_line *line = flow_slots_line(slots, search.line);
-    const bool was_full = flow_line_has(line, 0) == 0;
-    line->tag[__builtin_ctz(left)] = 0;
+    close_gap(slots, at);
     slots->used--;
-    if (was_full) {
-        close_gap(slots, search.line, (unsigned)__builtin_ctz(left));
-    }
 }

@@ -1,46 +1,28 @@
-/* flow_slots.h: hash -> the indexes of the records that have it: open addressing by cache lines. For flow.c alone.
+/* flow_slots.h: hash -> the indexes of the records that have it: open addressing with linear probing. For flow.c alone.
  *
- * flow_slots_init() once; flow_slots_put(), flow_slots_take_out(); flow_slots_search() and then flow_slots_next() for one
- * candidate after the other, by 31 bits of the hash, so that hardly ever a record is looked at in vain; flow_slots_destroy().
- *
- * A hash belongs to a line of eight slots, and where that is full to the next one that is not. All tags of a line are compared at
- * once: one slot after the other would be a loop that ends nobody can foretell where. Which line is told by the hash's high bits:
- * so the table is in the order of the hashes, and doubling it is one pass from end to end. */
+ * flow_slots_init() once; flow_slots_put(), flow_slots_take_out(); flow_slots_next() gives one candidate after the other, by 32
+ * bits of the hash, so that hardly ever a record is looked at in vain; flow_slots_destroy(). Where a hash belongs is told by its
+ * high bits: so the table is in the order of the hashes, and doubling it is one pass from end to end. */
 #ifndef GO_METRO_FLOW_SLOTS_H
 #define GO_METRO_FLOW_SLOTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "arena.h"
-#include "prefetch.h"
 
 #define FLOW_SLOTS_MAX_BITS 30
-#define FLOW_SLOTS_LINE_BITS 3
-#define FLOW_SLOTS_LINE (1U << FLOW_SLOTS_LINE_BITS) /* slots */
-#define FLOW_SLOTS_NONE UINT32_MAX
 
-/* Slot n: tag[n], index[n]. */
-struct flow_line {
-    uint32_t tag[FLOW_SLOTS_LINE];   /* the hash's high bits, and a 1; 0: the slot is empty */
-    uint32_t index[FLOW_SLOTS_LINE]; /* of the record */
+struct flow_slot {
+    uint32_t tag;   /* high bits of the hash */
+    uint32_t index; /* of the record, plus one; 0: empty */
 };
-
-_Static_assert(sizeof(struct flow_line) == CACHE_LINE, "a look at one is a look at all of them");
 
 struct flow_slots {
-    struct arena memory; /* struct flow_line */
-    uint32_t mask;       /* how many lines there are, a power of two, less one */
+    struct arena memory; /* struct flow_slot */
+    uint32_t mask;       /* how many there are, a power of two, less one */
     uint32_t shift;      /* of a tag, to where it belongs */
     uint32_t used;
-};
-
-struct flow_search {
-    uint32_t tag, line;
-    uint32_t found; /* bit n: slot n of the line has the tag, and was not given yet */
 };
 
 /* False: out of memory (may be destroyed). */
@@ -54,7 +36,7 @@ void flow_slots_take_out(struct flow_slots *slots, uint64_t hash, uint32_t index
 
 static inline uint32_t flow_slots_tag(uint64_t hash)
 {
-    return (uint32_t)(hash >> 32) | 1;
+    return (uint32_t)(hash >> 32);
 }
 
 static inline uint32_t flow_slots_home(const struct flow_slots *slots, uint32_t tag)
@@ -62,59 +44,29 @@ static inline uint32_t flow_slots_home(const struct flow_slots *slots, uint32_t 
     return tag >> slots->shift;
 }
 
-static inline struct flow_line *flow_slots_line(const struct flow_slots *slots, uint32_t line)
+static inline struct flow_slot *flow_slots_at(const struct flow_slots *slots, uint32_t at)
 {
-    return (struct flow_line *)slots->memory.records + (line & slots->mask);
+    return (struct flow_slot *)slots->memory.records + (at & slots->mask);
 }
 
 static inline void flow_slots_await(const struct flow_slots *slots, uint64_t hash)
 {
-    __builtin_prefetch(flow_slots_line(slots, flow_slots_home(slots, flow_slots_tag(hash))));
+    __builtin_prefetch(flow_slots_at(slots, flow_slots_home(slots, flow_slots_tag(hash))));
 }
 
-/* Bit n: slot n has that tag. */
-static inline uint32_t flow_line_has(const struct flow_line *line, uint32_t tag)
+/* The next slot with that hash's tag from *at on, which moves behind it; NULL: there is no more. *at begins as
+ * flow_slots_home(). */
+static inline const struct flow_slot *flow_slots_next(const struct flow_slots *slots, uint32_t tag, uint32_t *at)
 {
-#if defined(__SSE2__) /* of any x86-64; what GCC makes of the loop takes four times as many instructions */
-    const __m128i wanted = _mm_set1_epi32((int)tag);
-    const __m128i low = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)(const void *)line->tag), wanted);
-    const __m128i high = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)(const void *)(line->tag + 4)), wanted);
+    const struct flow_slot *slot;
 
-    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(low, high), _mm_setzero_si128()));
-#else
-    uint32_t found = 0;
-
-    for (unsigned n = 0; n < FLOW_SLOTS_LINE; n++) {
-        found |= (line->tag[n] == tag ? 1U : 0U) << n;
-    }
-    return found;
-#endif
-}
-
-static inline struct flow_search flow_slots_search(const struct flow_slots *slots, uint64_t hash)
-{
-    struct flow_search search = { .tag = flow_slots_tag(hash) };
-
-    search.line = flow_slots_home(slots, search.tag);
-    search.found = flow_line_has(flow_slots_line(slots, search.line), search.tag);
-    return search;
-}
-
-/* The index of the next record with that hash's tag; FLOW_SLOTS_NONE: there is no more. */
-static inline uint32_t flow_slots_next(const struct flow_slots *slots, struct flow_search *search)
-{
-    const struct flow_line *line = flow_slots_line(slots, search->line);
-
-    while (search->found == 0) {
-        if (flow_line_has(line, 0) != 0) {
-            return FLOW_SLOTS_NONE;
+    while ((slot = flow_slots_at(slots, *at))->index != 0) {
+        (*at)++;
+        if (slot->tag == tag) {
+            return slot;
         }
-        line = flow_slots_line(slots, ++search->line);
-        search->found = flow_line_has(line, search->tag);
     }
-    const uint32_t index = line->index[__builtin_ctz(search->found)];
-    search->found &= search->found - 1;
-    return index;
+    return NULL;
 }
 
 #endif
