@@ -1,6 +1,6 @@
 /* packet_plain.c: the frame that nearly every frame is: Ethernet without tags, an IP header without options or extension headers,
- * a TCP header without options or with time stamps alone. One look at the lengths, and nothing that depends on the packet but
- * that. All else goes the long way, which would give the same here too. */
+ * a TCP header without options, with time stamps alone, or with what a SYN has. One look at the lengths, and nothing that depends
+ * on the packet but that. All else goes the long way, which would give the same here too. */
 #include "packet_header.h"
 #include "packet_plain.h"
 
@@ -12,6 +12,14 @@
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86dd
 
+/* What Linux and most others have in a SYN: MSS, SACK permitted, time stamps, NOP, window scale (RFC 9293, 2018, 7323). */
+#define SYN_OPTIONS 20
+#define SYN_TIMESTAMPS 6 /* where they stand */
+#define SYN_FIRST UINT64_C(0x020400000402080a)
+#define SYN_FIRST_MASK UINT64_C(0xffff0000ffffffff) /* all but the MSS */
+#define SYN_LAST UINT32_C(0x01030300)
+#define SYN_LAST_MASK UINT32_C(0xffffff00) /* all but the shift */
+
 /* A header with so many bytes of options; called with a constant. */
 static inline void fill(struct tcp_segment *out, const uint8_t *tcp, size_t options, size_t datagram, uint32_t ip_id)
 {
@@ -22,11 +30,19 @@ static inline void fill(struct tcp_segment *out, const uint8_t *tcp, size_t opti
     out->identity = identity_hash(ip_id, payload_len, tcp, tcp + TCP_HEADER, options);
 }
 
+/* options: SYN_OPTIONS bytes. */
+static inline bool are_of_a_syn(const uint8_t *options)
+{
+    const uint64_t first = (uint64_t)be32(options) << 32 | be32(options + 4);
+
+    return (first & SYN_FIRST_MASK) == SYN_FIRST && (be32(options + SYN_OPTIONS - 4) & SYN_LAST_MASK) == SYN_LAST;
+}
+
 /* tcp: TCP_HEADER bytes of it and `captured` in all; datagram: what there is of it and of data by the IP header. False: not
  * plain. */
 static inline bool decode_tcp(const uint8_t *tcp, size_t captured, size_t datagram, uint32_t ip_id, struct tcp_segment *out)
 {
-    const size_t timed = TCP_HEADER + ALIGNED_TIMESTAMPS;
+    const size_t timed = TCP_HEADER + ALIGNED_TIMESTAMPS, with_syn = TCP_HEADER + SYN_OPTIONS;
 
     if (tcp[12] >> 4 == timed / 4 && captured >= timed && datagram >= timed && be32(tcp + TCP_HEADER) == NOP_NOP_TIMESTAMPS) {
         read_timestamps(out, tcp + TCP_HEADER + 2);
@@ -36,6 +52,11 @@ static inline bool decode_tcp(const uint8_t *tcp, size_t captured, size_t datagr
     if (tcp[12] >> 4 == TCP_HEADER / 4 && datagram >= TCP_HEADER) {
         read_no_timestamps(out);
         fill(out, tcp, 0, datagram, ip_id);
+        return true;
+    }
+    if (tcp[12] >> 4 == with_syn / 4 && captured >= with_syn && datagram >= with_syn && are_of_a_syn(tcp + TCP_HEADER)) {
+        read_timestamps(out, tcp + TCP_HEADER + SYN_TIMESTAMPS);
+        fill(out, tcp, SYN_OPTIONS, datagram, ip_id);
         return true;
     }
     return false;

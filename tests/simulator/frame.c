@@ -40,16 +40,19 @@ static void put_timestamps(struct writer *w, const struct frame_segment *segment
     put32(w, segment->ts_ecr);
 }
 
+/* In Linux's order, which puts SACK permitted in the place of two NOPs before the time stamps. */
 static void put_syn_options(struct writer *w, const struct frame_segment *segment)
 {
+    const uint16_t permitted = segment->is_sack_permitted ? 0x0402 : 0x0101;
+
     put32(w, 0x02040000U | segment->mss);
-    put32(w, 0x01030300U | FRAME_WINDOW_SHIFT);
-    if (segment->is_sack_permitted)
-        put32(w, 0x01010402);
     if (segment->has_timestamps) {
-        put16(w, 0x0101);
+        put16(w, permitted);
         put_timestamps(w, segment);
+    } else if (segment->is_sack_permitted) {
+        put32(w, 0x01010402);
     }
+    put32(w, 0x01030300U | FRAME_WINDOW_SHIFT);
 }
 
 static void put_options(struct writer *w, const struct frame_segment *segment)

@@ -51,9 +51,12 @@ static void put_ip(struct frame *frame, int version, unsigned length)
     }
 }
 
-static struct frame build(int version, bool has_timestamps)
+enum options { NONE, TIMED, OF_A_SYN, OPTIONS };
+
+static struct frame build(int version, enum options options)
 {
-    const unsigned header = has_timestamps ? 32 : 20;
+    static const unsigned headers[OPTIONS] = { 20, 32, 40 };
+    const unsigned header = headers[options];
     struct frame frame = { .size = 0 };
 
     put(&frame, 0x020000000001, 6);
@@ -68,9 +71,13 @@ static struct frame build(int version, bool has_timestamps)
     put(&frame, header / 4 << 12 | TCP_PSH | TCP_ACK, 2);
     put(&frame, 0x2122, 2);
     put(&frame, 0x5a5a0000, 4);
-    if (has_timestamps) {
+    if (options == TIMED) {
         put(&frame, 0x0101080a, 4);
         put(&frame, UINT64_C(0xa0a1a2a3b0b1b2b3), 8);
+    } else if (options == OF_A_SYN) {
+        put(&frame, UINT64_C(0x020405b40402080a), 8);
+        put(&frame, UINT64_C(0xa0a1a2a3b0b1b2b3), 8);
+        put(&frame, 0x01030307, 4);
     }
     frame.payload = frame.size;
     for (unsigned n = 0; n < PAYLOAD; n++) {
@@ -81,10 +88,10 @@ static struct frame build(int version, bool has_timestamps)
 
 static struct frame kind(unsigned n)
 {
-    return build(n & 1 ? 6 : 4, (n & 2) != 0);
+    return build(n & 1 ? 6 : 4, (enum options)(n / 2));
 }
 
-#define KINDS 4
+#define KINDS (2 * OPTIONS)
 
 /* --- both ways --- */
 
@@ -192,7 +199,7 @@ static void they_are_read_right(void **state)
     (void)state;
     for (unsigned n = 0; n < KINDS; n++) {
         const struct frame frame = kind(n);
-        const bool timed = (n & 2) != 0, is_v4 = !(n & 1);
+        const bool timed = n / 2 != NONE, is_v4 = !(n & 1);
         struct tcp_segment segment;
         char src[ADDRESS_STRLEN], dst[ADDRESS_STRLEN];
         assert_true(packet_decode_plain(frame.bytes, frame.size, &segment));
@@ -318,6 +325,16 @@ static void what_is_not_plain_goes_the_long_way(void **state)
         { 2, TCP, 20, 0x03 },   /* another option instead of the padding */
         { 2, TCP, 22, 0x05 },   /* SACK */
         { 2, TCP, 23, 0x09 },   /* a length that is wrong */
+        { 4, TCP, 12, 0xb0 },   /* four bytes more of options */
+        { 4, TCP, 20, 0x03 },   /* no MSS */
+        { 4, TCP, 21, 0x05 },   /* a length that is wrong */
+        { 4, TCP, 24, 0x05 },   /* SACK, with nothing in it */
+        { 4, TCP, 25, 0x03 },   /* SACK permitted, too long */
+        { 4, TCP, 26, 0x01 },   /* a NOP instead of the time stamps */
+        { 4, TCP, 27, 0x0b },   /* time stamps that are too long */
+        { 4, TCP, 36, 0x00 },   /* the end instead of a NOP */
+        { 4, TCP, 37, 0x05 },   /* SACK instead of the window scale */
+        { 4, TCP, 38, 0x02 },   /* a window scale that is too short */
     };
 
     (void)state;
@@ -375,7 +392,7 @@ static void anything_else(void **state)
     (void)state;
     begin_count();
     for (unsigned n = 0; n < 200000; n++) {
-        struct frame frame = kind(n);
+        struct frame frame = kind(n % KINDS);
         spoil(&frame);
         const size_t caplen = draw(3) == 0 ? draw((uint32_t)frame.size + 1) : frame.size;
         compare(frame.bytes, caplen, draw(3) == 0 ? caplen + draw(3000) : caplen);
