@@ -1,4 +1,5 @@
-/* netset.c: prefixes -> values: one open-addressing table, and for each family the list of lengths that occur. */
+/* netset.c: prefixes -> values: one open-addressing table, and for each family the list of lengths that occur. Of a few prefixes
+ * there is a list besides, longest first, which is gone through in less time than a hash takes. */
 #include "netset.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #define FIRST_CAPACITY 16u /* slots; a power of two, as all capacities */
 #define MAX_BITS 128
 #define HASH_KEYS 6
+#define FEW 8U
 
 /* One byte longer than an address, but compared and hashed as whole words. */
 struct key {
@@ -27,6 +29,13 @@ struct length {
     uint32_t bits;
 };
 
+/* One of a few prefixes. */
+struct entry {
+    uint64_t base[2], mask[2]; /* in memory order */
+    uint32_t bits, value;
+    bool is_v4;
+};
+
 /* The prefix lengths of one family, longest first. */
 struct lengths {
     struct length items[MAX_BITS + 1];
@@ -38,6 +47,7 @@ struct netset {
     struct lengths families[2]; /* index: address_is_v4() */
     struct slot *slots;
     size_t capacity, count; /* at most half of the slots are in use */
+    struct entry few[FEW];  /* all of them, as long as they are so few; longest first */
 };
 
 /* A bijection that lets every bit count in every bit; it and the generator: Steele, Lea, Flood, "Fast splittable pseudorandom
@@ -112,10 +122,11 @@ static int grow(struct netset *set)
     return 0;
 }
 
+static const struct ip_address all_ones = { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 } };
+
 static void lengths_insert(struct lengths *lengths, uint32_t bits)
 {
-    static const struct ip_address ones = { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 } };
-    struct ip_address mask = address_masked(&ones, bits);
+    struct ip_address mask = address_masked(&all_ones, bits);
     size_t at = 0;
 
     while (at < lengths->count && lengths->items[at].bits > bits)
@@ -126,6 +137,25 @@ static void lengths_insert(struct lengths *lengths, uint32_t bits)
     memcpy(lengths->items[at].mask, mask.bytes, sizeof mask.bytes);
     lengths->items[at].bits = bits;
     lengths->count++;
+}
+
+/* is_new: it was not there. */
+static void few_put(struct netset *set, const struct ip_address *base, uint32_t bits, uint32_t value, bool is_new)
+{
+    const struct ip_address mask = address_masked(&all_ones, bits);
+    const size_t known = set->count - (is_new ? 1 : 0);
+    struct entry entry = { .bits = bits, .value = value, .is_v4 = address_is_v4(base) };
+    size_t at = 0;
+
+    memcpy(entry.base, base->bytes, sizeof entry.base);
+    memcpy(entry.mask, mask.bytes, sizeof entry.mask);
+    while (at < known
+           && (set->few[at].bits > bits
+               || (set->few[at].bits == bits && memcmp(set->few[at].base, entry.base, sizeof entry.base) != 0)))
+        at++;
+    if (is_new)
+        memmove(&set->few[at + 1], &set->few[at], (known - at) * sizeof set->few[0]);
+    set->few[at] = entry;
 }
 
 struct netset *netset_new(void)
@@ -165,7 +195,8 @@ int netset_add(struct netset *set, const struct ip_prefix *prefix, uint32_t valu
     }
     memcpy(key.words, base.bytes, sizeof key.words);
     slot = find(set, &key);
-    if (!slot->used) {
+    const bool is_new = !slot->used;
+    if (is_new) {
         if (set->count >= set->capacity / 2) {
             if (grow(set) < 0)
                 return -1;
@@ -175,15 +206,35 @@ int netset_add(struct netset *set, const struct ip_prefix *prefix, uint32_t valu
         set->count++;
     }
     *slot = (struct slot){ .key = key, .value = value, .used = true };
+    if (set->count <= FEW)
+        few_put(set, &base, prefix->bits, value, is_new);
     return 0;
+}
+
+static bool lookup_few(const struct netset *set, const uint64_t words[static 2], bool is_v4, uint32_t *value)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct entry *entry = &set->few[i];
+
+        if ((((words[0] & entry->mask[0]) ^ entry->base[0]) | ((words[1] & entry->mask[1]) ^ entry->base[1])) == 0
+            && entry->is_v4 == is_v4) {
+            if (value != NULL)
+                *value = entry->value;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool netset_lookup(const struct netset *set, const struct ip_address *address, uint32_t *value)
 {
-    const struct lengths *lengths = &set->families[address_is_v4(address)];
+    const bool is_v4 = address_is_v4(address);
+    const struct lengths *lengths = &set->families[is_v4];
     uint64_t words[2];
 
     memcpy(words, address->bytes, sizeof words);
+    if (set->count <= FEW)
+        return lookup_few(set, words, is_v4, value);
     for (size_t i = 0; i < lengths->count; i++) {
         const struct length *length = &lengths->items[i];
         const struct key key = { { words[0] & length->mask[0], words[1] & length->mask[1] }, length->bits };

@@ -207,7 +207,7 @@ static uint32_t plain_lookup(const struct ip_prefix *list, const uint32_t *value
 
 static void same_as_a_plain_list(void **state)
 {
-    static const size_t counts[] = { 600, 600, 600, 600, 10000 };
+    static const size_t counts[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 600, 600, 600, 600, 10000 };
     static struct ip_prefix list[10000];
     static uint32_t values[COUNT(list)];
     uint64_t random = 42;
