@@ -29,7 +29,12 @@ bool flow_table_init(struct flow_table *table, uint32_t max_flows, uint32_t idle
     table->idle_ttl_s = idle_ttl_s == 0 ? 1 : idle_ttl_s;
     table->exp_ttl_s = exp_ttl_s == 0 ? 1 : exp_ttl_s;
     table->look_s = look_after(table->idle_ttl_s, table->exp_ttl_s);
-    memcpy(table->seed, seed, sizeof table->seed);
+    table->secrets = (struct flow_secrets){
+        .port = (seed[1] ^ HASH_MIX_2) | 1,
+        .first = seed[0] ^ HASH_MIX_0,
+        .second = seed[1] ^ HASH_MIX_1,
+        .all = seed[1],
+    };
     wheel_init(&table->wheel, word_of, table);
     return flow_slots_init(&table->slots) && arena_init(&table->records, sizeof(struct flow), table->limit + FRESH_AHEAD);
 }

@@ -65,6 +65,11 @@ struct flow {
 _Static_assert(sizeof(struct flow_key) == 40, "no padding");
 _Static_assert(sizeof(struct flow) == 2 * CACHE_LINE, "two cache lines");
 
+/* What the hash is seeded with, each where it is needed. */
+struct flow_secrets {
+    uint64_t port, first, second, all;
+};
+
 struct flow_table {
     struct flow_slots slots;
     struct arena records; /* struct flow */
@@ -76,7 +81,7 @@ struct flow_table {
     /* Of flow_giving_way(): the record that is looked at next, how many were looked at in vain, and when that was a whole round.
      */
     uint32_t hand, in_vain, in_vain_s;
-    uint64_t seed[2];
+    struct flow_secrets secrets;
     struct wheel wheel;
 };
 
@@ -108,34 +113,38 @@ static inline struct flow_key flow_key_of(const struct tcp_segment *segment, uin
 
 /* The port is multiplied by a secret, for who chooses it may choose the address too: merely added it could be undone there, and
  * all ends that he makes so would have one hash, whatever the seed. */
-static inline uint64_t flow_hash_end(const struct ip_address *address, uint16_t port, const uint64_t seed[static 2])
+static inline uint64_t flow_hash_end(const struct ip_address *address, uint16_t port, const struct flow_secrets *secrets)
 {
-    const uint64_t spread = port * ((seed[1] ^ HASH_MIX_2) | 1);
-
-    return hash_fold(address_word(address, 0) ^ spread ^ seed[0] ^ HASH_MIX_0, address_word(address, 1) ^ seed[1] ^ HASH_MIX_1);
+    return hash_fold(address_word(address, 0) ^ port * secrets->port ^ secrets->first,
+                     address_word(address, 1) ^ secrets->second);
 }
 
 /* The same in both directions, as a sum is: which end is which need not be known. */
 static inline uint64_t flow_hash(const struct flow_table *table, const struct tcp_segment *segment, uint32_t scope)
 {
-    const uint64_t ends = flow_hash_end(&segment->src, segment->sport, table->seed)
-                          + flow_hash_end(&segment->dst, segment->dport, table->seed);
+    const uint64_t ends = flow_hash_end(&segment->src, segment->sport, &table->secrets)
+                          + flow_hash_end(&segment->dst, segment->dport, &table->secrets);
 
-    return hash_fold(ends ^ scope ^ table->seed[1], HASH_MIX_4);
+    return hash_fold(ends ^ scope ^ table->secrets.all, HASH_MIX_4);
+}
+
+static inline uint32_t flow_ports(uint16_t first, uint16_t second)
+{
+    return (uint32_t)first << 16 | second;
 }
 
 /* Whether the segment is the flow's; *side: which of its ends sent it. Without a branch on that, as nobody could foretell it. */
 static inline bool flow_owns(const struct flow *flow, const struct tcp_segment *segment, uint32_t scope, unsigned *side)
 {
     const struct flow_key *key = &flow->key;
-    const unsigned from = (address_differs(&key->address[0], &segment->src) | (uint64_t)(key->port[0] ^ segment->sport)) != 0;
-    const unsigned to = from ^ 1U;
+    const uint32_t ports = flow_ports(key->port[0], key->port[1]);
+    const uint64_t sent_by_0 = address_differs(&key->address[0], &segment->src) | address_differs(&key->address[1], &segment->dst)
+                               | (uint64_t)(ports ^ flow_ports(segment->sport, segment->dport));
+    const uint64_t sent_by_1 = address_differs(&key->address[1], &segment->src) | address_differs(&key->address[0], &segment->dst)
+                               | (uint64_t)(ports ^ flow_ports(segment->dport, segment->sport));
 
-    *side = from;
-    return (address_differs(&key->address[from], &segment->src) | address_differs(&key->address[to], &segment->dst)
-            | (uint64_t)(key->port[from] ^ segment->sport) | (uint64_t)(key->port[to] ^ segment->dport)
-            | (uint64_t)(key->scope ^ scope))
-           == 0;
+    *side = sent_by_0 != 0;
+    return ((sent_by_0 == 0) | (sent_by_1 == 0)) & (key->scope == scope);
 }
 
 /* --- finding --- */
