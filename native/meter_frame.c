@@ -27,7 +27,10 @@ void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason re
  *
  * What a segment needs lies in a chain: the hash's slot, the flow, its row and the segments that wait in it. With many flows none
  * of that is near. So each link is asked for of all that are queued before the next link of any is looked at: they wait for
- * memory together. */
+ * memory together. The slots are asked for as segments come, and the flows a few segments later: a processor has so many lines on
+ * their way and no more, and to ask for all at once would be in vain. */
+
+#define FLOW_AFTER 8 /* segments: until then the slot is there */
 
 /* Of a side that has no row another row is asked for, which does no harm: nobody could foretell which side that is. */
 static void await_statistics(const struct meter *meter, const struct flow *flow)
@@ -48,7 +51,7 @@ static void await_all(struct meter *meter)
 {
     struct queued *const end = meter->place;
 
-    for (struct queued *queued = meter->queue; queued < end; queued++) {
+    for (struct queued *queued = end - meter->queue > FLOW_AFTER ? end - FLOW_AFTER : meter->queue; queued < end; queued++) {
         queued->flow = flow_await(&meter->flows, queued->hash);
     }
     for (struct queued *queued = meter->queue; queued < end; queued++) {
@@ -86,6 +89,15 @@ void meter_flush(struct meter *meter)
     meter->place = meter->queue;
 }
 
+/* The number of open flows is the same until the queue is flushed, so that each segment is asked for here or there. */
+static void await_earlier(struct meter *meter)
+{
+    if (meter->flows.open > METER_FEW_FLOWS && meter->place - meter->queue > FLOW_AFTER) {
+        struct queued *earlier = meter->place - 1 - FLOW_AFTER;
+        earlier->flow = flow_await(&meter->flows, earlier->hash);
+    }
+}
+
 static void enqueue(struct meter *meter, struct queued *queued, unsigned number, int64_t time_ns)
 {
     if (meter->instances[number] == NULL) {
@@ -99,6 +111,7 @@ static void enqueue(struct meter *meter, struct queued *queued, unsigned number,
     queued->opening.is_known = false;
     flow_await_slot(&meter->flows, queued->hash);
     meter->place = queued + 1;
+    await_earlier(meter);
     if (meter->place == meter->queue + METER_QUEUE) {
         meter_flush(meter);
     }
