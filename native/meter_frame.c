@@ -98,7 +98,7 @@ static void await_earlier(struct meter *meter)
     }
 }
 
-static void enqueue(struct meter *meter, struct queued *queued, unsigned number, int64_t time_ns)
+static inline void enqueue(struct meter *meter, struct queued *queued, unsigned number, int64_t time_ns)
 {
     if (meter->instances[number] == NULL) {
         return;

@@ -38,11 +38,24 @@ static inline bool are_of_a_syn(const uint8_t *options)
     return (first & SYN_FIRST_MASK) == SYN_FIRST && (be32(options + SYN_OPTIONS - 4) & SYN_LAST_MASK) == SYN_LAST;
 }
 
+/* As decode_tcp(), which it is apart from as it is for two segments of a connection. */
+static __attribute__((noinline)) bool decode_syn(const uint8_t *tcp, size_t captured, size_t datagram, uint32_t ip_id,
+                                                 struct tcp_segment *out)
+{
+    const size_t header = TCP_HEADER + SYN_OPTIONS;
+
+    if (tcp[12] >> 4 != header / 4 || captured < header || datagram < header || !are_of_a_syn(tcp + TCP_HEADER))
+        return false;
+    read_timestamps(out, tcp + TCP_HEADER + SYN_TIMESTAMPS);
+    fill(out, tcp, SYN_OPTIONS, datagram, ip_id);
+    return true;
+}
+
 /* tcp: TCP_HEADER bytes of it and `captured` in all; datagram: what there is of it and of data by the IP header. False: not
  * plain. */
 static inline bool decode_tcp(const uint8_t *tcp, size_t captured, size_t datagram, uint32_t ip_id, struct tcp_segment *out)
 {
-    const size_t timed = TCP_HEADER + ALIGNED_TIMESTAMPS, with_syn = TCP_HEADER + SYN_OPTIONS;
+    const size_t timed = TCP_HEADER + ALIGNED_TIMESTAMPS;
 
     if (tcp[12] >> 4 == timed / 4 && captured >= timed && datagram >= timed && be32(tcp + TCP_HEADER) == NOP_NOP_TIMESTAMPS) {
         read_timestamps(out, tcp + TCP_HEADER + 2);
@@ -54,12 +67,7 @@ static inline bool decode_tcp(const uint8_t *tcp, size_t captured, size_t datagr
         fill(out, tcp, 0, datagram, ip_id);
         return true;
     }
-    if (tcp[12] >> 4 == with_syn / 4 && captured >= with_syn && datagram >= with_syn && are_of_a_syn(tcp + TCP_HEADER)) {
-        read_timestamps(out, tcp + TCP_HEADER + SYN_TIMESTAMPS);
-        fill(out, tcp, SYN_OPTIONS, datagram, ip_id);
-        return true;
-    }
-    return false;
+    return decode_syn(tcp, captured, datagram, ip_id, out);
 }
 
 static inline bool decode_ipv4(const uint8_t *ip, size_t captured, struct tcp_segment *out)
