@@ -277,6 +277,11 @@ static bool has_other_isn(const struct rtt_half *half, const struct tcp_segment 
     return (half->flags & (RTT_SENT | RTT_STARTED)) != 0;
 }
 
+static uint32_t asked_by(unsigned side)
+{
+    return (uint32_t)FLOW_ASKED << side;
+}
+
 /* A SYN for another connection on the same tuple begins a new flow in the same record. What the other side has sent stays until
  * that accepts the connection: the SYN may be forged, or older than what it meets. A SYN|ACK that answers the known SYN begins
  * none: a listener without state (SYN cookies) may answer each SYN with another ISN. */
@@ -291,10 +296,10 @@ static void follow_syn(struct meter *meter, struct flow *flow, unsigned side, co
     if ((segment->flags & TCP_ACK) && (other->flags & RTT_ISN) && segment->ack == other->isn + 1) {
         return;
     }
-    if (flow->state & FLOW_ASKED << (1 - side)) {
-        flow->state &= ~((uint32_t)FLOW_ASKED << (1 - side)); /* both ask: neither half holds anything old */
+    if (flow->state & asked_by(1 - side)) {
+        flow->state &= ~asked_by(1 - side); /* both ask: neither half holds anything old */
     } else {
-        flow->state |= (uint32_t)FLOW_ASKED << side;
+        flow->state |= asked_by(side);
     }
     flow_reopen(flow);
     meter_account_flow(meter, flow);
@@ -307,7 +312,7 @@ static void accept_syn(struct meter *meter, struct flow *flow, unsigned side, co
     const struct rtt_half *asking = &flow->half[1 - side];
 
     if ((segment->flags & TCP_ACK) && (asking->flags & RTT_ISN) && segment->ack == asking->isn + 1) {
-        flow->state &= ~((uint32_t)FLOW_ASKED << (1 - side));
+        flow->state &= ~asked_by(1 - side);
         restart_half(meter, flow, side);
     }
 }
@@ -396,7 +401,7 @@ static void take_transmission(struct meter *meter, struct flow *flow, unsigned s
 
 static void take_syn(struct meter *meter, struct flow *flow, unsigned side, const struct tcp_segment *segment)
 {
-    if (flow->state & FLOW_ASKED << (1 - side)) {
+    if (flow->state & asked_by(1 - side)) {
         accept_syn(meter, flow, side, segment);
     }
     if (segment->flags & TCP_SYN) {
