@@ -21,19 +21,20 @@ void report_json_string(FILE *stream, const char *text)
     putc('"', stream);
 }
 
-uint64_t report_quantile_ns(const struct report_row *row, double q)
+/* The buckets are trimmed and added up once for all quantiles of a row. */
+void report_quantiles_ns(const struct report_row *row, const double *q, uint64_t *ns, size_t count)
 {
-    struct buckets buckets;
-    uint64_t total, ns;
+    const bool is_known = row->histogram != NULL && row->samples > 0;
+    const struct buckets buckets = is_known ? buckets_of(row->histogram->count) : (struct buckets){ 0 };
+    const uint64_t total = buckets_total(&buckets);
 
-    if (row->histogram == NULL || row->samples == 0)
-        return 0;
-    buckets = buckets_of(row->histogram->count);
-    total = buckets_total(&buckets);
-    ns = total == 0 ? 0 : buckets_quantile_ns(&buckets, total, q);
-    if (ns < row->min_ns)
-        ns = row->min_ns;
-    return ns > row->max_ns ? row->max_ns : ns;
+    for (size_t n = 0; n < count; n++) {
+        ns[n] = total == 0 ? 0 : buckets_quantile_ns(&buckets, total, q[n]);
+        if (is_known && ns[n] < row->min_ns)
+            ns[n] = row->min_ns;
+        if (ns[n] > row->max_ns)
+            ns[n] = row->max_ns;
+    }
 }
 
 bool report_has_times(const struct report_row *row)
@@ -48,25 +49,27 @@ static uint64_t mean_ns(const struct report_row *row)
 
 void report_times(const struct report_row *row, uint64_t ns[static REPORT_TIME_COUNT])
 {
+    static const double quantiles[] = { 0.50, 0.95, 0.99 };
+    uint64_t found[sizeof quantiles / sizeof quantiles[0]];
+
+    report_quantiles_ns(row, quantiles, found, sizeof quantiles / sizeof quantiles[0]);
     const uint64_t times[REPORT_TIME_COUNT] = {
-        [REPORT_LAST] = row->last_ns,
-        [REPORT_AVG] = row->avg_ns,
-        [REPORT_JITTER] = row->jitter_ns,
-        [REPORT_MIN] = row->min_ns,
-        [REPORT_MEAN] = mean_ns(row),
-        [REPORT_P50] = report_quantile_ns(row, 0.50),
-        [REPORT_P95] = report_quantile_ns(row, 0.95),
-        [REPORT_P99] = report_quantile_ns(row, 0.99),
-        [REPORT_MAX] = row->max_ns,
+        [REPORT_LAST] = row->last_ns, [REPORT_AVG] = row->avg_ns,   [REPORT_JITTER] = row->jitter_ns,
+        [REPORT_MIN] = row->min_ns,   [REPORT_MEAN] = mean_ns(row), [REPORT_P50] = found[0],
+        [REPORT_P95] = found[1],      [REPORT_P99] = found[2],      [REPORT_MAX] = row->max_ns,
     };
 
     memcpy(ns, times, sizeof times);
 }
 
-/* ns as a decimal number of ms with all its digits, exact (a double is not needed, nor a locale's comma wanted). */
-static void print_ms(FILE *stream, uint64_t ns)
+/* ns as a decimal number of ms with all its digits, exact (a double is not needed, nor a locale's comma wanted). is_known: else
+ * it is null. */
+static void print_time(FILE *stream, const char *comma, const char *name, bool is_known, uint64_t ns)
 {
-    fprintf(stream, "%" PRIu64 ".%06" PRIu64, ns / 1000000, ns % 1000000);
+    if (is_known)
+        fprintf(stream, "%s\"%s\":%" PRIu64 ".%06" PRIu64, comma, name, ns / 1000000, ns % 1000000);
+    else
+        fprintf(stream, "%s\"%s\":null", comma, name);
 }
 
 static void print_skipped(FILE *stream, const uint64_t skipped[static SKIP_REASON_COUNT])
@@ -102,13 +105,8 @@ void report_json_peer(FILE *stream, const struct report_row *row)
     fprintf(stream, ",\"flows\":%" PRIu64 ",\"samples\":%" PRIu64 ",\"handshake_samples\":%" PRIu64 ",\"rtt_ms\":{", row->flows,
             row->samples, row->handshake_samples);
     report_times(row, times);
-    for (int i = 0; i < REPORT_TIME_COUNT; i++) {
-        fprintf(stream, "%s\"%s\":", i > 0 ? "," : "", names[i]);
-        if (!report_has_times(row))
-            fputs("null", stream);
-        else
-            print_ms(stream, times[i]);
-    }
+    for (int i = 0; i < REPORT_TIME_COUNT; i++)
+        print_time(stream, i > 0 ? "," : "", names[i], report_has_times(row), times[i]);
     fprintf(stream, "},\"retransmits\":%" PRIu64 ",\"timed\":%" PRIu64 ",", row->retransmits, row->timed);
     print_skipped(stream, row->skipped);
     fputs("}\n", stream);

@@ -63,7 +63,7 @@ void report_prometheus_seconds(FILE *stream, uint64_t ns);
 /* Whether the times of a row mean anything. */
 bool report_has_times(const struct report_row *row);
 
-/* q-quantile of a row in ns, never outside [min, max]; 0 without a sample or histogram. */
-uint64_t report_quantile_ns(const struct report_row *row, double q);
+/* The q[n]-quantiles of a row -> ns[n], `count` of them, never outside [min, max]; 0 without a sample or histogram. */
+void report_quantiles_ns(const struct report_row *row, const double *q, uint64_t *ns, size_t count);
 
 #endif

@@ -165,10 +165,12 @@ static void times_are_those_of_the_interval(void **state)
     assert_true(seen[0].max_ns == 99 * MS); /* never outside of what the whole life says */
     assert_int_equal(seen[0].min_ns, to_ns(ms[INTERVAL_min]));
     assert_int_equal(seen[0].max_ns, to_ns(ms[INTERVAL_max]));
-    assert_int_equal(report_quantile_ns(&seen[0], 0.50), to_ns(ms[INTERVAL_p50]));
-    assert_int_equal(report_quantile_ns(&seen[0], 0.95), to_ns(ms[INTERVAL_p95]));
-    assert_int_equal(report_quantile_ns(&seen[0], 0.99), to_ns(ms[INTERVAL_p99]));
-    assert_true(report_quantile_ns(&seen[0], 0.99) < 11 * MS);
+    uint64_t ns[3];
+    report_quantiles_ns(&seen[0], (const double[]){ 0.50, 0.95, 0.99 }, ns, 3);
+    assert_int_equal(ns[0], to_ns(ms[INTERVAL_p50]));
+    assert_int_equal(ns[1], to_ns(ms[INTERVAL_p95]));
+    assert_int_equal(ns[2], to_ns(ms[INTERVAL_p99]));
+    assert_true(ns[2] < 11 * MS);
 }
 
 static void without_a_sample_there_are_no_times(void **state)
