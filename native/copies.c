@@ -72,6 +72,14 @@ bool copies_is_one(struct copies *copies, struct flow *flow, uint64_t hash, unsi
     return false;
 }
 
+void copies_sent_again(struct copies *copies, const struct flow *flow, uint64_t hash, unsigned side,
+                       const struct tcp_segment *segment, int64_t time_ns)
+{
+    const uint64_t number = copies_number(hash, side, flow->side[side].epoch, segment->identity);
+
+    copies_remember(copies_place_of(copies, number), copies_note_of(number, time_ns));
+}
+
 bool copies_is_late(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns)
 {
     if (!means_copy(flow, segment, coarse_distance(copies_note_of(0, time_ns), copies_note_of(0, first_ns)))) {

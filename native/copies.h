@@ -1,10 +1,11 @@
 /* copies.h: which packets were captured a moment ago: so one that is captured twice is not taken for one that was sent twice.
  *
- * copies_init() once; for each packet copies_is_unseen(), and where that says false copies_is_one(); copies_forget() at the sign
- * of a hole; copies_destroy(). One small table for the packets of all flows: a list in each flow would cost a cache line a
- * packet, and with many flows it is lines that cost. A packet's place comes from its flow's seeded hash, so that who sends
- * packets cannot choose it, and each place keeps its newest four. What is not found any more was pushed out by packets that came
- * after it, at least four and on the average thousands. */
+ * copies_init() once; for each packet copies_is_unseen(), and where that says false copies_is_one() or copies_sent_again();
+ * copies_forget() at the sign of a hole; copies_destroy(). One small table for the packets of all flows: a list in each flow
+ * would cost a cache line a packet, and with many flows it is lines that cost. A packet's place comes from its flow's seeded
+ * hash, so that who sends packets cannot choose it, and each place keeps its newest four. What is not found any more was pushed
+ * out by packets that came after it (docs/performance.md says of how many). Each instance that a packet is measured for counts as
+ * one. */
 #ifndef GO_METRO_COPIES_H
 #define GO_METRO_COPIES_H
 
@@ -15,7 +16,7 @@
 #include "flow.h"
 #include "packet.h"
 
-#define COPIES_PLACE_BITS 10
+#define COPIES_PLACE_BITS 11       /* 64 KiB in all */
 #define COPIES_EACH 4              /* packets a place */
 #define COPIES_NS 1000000          /* how late a copy may come, where a retransmission could look the same */
 #define COPIES_UNIQUE_NS 100000000 /* and where none should: below an RTO, as some hosts send one IP ID in all packets */
@@ -39,8 +40,8 @@ void copies_clear(struct copies *copies); /* what comes from here on is a copy o
 
 /* --- what is looked at for each packet, and so stands in the header --- */
 
-/* The packet's number, of which no two packets of one flow's side and epoch have the same, but those of one identity. hash: of
- * its flow. */
+/* The packet's number, of which no two packets of one flow and epoch have the same low 40 bits, but those of one side and
+ * identity (as an identity is odd, the two sides' numbers differ in the lowest bit). hash: of its flow. */
 static inline uint64_t copies_number(uint64_t hash, unsigned side, uint32_t epoch, uint32_t identity)
 {
     return (hash + side + ((uint64_t)epoch << 1)) ^ identity * UINT64_C(0x9e3779b97f4a7c15);
@@ -48,7 +49,10 @@ static inline uint64_t copies_number(uint64_t hash, unsigned side, uint32_t epoc
 
 static inline struct copies_place *copies_place_of(const struct copies *copies, uint64_t number)
 {
-    return (struct copies_place *)copies->places.records + (number >> (64 - COPIES_PLACE_BITS));
+    /* Folded, as the identities of a transfer are evenly spaced, and so would their places be. */
+    const uint64_t folded = hash_fold(number, HASH_MIX_2 | 1);
+
+    return (struct copies_place *)copies->places.records + (folded >> (64 - COPIES_PLACE_BITS));
 }
 
 static inline uint64_t copies_note_of(uint64_t number, int64_t time_ns)
@@ -93,9 +97,13 @@ static inline bool copies_is_unseen(struct copies *copies, const struct flow *fl
  * after a sign of a hole, counts as a retransmission. */
 bool copies_is_one(struct copies *copies, struct flow *flow, uint64_t hash, unsigned side, const struct tcp_segment *segment,
                    int64_t time_ns);
-/* The same of data whose first transmission of the same identity was captured at first_ns. */
+/* It was sent again: the caller knows. Remembers it. */
+void copies_sent_again(struct copies *copies, const struct flow *flow, uint64_t hash, unsigned side,
+                       const struct tcp_segment *segment, int64_t time_ns);
+/* Whether it is a copy, of data whose first transmission of the same identity was captured at first_ns. */
 bool copies_is_late(struct flow *flow, const struct tcp_segment *segment, int64_t first_ns, int64_t time_ns);
-/* From here on what `side` sends again is no copy (its peer misses something). */
+/* From here on what `side` sends again is no copy (its peer misses something). Up to 255 times: then the first that was forgotten
+ * is known again, until it is pushed out or too old, and the caller has to look at what waits for its ACK. */
 void copies_forget(struct flow *flow, unsigned side);
 
 #endif

@@ -164,7 +164,9 @@ void meter_finish(struct meter *meter, uint64_t instances)
     } else if (meter->flows.open > 0) {
         each_flow(meter, instances, meter_close_flow);
     }
-    copies_clear(&meter->copies); /* a capture may be read again, and its packets are no copies then */
+    if (meter->flows.open == 0) {
+        copies_clear(&meter->copies); /* a capture may be read again, and its packets are no copies then */
+    }
 }
 
 /* --- instances --- */

@@ -236,6 +236,18 @@ void meter_close_flow(struct meter *meter, struct flow *flow)
 
 /* --- one segment --- */
 
+/* What looks like a packet of a moment ago. */
+static bool is_seen_again(struct meter *meter, struct flow *flow, const struct queued *queued)
+{
+    const unsigned side = queued->side;
+
+    if (rtt_is_missed(&flow->half[side], &meter->pending, &queued->segment)) {
+        copies_sent_again(&meter->copies, flow, queued->hash, side, &queued->segment, queued->time_ns);
+        return false;
+    }
+    return copies_is_one(&meter->copies, flow, queued->hash, side, &queued->segment, queued->time_ns);
+}
+
 /* Copies come at once on most hosts. Where a packet is captured above and below a queue (a bond and its slave) they come a burst
  * later: data is then known as long as it waits for its ACK. */
 static bool is_copy(struct meter *meter, struct flow *flow, const struct queued *queued)
@@ -244,8 +256,7 @@ static bool is_copy(struct meter *meter, struct flow *flow, const struct queued 
     const struct tcp_segment *segment = &queued->segment;
     const int64_t time_ns = queued->time_ns;
 
-    if (!copies_is_unseen(&meter->copies, flow, queued->hash, side, segment, time_ns)
-        && copies_is_one(&meter->copies, flow, queued->hash, side, segment, time_ns)) {
+    if (!copies_is_unseen(&meter->copies, flow, queued->hash, side, segment, time_ns) && is_seen_again(meter, flow, queued)) {
         return true;
     }
     if (rtt_sends_new(&flow->half[side], segment)) {

@@ -168,6 +168,10 @@ struct rtt_outcome {
 const struct pending *rtt_find_copied(const struct rtt_half *half, const struct pending_pool *pool,
                                       const struct tcp_segment *segment);
 
+/* Whether a sign of a hole came after the first transmission of what this segment of the same side brings, and it was not sent
+ * again since: then it is no copy. Asked of the oldest RTT_MAX_SEARCH pending segments; true where that does not reach. */
+bool rtt_is_missed(const struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment);
+
 /* A segment of this side (not a RST). */
 void rtt_sent(struct rtt_half *half, struct pending_pool *pool, const struct tcp_segment *segment, int64_t time_ns,
               struct rtt_outcome *outcome);

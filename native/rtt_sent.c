@@ -14,6 +14,21 @@ static uint32_t segment_end(const struct tcp_segment *segment)
     return segment->seq + segment->payload_len + (segment->flags & TCP_SYN ? 1 : 0) + fin_length(segment);
 }
 
+/* The oldest pending segment that does not begin before seq; NULL: none of the oldest RTT_MAX_SEARCH. */
+static const struct pending *find_from(const struct rtt_half *half, const struct pending_pool *pool, uint32_t seq)
+{
+    const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
+    const struct pending *entry = pending_head(&half->waiting, pool);
+
+    for (uint32_t n = 0; n < most; n++) {
+        if (!seq_before(entry->start, seq)) {
+            return entry;
+        }
+        entry = pending_at(pool, (uint32_t)entry->next);
+    }
+    return NULL;
+}
+
 const struct pending *rtt_find_copied(const struct rtt_half *half, const struct pending_pool *pool,
                                       const struct tcp_segment *segment)
 {
@@ -23,15 +38,19 @@ const struct pending *rtt_find_copied(const struct rtt_half *half, const struct 
         || half->waiting.count == 0) {
         return NULL;
     }
-    const struct pending *entry = pending_head(&half->waiting, pool);
-    const uint32_t most = half->waiting.count < RTT_MAX_SEARCH ? half->waiting.count : RTT_MAX_SEARCH;
-
-    for (uint32_t n = 0; n < most && seq_before(entry->start, segment->seq); n++) {
-        entry = pending_at(pool, (uint32_t)entry->next);
-    }
-    const bool is_same = entry->start == segment->seq && entry->end == end && !entry->retransmitted
+    const struct pending *entry = find_from(half, pool, segment->seq);
+    const bool is_same = entry != NULL && entry->start == segment->seq && entry->end == end && !entry->retransmitted
                          && entry->again_ts_val == segment->identity;
     return is_same ? entry : NULL;
+}
+
+bool rtt_is_missed(const struct rtt_half *half, const struct pending_pool *pool, const struct tcp_segment *segment)
+{
+    if (segment->payload_len == 0 || half->waiting.count == 0 || seq_before(half->ambiguous_end, segment_end(segment))) {
+        return false;
+    }
+    const struct pending *entry = find_from(half, pool, segment->seq);
+    return entry == NULL || (entry->start == segment->seq && !entry->retransmitted);
 }
 
 /* What has waited so long gives no sample any more: at a bound it makes room. */

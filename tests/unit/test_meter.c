@@ -1084,6 +1084,50 @@ static void a_fast_retransmission_within_a_tick_is_no_copy(void **state)
     assert_int_equal(stats_of(1, 2)->retransmits, 1);
 }
 
+/* What was sent before as many signs of a hole as there are epochs is no copy of what is sent again: the segment of then waits,
+ * and gives no sample. What is sent again has copies of its own. The host sends one IP ID in all packets. */
+static void a_retransmission_after_any_number_of_duplicate_acks_is_no_copy(void **state)
+{
+    static const unsigned counts[] = { 1, 255, 256, 257, 512 };
+    const size_t all = sizeof counts / sizeof counts[0];
+
+    (void)state;
+    for (unsigned n = 0; n < all; n++) {
+        struct shot data = from_to(1, 2, TCP_ACK, 1001, 6001, 50), ack = from_to(2, 1, TCP_ACK, 6001, 1001, 0);
+        data.sport = ack.dport = (uint16_t)(100 + n);
+        data.ip_id = 77;
+        play(ack, S);
+        feed(&data, BIT(number), S);
+        for (unsigned acks = 0; acks < counts[n]; acks++) {
+            play(ack, S + MS);
+        }
+        feed(&data, BIT(number), S + 95 * MS);
+        feed(&data, BIT(number), S + 101 * MS);
+        ack.ack = 1051;
+        play(ack, S + 110 * MS);
+        assert_int_equal(stats_of(1, 2)->retransmits, n + 1);
+        assert_int_equal(stats_of(1, 2)->samples, 0);
+        assert_int_equal(counters()->ignored[PACKET_DUPLICATE], n + 1);
+    }
+}
+
+/* The end of one instance's capture ends nothing of another's. */
+static void what_another_has_captured_has_its_copies_still(void **state)
+{
+    const int other = meter_instance_add(meter, &(struct meter_instance){ .both_sides = true });
+    struct shot syn = from_to(1, 2, TCP_SYN, 1000, 0, 0);
+
+    (void)state;
+    syn.ip_id = 77;
+    feed(&syn, BIT(number), S);
+    meter_finish(meter, BIT(other));
+    feed(&syn, BIT(number), S + MS / 100);
+    play(from_to(2, 1, TCP_SYN | TCP_ACK, 6000, 1001, 0), S + 10 * MS);
+    assert_int_equal(counters()->ignored[PACKET_DUPLICATE], 1);
+    assert_int_equal(stats_of(1, 2)->retransmits, 0);
+    assert_int_equal(stats_of(1, 2)->samples, 1);
+}
+
 /* Our side alone is measured, and the peer's numbers are followed nevertheless. A hole would show in the older segment. */
 static void a_peers_keep_alive_is_no_duplicate_ack(void **state)
 {
@@ -1575,6 +1619,8 @@ int main(void)
         CASE(a_constant_ip_id_hides_no_retransmission),
         CASE(duplicate_acks_within_a_tick_are_no_copies),
         CASE(a_fast_retransmission_within_a_tick_is_no_copy),
+        CASE(a_retransmission_after_any_number_of_duplicate_acks_is_no_copy),
+        CASE(what_another_has_captured_has_its_copies_still),
         CASE(a_peers_keep_alive_is_no_duplicate_ack),
         CASE(vlans_are_flows_of_their_own),
         CASE(instances_do_not_mix),
