@@ -32,13 +32,13 @@ void meter_ignore(struct meter *meter, uint64_t instances, enum packet_reason re
 
 #define FLOW_AFTER 8 /* segments: until then the slot is there */
 
-/* Of a side that has no row another row is asked for, which does no harm: nobody could foretell which side that is. */
+/* Of a flow that is measured on one side it is that side's row, as ROW_UNMEASURED is above all others; of what has no row, or is
+ * measured on both sides, another one, which does no harm: nobody could foretell which side that is. */
 static void await_statistics(const struct meter *meter, const struct flow *flow)
 {
-    for (unsigned side = 0; side < 2; side++) {
-        const uint32_t row = flow->side[side].row;
-        peer_await(&peer_row_at(&meter->peers, row < meter->peers.high ? row : 0)->stats);
-    }
+    const uint32_t first = flow->side[0].row, second = flow->side[1].row, row = first < second ? first : second;
+
+    peer_await(&peer_row_at(&meter->peers, row < meter->peers.high ? row : 0)->stats);
 }
 
 /* The segments that wait for this one's acknowledgment. */
