@@ -59,7 +59,7 @@ static void use_huge_pages(const struct arena *arena, size_t wanted)
     }
 }
 
-/* Small steps come with their pages: all are used soon, and one call takes less than as many faults. */
+/* Small steps but the first come with their pages: all are used soon, and one call takes less than as many faults. */
 bool arena_grow(struct arena *arena, size_t bytes)
 {
     const size_t wanted = round_up(bytes, bytes <= ARENA_STEP ? FIRST_STEPS : ARENA_STEP);
@@ -69,7 +69,7 @@ bool arena_grow(struct arena *arena, size_t bytes)
         return false;
     }
     use_huge_pages(arena, wanted);
-    if (wanted <= ARENA_STEP) {
+    if (arena->backed != 0 && wanted <= ARENA_STEP) {
         (void)madvise(from, wanted - arena->backed, MADV_POPULATE_WRITE);
     }
     arena->backed = wanted;

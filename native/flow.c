@@ -7,6 +7,8 @@
 #define FRESH_AHEAD 8U       /* records */
 #define GIVING_WAY_LOOKS 256 /* records a call: a bound for what a flow costs that finds no room */
 
+_Static_assert(FRESH_AHEAD <= WHEEL_NONE - FLOW_MAX, "they are in the table's arena too");
+
 static uint32_t *word_of(void *owner, uint32_t index)
 {
     return &flow_at(owner, index)->state;

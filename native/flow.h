@@ -128,6 +128,7 @@ static inline uint64_t flow_hash(const struct flow_table *table, const struct tc
     return hash_fold(ends ^ scope ^ table->secrets.all, HASH_MIX_4);
 }
 
+/* Put together and not loaded as one word: that would wait for what has just been written as two. */
 static inline uint32_t flow_ports(uint16_t first, uint16_t second)
 {
     return (uint32_t)first << 16 | second;
