@@ -22,7 +22,7 @@
 #define COPIES_UNIQUE_NS 100000000 /* and where none should: below an RTO, as some hosts send one IP ID in all packets */
 #define COPIES_TIME_SHIFT 14       /* units of 16,384 ns */
 #define COPIES_TIME_BITS 24        /* modulo 275 s: longer than any RTO */
-#define COPIES_TIME_MASK 0xffffffU
+#define COPIES_TIME_MASK ((UINT64_C(1) << COPIES_TIME_BITS) - 1)
 
 /* What is known of a packet: the low 40 bits of its number, and when it came. 0: nothing. */
 struct copies_place {
@@ -50,7 +50,7 @@ static inline uint64_t copies_number(uint64_t hash, unsigned side, uint32_t epoc
 static inline struct copies_place *copies_place_of(const struct copies *copies, uint64_t number)
 {
     /* Folded, as the identities of a transfer are evenly spaced, and so would their places be. */
-    const uint64_t folded = hash_fold(number, HASH_MIX_2 | 1);
+    const uint64_t folded = hash_fold(number, HASH_MIX_2);
 
     return (struct copies_place *)copies->places.records + (folded >> (64 - COPIES_PLACE_BITS));
 }

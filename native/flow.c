@@ -81,20 +81,9 @@ static void give_back(struct flow_table *table, uint32_t index)
 {
     struct flow *flow = flow_at(table, index);
 
-    flow->state &= FLOW_ON_WHEEL | WHEEL_INDEX_MASK;
+    flow->state &= WHEEL_MASK;
     flow->next_unused = table->unused;
     table->unused = index;
-}
-
-/* A record that was closed may still be there, and comes up early: no flow is looked at later than look_s from now. */
-static void put_on_wheel(struct flow_table *table, uint32_t index, uint32_t due_s)
-{
-    struct flow *flow = flow_at(table, index);
-
-    if (!(flow->state & FLOW_ON_WHEEL)) {
-        wheel_add(&table->wheel, index, due_s);
-        flow->state |= FLOW_ON_WHEEL;
-    }
 }
 
 struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uint64_t hash, uint32_t now_s)
@@ -110,7 +99,7 @@ struct flow *flow_open(struct flow_table *table, const struct flow_key *key, uin
     }
     struct flow *flow = flow_at(table, index);
     *flow = (struct flow){ .key = *key, .last_s = now_s, .state = flow->state | FLOW_OPEN };
-    put_on_wheel(table, index, now_s + next_look(table, table->idle_ttl_s));
+    wheel_add(&table->wheel, index, now_s + next_look(table, table->idle_ttl_s));
     table->open++;
     return flow;
 }
@@ -168,7 +157,6 @@ struct flow *flow_due(struct flow_table *table, uint32_t now_s)
         if (wheel_peek(&table->wheel) != WHEEL_NONE) {
             flow_await_record(table, wheel_peek(&table->wheel));
         }
-        flow->state &= ~(uint32_t)FLOW_ON_WHEEL;
         if (!(flow->state & FLOW_OPEN)) {
             continue; /* it was closed meanwhile */
         }
@@ -177,7 +165,7 @@ struct flow *flow_due(struct flow_table *table, uint32_t now_s)
         if (idle_s >= ttl_s) {
             return flow;
         }
-        put_on_wheel(table, index, now_s + next_look(table, ttl_s - idle_s));
+        wheel_add(&table->wheel, index, now_s + next_look(table, ttl_s - idle_s));
     }
     return NULL;
 }

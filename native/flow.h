@@ -26,13 +26,12 @@
 #define FLOW_LEAST_LOOK_S 5U /* an ended flow is not looked for more often: where exp_ttl is shorter, it leaves up to so late */
 
 enum flow_flag {
-    FLOW_OPEN = 1 << WHEEL_INDEX_BITS,  /* the record is in use */
-    FLOW_ENDED = 2 << WHEEL_INDEX_BITS, /* RST, or FIN from both sides */
-    FLOW_TWICE = 4 << WHEEL_INDEX_BITS, /* a segment of it was captured twice */
-    FLOW_ASKED = 8 << WHEEL_INDEX_BITS, /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1:
-                                           side 1 has */
-    FLOW_ASKED_ANY = FLOW_ASKED | FLOW_ASKED << 1,
-    FLOW_ON_WHEEL = 32 << WHEEL_INDEX_BITS /* in use or not */
+    FLOW_OPEN = 1 << WHEEL_BITS,  /* the record is in use */
+    FLOW_ENDED = 2 << WHEEL_BITS, /* RST, or FIN from both sides */
+    FLOW_TWICE = 4 << WHEEL_BITS, /* a segment of it was captured twice */
+    FLOW_ASKED = 8 << WHEEL_BITS, /* side 0 has sent a SYN for another connection, which side 1 has not accepted yet; << 1: side 1
+                                     has */
+    FLOW_ASKED_ANY = FLOW_ASKED | FLOW_ASKED << 1
 };
 
 /* The end that was seen first to send comes first. */

@@ -103,7 +103,7 @@ static void row_begin(struct peer_table *table, uint32_t index, const struct pee
 {
     struct peer_row *row = peer_row_at(table, index);
 
-    *row = (struct peer_row){ .key = *key, .on_wheel = row->on_wheel, .wheel = row->wheel };
+    *row = (struct peer_row){ .key = *key, .wheel = row->wheel };
     peer_init(&row->stats, (struct histogram *)table->histograms.records + index);
     row->birth = row->first_birth = ++table->births;
     row->birth_time_ns = time_ns;
@@ -119,17 +119,6 @@ static uint32_t row_new(struct peer_table *table, const struct peer_key *key, ui
         table->used++;
     }
     return index;
-}
-
-/* It may be there from an earlier time without flows, or from a row that was here before it: then it comes up early. */
-static void put_on_wheel(struct peer_table *table, uint32_t index, uint32_t due_s)
-{
-    struct peer_row *row = peer_row_at(table, index);
-
-    if (!row->on_wheel) {
-        wheel_add(&table->wheel, index, due_s);
-        row->on_wheel = true;
-    }
 }
 
 uint32_t peer_row_take(struct peer_table *table, const struct peer_key *key, uint64_t hash, int64_t time_ns, bool *born)
@@ -154,7 +143,7 @@ void peer_row_release(struct peer_table *table, uint32_t index, uint32_t last_s)
     }
     row->open_flows--;
     if (row->open_flows == 0 && !table->keep) {
-        put_on_wheel(table, index, row->last_s + table->ttl_s);
+        wheel_add(&table->wheel, index, row->last_s + table->ttl_s);
     }
 }
 
@@ -163,15 +152,14 @@ uint32_t peer_row_due(struct peer_table *table, uint32_t now_s)
     uint32_t index;
 
     while ((index = wheel_take(&table->wheel, now_s)) != WHEEL_NONE) {
-        struct peer_row *row = peer_row_at(table, index);
-        row->on_wheel = false;
+        const struct peer_row *row = peer_row_at(table, index);
         if (row->birth == 0 || row->open_flows > 0) {
             continue; /* it was removed, or is used again */
         }
         if (now_s - row->last_s >= table->ttl_s) {
             return index;
         }
-        put_on_wheel(table, index, row->last_s + table->ttl_s);
+        wheel_add(&table->wheel, index, row->last_s + table->ttl_s);
     }
     return PEER_ROW_NONE;
 }
@@ -181,7 +169,7 @@ void peer_row_postpone(struct peer_table *table, uint32_t index, uint32_t later_
     const uint32_t due_s = peer_row_at(table, index)->last_s + table->ttl_s + later_s;
     const uint32_t look_s = table->wheel.now_s + table->ttl_s; /* not later than a row that is used again may leave */
 
-    put_on_wheel(table, index, due_s < look_s ? due_s : look_s);
+    wheel_add(&table->wheel, index, due_s < look_s ? due_s : look_s);
 }
 
 /* Closes the gap at `hole`: each later slot of the run that may stand there moves up. */

@@ -35,7 +35,6 @@ struct peer_row {
     uint32_t open_flows;
     uint32_t last_s; /* of the newest packet of the flows that closed */
     uint64_t birth;  /* from 1; 0: the slot is free */
-    bool on_wheel;
     bool is_weighed; /* the score was computed, in this row's life */
     _Alignas(64) struct peer_stats stats;
     int64_t birth_time_ns;
@@ -44,7 +43,7 @@ struct peer_row {
     /* Of meter_contest.c. */
     uint64_t samples_known; /* stats.samples when the score was computed */
     uint32_t score;         /* contenders.h */
-    uint32_t wheel;         /* the wheel's word, under on_wheel */
+    uint32_t wheel;         /* the wheel's word */
     uint32_t next_unused;   /* of the free slots, when birth is 0 */
 };
 

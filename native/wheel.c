@@ -22,7 +22,10 @@ void wheel_add(struct wheel *wheel, uint32_t index, uint32_t due_s)
     uint32_t *head = &wheel->head[(wheel->now_s + (ahead < WHEEL_SLOTS ? ahead : WHEEL_SLOTS - 1)) % WHEEL_SLOTS];
     uint32_t *word = wheel->word(wheel->owner, index);
 
-    *word = (*word & ~WHEEL_INDEX_MASK) | *head;
+    if (*word & WHEEL_ON) {
+        return;
+    }
+    *word = (*word & ~WHEEL_INDEX_MASK) | WHEEL_ON | *head;
     *head = index;
 }
 
@@ -35,7 +38,9 @@ uint32_t wheel_take(struct wheel *wheel, uint32_t now_s)
         uint32_t *head = &wheel->head[wheel->now_s % WHEEL_SLOTS];
         const uint32_t index = *head;
         if (index != WHEEL_NONE) {
-            *head = *wheel->word(wheel->owner, index) & WHEEL_INDEX_MASK;
+            uint32_t *word = wheel->word(wheel->owner, index);
+            *head = *word & WHEEL_INDEX_MASK;
+            *word &= ~WHEEL_ON;
             return index;
         }
         if (wheel->now_s >= now_s) {

@@ -12,7 +12,6 @@
 #define IDLE_S 300
 #define EXP_S 60
 #define TUPLES 3000U
-#define MS INT64_C(1000000)
 
 static const uint64_t seed[2] = { UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210) };
 

@@ -123,22 +123,23 @@ static void packets_after_the_end_count(void **state)
     }
 }
 
+/* Times to live: either may be the longer one. */
+static const struct {
+    uint32_t idle_s, exp_s;
+} lives[] = { { 300, 60 }, { 60, 300 }, { 20, 500 }, { 3, 60 }, { 60, 1 }, { 7, 7 } };
+
 static void reopened_flow_leaves_to_the_second(void **state)
 {
-    static const struct {
-        uint32_t idle_s, exp_s;
-    } cases[] = { { 300, 60 }, { 60, 300 }, { 20, 500 }, { 3, 60 }, { 60, 1 }, { 7, 7 } };
-
     (void)state;
-    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
-        for (uint32_t later_s = 0; later_s < (cases[n].exp_s < 100 ? cases[n].exp_s : 100); later_s++) {
-            struct flow *flow = begin(cases[n].idle_s, cases[n].exp_s);
+    for (size_t n = 0; n < sizeof lives / sizeof lives[0]; n++) {
+        for (uint32_t later_s = 0; later_s < (lives[n].exp_s < 100 ? lives[n].exp_s : 100); later_s++) {
+            struct flow *flow = begin(lives[n].idle_s, lives[n].exp_s);
             flow_end(flow);
             pass(START_S, START_S + later_s);
             flow->last_s = START_S + later_s;
             flow_reopen(flow);
             assert_false(flow->state & FLOW_ENDED);
-            assert_int_equal(leaves_at(START_S + later_s), START_S + later_s + cases[n].idle_s);
+            assert_int_equal(leaves_at(START_S + later_s), START_S + later_s + lives[n].idle_s);
             flow_table_destroy(&table);
         }
     }
@@ -205,21 +206,17 @@ static void no_time_to_live_is_a_second(void **state)
  * and leaves when a new one would. */
 static void a_record_that_is_used_again_leaves_to_the_second(void **state)
 {
-    static const struct {
-        uint32_t idle_s, exp_s;
-    } cases[] = { { 300, 60 }, { 60, 300 }, { 20, 500 }, { 3, 60 }, { 60, 1 }, { 7, 7 } };
-
     (void)state;
-    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
-        for (uint32_t later_s = 0; later_s < cases[n].idle_s; later_s++) {
-            struct flow *flow = begin(cases[n].idle_s, cases[n].exp_s);
+    for (size_t n = 0; n < sizeof lives / sizeof lives[0]; n++) {
+        for (uint32_t later_s = 0; later_s < lives[n].idle_s; later_s++) {
+            struct flow *flow = begin(lives[n].idle_s, lives[n].exp_s);
             const struct flow_key key = flow->key;
             pass(START_S, START_S + later_s);
             flow_close(&table, flow);
             struct flow *next = flow_open(&table, &key, hash_again(&table, flow), START_S + later_s);
             assert_ptr_equal(next, flow);
-            assert_int_equal(next->state & ~(uint32_t)WHEEL_INDEX_MASK, FLOW_OPEN | FLOW_ON_WHEEL);
-            assert_int_equal(leaves_at(START_S + later_s), START_S + later_s + cases[n].idle_s);
+            assert_int_equal(next->state & ~(uint32_t)WHEEL_INDEX_MASK, FLOW_OPEN | WHEEL_ON);
+            assert_int_equal(leaves_at(START_S + later_s), START_S + later_s + lives[n].idle_s);
             flow_table_destroy(&table);
         }
     }
